@@ -24,7 +24,7 @@ export function windows(sizes: ConvolutionSizes, x: Operand, depth: number): Til
       run: runOf(channels, x),
       declarations: `${outputPixel(sizes)}\n${windowFunction(sizes, x)}`,
       prepare: (position) => `outputPixel(${position})`,
-      load: (at, _, k) => `windowOf(${at}, ${k})`,
+      ...loadsOf(channels, 'windowOf', (at, _, k) => `${at}, ${k}`),
     };
   }
   return {
@@ -42,7 +42,7 @@ ${boundedLoad('windowAt', x, inputHeight, inputWidth)}`,
       let tapRow = i32(tap / ${kernelWidth}u) * ${rows.dilation};
       let tapColumn = i32(tap % ${kernelWidth}u) * ${columns.dilation};
       let tapStart = (tapRow * ${inputWidth} + tapColumn) * ${channels / run.width} + i32(slice % ${channels}u / ${run.width}u);`,
-    load: (at) => `windowAt(${at} + vec3i(tapStart, tapRow, tapColumn))`,
+    ...runsAt('windowAt', (at) => `${at} + vec3i(tapStart, tapRow, tapColumn)`),
   };
 }
 
@@ -65,7 +65,7 @@ fn slicePixel(m: u32) -> vec3i {
   return vec3i(at.x, select(at.y, ${farAway}, m >= ${outputPixels}u), at.z);
 }`,
       prepare: (_, within) => within,
-      load: (within, position) => `windowOf(pixels[${within}], ${position})`,
+      ...loadsOf(channels, 'windowOf', (within, position) => `pixels[${within}], ${position}`),
     };
   }
   return {
@@ -85,16 +85,54 @@ fn tapPlace(place: u32) -> vec3i {
 }
 ${boundedLoad('windowAt', x, inputHeight, inputWidth)}`,
     prepare: (position) => `tapPlace(${position})`,
-    load: (at, _position, _k, within) => `windowAt(${at} + pixels[${within}])`,
+    ...runsAt('windowAt', (at, _position, _k, within) => `${at} + pixels[${within}]`),
   };
 }
 
-/** A run of channels at a place (run, row, column) of images of this size; zero outside. */
-function boundedLoad(name: string, { run }: Operand, height: number, width: number): string {
-  return `fn ${name}(at: vec3i) -> ${run.type} {
-  let outside = u32(at.y) >= ${height}u || u32(at.z) >= ${width}u;
-  return select(${run.load('select(u32(at.x), 0u, outside)')}, ${run.type}(), outside);
+/** A run of channels at a place (run, row, column) of images of this size. */
+function boundedLoad(name: string, x: Operand, height: number, width: number): string {
+  const outside = [`u32(at.y) >= ${height}u`, `u32(at.z) >= ${width}u`];
+  return runFunctions(name, 'at: vec3i', x, { place: 'let i = u32(at.x);', outside });
+}
+
+/** WGSL that declares a run's index `i`, and its conditions for being outside of the matrix. */
+interface RunPlace {
+  readonly place: string;
+  readonly outside: readonly string[];
+}
+
+/**
+ * `name(…)`, a run of an operand, and `nameExists(…)`, which tells whether it is in the matrix; the former may be any
+ * numbers where it is not.
+ */
+export function runFunctions(name: string, parameters: string, { run }: Operand, { place, outside }: RunPlace): string {
+  return `fn ${name}(${parameters}) -> ${run.type} {
+  ${place}
+  return ${run.load(`select(i, 0u, ${anyOf(outside)})`)};
+}
+fn ${name}Exists(${parameters}) -> bool {
+  ${place}
+  return !(${anyOf(outside)});
 }`;
+}
+
+/** WGSL that tells whether one of the conditions holds, without a branch for each, which compilers take long for. */
+function anyOf(conditions: readonly string[]): string {
+  return conditions.map((condition) => `(${condition})`).join(' | ') || 'false';
+}
+
+/** Loads by `runFunctions` of these arguments. */
+export function runsAt(name: string, place: TileSource['load']): Required<Pick<TileSource, 'load' | 'exists'>> {
+  return {
+    load: (...given) => `${name}(${place(...given)})`,
+    exists: (...given) => `${name}Exists(${place(...given)})`,
+  };
+}
+
+/** Loads by `runFunctions` where channels allow it, else by `fourOf`. */
+function loadsOf(channels: number, name: string, place: TileSource['load']): Pick<TileSource, 'load' | 'exists'> {
+  const { load, exists } = runsAt(name, place);
+  return channels % 4 === 0 ? { load, exists } : { load };
 }
 
 /** `outputPixel(m)`: the start of output pixel m's window: (first element of the image, row, column). */
@@ -118,17 +156,19 @@ function windowFunction(sizes: ConvolutionSizes, x: Operand): string {
   const line = kernelWidth * channels;
   const gap = (columns.dilation - 1) * channels;
   const place = `let y = at.y + i32(k / ${line}u) * ${rows.dilation};
-  let e = at.z * ${channels} + i32(k % ${line}u)${gap === 0 ? '' : ` + i32(k % ${line}u / ${channels}u) * ${gap}`};
-  let outside = u32(y) >= ${inputHeight}u || u32(e) >= ${inputWidth * channels}u || k >= ${taps * channels}u;
-  let i = select(u32(at.x + y * ${inputWidth * channels} + e), 0u, outside);`;
+  let e = at.z * ${channels} + i32(k % ${line}u)${gap === 0 ? '' : ` + i32(k % ${line}u / ${channels}u) * ${gap}`};`;
+  const outside = [`u32(y) >= ${inputHeight}u`, `u32(e) >= ${inputWidth * channels}u`, `k >= ${taps * channels}u`];
+  const element = `u32(at.x + y * ${inputWidth * channels} + e)`;
   return channels % 4 === 0
-    ? `fn windowOf(at: vec3i, k: u32) -> ${x.run.type} {
-  ${place}
-  return select(${x.run.load(`i / ${x.run.width}u`)}, ${x.run.type}(), outside);
-}`
+    ? runFunctions('windowOf', 'at: vec3i, k: u32', x, {
+        place: `${place}
+  let i = ${element} / ${x.run.width}u;`,
+        outside,
+      })
     : `fn windowValue(at: vec3i, k: u32) -> f32 {
   ${place}
-  return select(${x.load('i')}, 0.0, outside);
+  let outside = ${anyOf(outside)};
+  return select(${x.load(`select(${element}, 0u, outside)`)}, 0.0, outside);
 }
 ${fourOf('windowOf', 'at: vec3i, k: u32', 'windowValue(at, k + j)')}`;
 }
@@ -142,25 +182,29 @@ ${fourOf('windowOf', 'at: vec3i, k: u32', 'windowValue(at, k + j)')}`;
 export function reached(sizes: ConvolutionSizes, dy: Operand): TileSource {
   const { inputHeight, inputWidth, outputHeight, outputWidth, outputChannels: channels } = sizes;
   const { rows, columns, taps, kernelWidth } = sizes;
-  const between = [
-    rows.stride > 1 ? ` || y % ${rows.stride} != 0` : '',
-    columns.stride > 1 ? ` || x % ${columns.stride} != 0` : '',
+  const outside = [
+    `u32(y) >= ${outputHeight * rows.stride}u`,
+    `u32(x) >= ${outputWidth * columns.stride}u`,
+    ...(rows.stride > 1 ? [`y % ${rows.stride} != 0`] : []),
+    ...(columns.stride > 1 ? [`x % ${columns.stride} != 0`] : []),
+    `k >= ${taps * channels}u`,
   ];
   const place = `let tap = k / ${channels}u;
   let c = k % ${channels}u;
   let y = at.y - i32(tap / ${kernelWidth}u) * ${rows.dilation};
-  let x = at.z - i32(tap % ${kernelWidth}u) * ${columns.dilation};
-  let outside = u32(y) >= ${outputHeight * rows.stride}u || u32(x) >= ${outputWidth * columns.stride}u${between.join('')} || k >= ${taps * channels}u;
-  let i = select(u32(at.x + y / ${rows.stride} * ${outputWidth} + x / ${columns.stride}) * ${channels}u + c, 0u, outside);`;
+  let x = at.z - i32(tap % ${kernelWidth}u) * ${columns.dilation};`;
+  const element = `u32(at.x + y / ${rows.stride} * ${outputWidth} + x / ${columns.stride}) * ${channels}u + c`;
   const four =
     channels % 4 === 0
-      ? `fn reach(at: vec3i, k: u32) -> ${dy.run.type} {
-  ${place}
-  return select(${dy.run.load(`i / ${dy.run.width}u`)}, ${dy.run.type}(), outside);
-}`
+      ? runFunctions('reach', 'at: vec3i, k: u32', dy, {
+          place: `${place}
+  let i = (${element}) / ${dy.run.width}u;`,
+          outside,
+        })
       : `fn reachValue(at: vec3i, k: u32) -> f32 {
   ${place}
-  return select(${dy.load('i')}, 0.0, outside);
+  let outside = ${anyOf(outside)};
+  return select(${dy.load(`select(${element}, 0u, outside)`)}, 0.0, outside);
 }
 ${fourOf('reach', 'at: vec3i, k: u32', 'reachValue(at, k + j)')}`;
   return {
@@ -175,31 +219,27 @@ fn inputPixel(m: u32) -> vec3i {
   return vec3i(i32(image * ${outputHeight * outputWidth}u), select(row, ${farAway}, m >= ${sizes.inputPixels}u), column);
 }`,
     prepare: (position) => `inputPixel(${position})`,
-    load: (at, _, k) => `reach(${at}, ${k})`,
+    ...loadsOf(channels, 'reach', (at, _, k) => `${at}, ${k}`),
   };
 }
 
 /** Input gradient, B: (taps × output channels) × input channels. */
 export function rotated({ inputChannels, outputChannels, taps }: ConvolutionSizes, w: Operand): TileSource {
-  const index = `(k / ${outputChannels}u * ${inputChannels}u + n) * ${outputChannels}u + k % ${outputChannels}u`;
-  const place = `let outside = k >= ${taps * outputChannels}u || n >= ${inputChannels}u;
-  let i = select(${index}, 0u, outside);`;
+  const element = `(k / ${outputChannels}u * ${inputChannels}u + n) * ${outputChannels}u + k % ${outputChannels}u`;
+  const outside = [`k >= ${taps * outputChannels}u`, `n >= ${inputChannels}u`];
   return {
     along: 'k',
     run: runOf(outputChannels, w),
     declarations:
       outputChannels % 4 === 0
-        ? `fn rotated(k: u32, n: u32) -> ${w.run.type} {
-  ${place}
-  return select(${w.run.load(`i / ${w.run.width}u`)}, ${w.run.type}(), outside);
-}`
+        ? runFunctions('rotated', 'k: u32, n: u32', w, { place: `let i = (${element}) / ${w.run.width}u;`, outside })
         : `fn rotatedValue(k: u32, n: u32) -> f32 {
-  ${place}
-  return select(${w.load('i')}, 0.0, outside);
+  let outside = ${anyOf(outside)};
+  return select(${w.load(`select(${element}, 0u, outside)`)}, 0.0, outside);
 }
 ${fourOf('rotated', 'k: u32, n: u32', 'rotatedValue(k + j, n)')}`,
     prepare: null,
-    load: (_, position, k) => `rotated(${k}, ${position})`,
+    ...loadsOf(outputChannels, 'rotated', (_, position, k) => `${k}, ${position}`),
   };
 }
 
@@ -269,17 +309,17 @@ ${boundedLoad('reachAt', dy, outputHeight, outputWidth)}`,
       let reachStart = vec3i(i32(slice % ${channels}u / ${dy.run.width}u) - i32(up * ${outputWidth}u + back) * ${channels / dy.run.width}, -i32(up), -i32(back));
       let rotatedTap = (phaseTap.x + tapRow * ${rows.stride}u) * ${kernelWidth}u + phaseTap.y + tapColumn * ${columns.stride}u;
       let rotatedStart = rotatedTap * ${(inputChannels * channels) / w.run.width}u + slice % ${channels}u / ${w.run.width}u;`,
-      load: (at) => `reachAt(${at} + reachStart)`,
+      ...runsAt('reachAt', (at) => `${at} + reachStart`),
     },
     b: {
       along: 'k',
       run: w.run,
-      declarations: `fn rotatedAt(i: u32, column: u32) -> ${w.run.type} {
-  let outside = ${pastColumns(inputChannels, tile)};
-  return select(${w.run.load('select(i, 0u, outside)')}, ${w.run.type}(), outside);
-}`,
+      declarations: runFunctions('rotatedAt', 'i: u32, column: u32', w, {
+        place: '',
+        outside: pastColumns(inputChannels, tile),
+      }),
       prepare: (position, within) => `(${position} * ${channels}u + ${within}) / ${w.run.width}u`,
-      load: (at, position) => `rotatedAt(${at} + rotatedStart, ${position})`,
+      ...runsAt('rotatedAt', (at, position) => `${at} + rotatedStart, ${position}`),
     },
   };
 }
@@ -293,24 +333,22 @@ export function isPointwise({ taps, rows, columns, inputChannels, outputChannels
 /** A matrix as stored, with rows of a multiple of four; k counts along its rows. */
 export function matrixColumns(
   name: string,
-  { run }: Operand,
+  matrix: Operand,
   rows: number,
   columns: number,
   tile: { readonly across: number; readonly depth: number },
 ): TileSource {
-  const isPast = [
-    rows % tile.across === 0 ? [] : [`row >= ${rows}u`],
-    columns % tile.depth === 0 ? [] : [`column >= ${columns}u`],
-  ].flat();
+  const outside = [
+    ...(rows % tile.across === 0 ? [] : [`row >= ${rows}u`]),
+    ...(columns % tile.depth === 0 ? [] : [`column >= ${columns}u`]),
+  ];
+  const { run } = matrix;
   return {
     along: 'k',
     run,
-    declarations: `fn ${name}(i: u32, row: u32, column: u32) -> ${run.type} {
-  let outside = ${isPast.join(' || ') || 'false'};
-  return select(${run.load('select(i, 0u, outside)')}, ${run.type}(), outside);
-}`,
+    declarations: runFunctions(name, 'i: u32, row: u32, column: u32', matrix, { place: '', outside }),
     prepare: (position, within) => `(${position} * ${columns}u + ${within}) / ${run.width}u`,
-    load: (at, position, k) => `${name}(${at} + slice / ${run.width}u, ${position}, ${k})`,
+    ...runsAt(name, (at, position, k) => `${at} + slice / ${run.width}u, ${position}, ${k}`),
   };
 }
 
@@ -324,17 +362,14 @@ export function matrixRows(
 ): TileSource {
   if (columns % 4 === 0) {
     const { run } = matrix;
-    const pastEnd = rows % k === 0 ? '' : ` || row >= ${rows}u`;
+    const outside = [...pastColumns(columns, n), ...(rows % k === 0 ? [] : [`row >= ${rows}u`])];
     return {
       along: 'across',
       run,
-      declarations: `fn ${name}(i: u32, row: u32, column: u32) -> ${run.type} {
-  let outside = ${pastColumns(columns, n)}${pastEnd};
-  return select(${run.load('select(i, 0u, outside)')}, ${run.type}(), outside);
-}`,
+      declarations: runFunctions(name, 'i: u32, row: u32, column: u32', matrix, { place: '', outside }),
       prepare: (position, within) => `${within} * ${columns / run.width}u + ${position} / ${run.width}u`,
       perSlice: `let ${name}Start = slice * ${columns / run.width}u;`,
-      load: (at, position, k) => `${name}(${at} + ${name}Start, ${k}, ${position})`,
+      ...runsAt(name, (at, position, k) => `${at} + ${name}Start, ${k}, ${position}`),
     };
   }
   return {
@@ -351,9 +386,9 @@ ${fourOf(name, 'row: u32, column: u32', `${name}Value(row, column + j)`)}`,
   };
 }
 
-/** A WGSL condition that `column` is behind the last one; never true if tiles end with it. */
-export function pastColumns(columns: number, tile: number): string {
-  return columns % tile === 0 ? 'false' : `column >= ${columns}u`;
+/** The WGSL condition that `column` is behind the last one; none if tiles end with it. */
+export function pastColumns(columns: number, tile: number): readonly string[] {
+  return columns % tile === 0 ? [] : [`column >= ${columns}u`];
 }
 
 /** Numbers that are loaded one by one. */

@@ -60,8 +60,13 @@ export interface TileSource {
   readonly perSlice?: string;
   /** WGSL that writes data for a slice's loads to workgroup memory; uses the invocation, `t`. */
   readonly ahead?: (slice: string) => string;
-  /** WGSL for a run: at k, k + 1, … of one position across, or at one k of positions in a row. Zero outside of the matrix. */
+  /** WGSL for a run: at k, k + 1, … of one position across, or at one k of positions in a row. */
   readonly load: (prepared: string, position: string, k: string, within: string) => string;
+  /**
+   * WGSL that tells whether a run is in the matrix, for loads that do not give zero outside of it: they must not look at
+   * numbers, which would have to arrive first.
+   */
+  readonly exists?: TileSource['load'];
 }
 
 export interface TileProduct {
@@ -274,28 +279,28 @@ function stager(name: 'A' | 'B', source: TileSource, across: number, depth: numb
     );
     const vectors = transposed ? 4 : 1;
     const loads: string[] = [];
+    const masks: string[] = [];
     for (let j = 0; j < vectors; j++) {
       const position = `(first${name} + 4u * quad${id} + ${j}u)`;
       const within = transposed ? `(4u * depth${id})` : `depth${id}`;
       if (source.prepare) prepare.push(`let at${id}_${j} = ${source.prepare(position, within)};`);
       prepare.push(`var next${id}_${j} = vec4f();`);
-      loads.push(`next${id}_${j} = ${source.load(`at${id}_${j}`, position, `(slice + ${within})`, within)};`);
+      const place = [`at${id}_${j}`, position, `(slice + ${within})`, within] as const;
+      loads.push(`next${id}_${j} = ${source.load(...place)};`);
+      if (!source.exists) continue;
+      prepare.push(`var exists${id}_${j} = false;`);
+      loads.push(`exists${id}_${j} = ${source.exists(...place)};`);
+      masks.push(`next${id}_${j} = select(vec4f(), next${id}_${j}, exists${id}_${j});`);
     }
     fetch.push(guard(round, loads.join(' ')));
     const place = (step: string) => `slice${name}[${step} * ${stride}u + quad${id}]`;
-    keep.push(
-      guard(
-        round,
-        transposed
-          ? [0, 1, 2, 3]
-              .map((j) => {
-                const column = [0, 1, 2, 3].map((row) => `next${id}_${row}[${j}]`).join(', ');
-                return `${place(`(4u * depth${id} + ${j}u)`)} = vec4f(${column});`;
-              })
-              .join(' ')
-          : `${place(`depth${id}`)} = next${id}_0;`,
-      ),
-    );
+    const stores = transposed
+      ? [0, 1, 2, 3].map((j) => {
+          const column = [0, 1, 2, 3].map((row) => `next${id}_${row}[${j}]`).join(', ');
+          return `${place(`(4u * depth${id} + ${j}u)`)} = vec4f(${column});`;
+        })
+      : [`${place(`depth${id}`)} = next${id}_0;`];
+    keep.push(guard(round, [...masks, ...stores].join(' ')));
   }
   return { prepare: prepare.join('\n  '), fetch: fetch.join('\n      '), keep: keep.join('\n    ') };
 }

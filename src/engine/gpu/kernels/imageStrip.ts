@@ -11,6 +11,7 @@
 
 import type { Operand } from '../kernel.js';
 import type { ConvolutionSizes } from './convolutionSizes.js';
+import { runFunctions, runsAt } from './convolutionSources.js';
 import type { TileShape, TileSource } from './convolutionTile.js';
 
 /** Most channels of the images: a pixel is a vector of four. */
@@ -32,7 +33,7 @@ export interface Strip extends Pick<TileSource, 'along' | 'declarations'> {
   /** True if each slice has a strip of its own. */
   readonly refills: boolean;
   /** WGSL for the pixel at which a row of fragments begins, at `k` of a slice. */
-  readonly at: (tileRow: string, slice: string) => string;
+  readonly at: (tileRow: string, slice: string, k: number) => string;
 }
 
 /** True if tiles of whole rows of outputs can be computed from strips. */
@@ -73,8 +74,8 @@ export function stripRows(sizes: ConvolutionSizes, x: Operand): Strip {
   ${originOf(sizes)}`,
     pixel: (i) => `stripPixel(strip, ${i})`,
     refills: false,
-    at: (tileRow, slice) =>
-      `(${tileRow} / ${fragments}u * ${rows.stride}u + ${slice} / ${rowDepth(sizes)}u) * ${width}u + ${tileRow} % ${fragments}u * ${columns.stride}u + k / ${most}u`,
+    at: (tileRow, slice, k) =>
+      `(${tileRow} / ${fragments}u * ${rows.stride}u + ${slice} / ${rowDepth(sizes)}u) * ${width}u + ${tileRow} % ${fragments}u * ${columns.stride}u + ${k / most}u`,
   };
 }
 
@@ -91,8 +92,8 @@ export function stripColumns(sizes: ConvolutionSizes, x: Operand): Strip {
     ${originOf(sizes)}`,
     pixel: (i) => `stripPixel(strip, ${i})`,
     refills: true,
-    at: (tileRow) =>
-      `${tileRow} / ${fragments}u * ${stripWidth(sizes)}u + ${tileRow} % ${fragments}u * 4u + k / 16u * ${columns.stride}u`,
+    at: (tileRow, _, k) =>
+      `${tileRow} / ${fragments}u * ${stripWidth(sizes)}u + ${tileRow} % ${fragments}u * 4u + ${(k / 16) * columns.stride}u`,
   };
 }
 
@@ -124,15 +125,14 @@ export function stripWeights(sizes: ConvolutionSizes, w: Operand): TileSource {
   return {
     along: 'across',
     run,
-    declarations: `fn weightAt(row: u32, within: u32, column: u32) -> ${run.type} {
-  let tap = within / ${most}u;
+    declarations: runFunctions('weightAt', 'row: u32, within: u32, column: u32', w, {
+      place: `let tap = within / ${most}u;
   let channel = within % ${most}u;
-  let outside = tap >= ${kernelWidth}u || channel >= ${inputChannels}u;
-  let place = ((row * ${kernelWidth}u + tap) * ${inputChannels}u + channel) * ${n / run.width}u + column / ${run.width}u;
-  return select(${run.load('select(place, 0u, outside)')}, ${run.type}(), outside);
-}`,
+  let i = ((row * ${kernelWidth}u + tap) * ${inputChannels}u + channel) * ${n / run.width}u + column / ${run.width}u;`,
+      outside: [`tap >= ${kernelWidth}u`, `channel >= ${inputChannels}u`],
+    }),
     prepare: null,
-    load: (_, position, _k, within) => `weightAt(slice / ${rowDepth(sizes)}u, ${within}, ${position})`,
+    ...runsAt('weightAt', (_, position, _k, within) => `slice / ${rowDepth(sizes)}u, ${within}, ${position}`),
   };
 }
 

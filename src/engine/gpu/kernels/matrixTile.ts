@@ -72,16 +72,16 @@ export function matrixTileProduct(product: TileProduct | StripProduct, { precisi
     const shift = sliding.shift(`(tileRow_${i} / ${perTap}u)`);
     return `(${shift}) * ${a.stride}u + tileRow_${i} % ${perTap}u * ${fragment / 4}u`;
   };
-  const leftAt = (i: number) => {
-    if (strip) return strip.at(`tileRow_${i}`, shape.waits ? 'slice' : `(slice - ${shape.k}u)`);
+  const leftAt = (i: number, k: number) => {
+    if (strip) return strip.at(`tileRow_${i}`, shape.waits ? 'slice' : `(slice - ${shape.k}u)`, k);
     return alongK
-      ? `(tileRow_${i} * ${fragment}u${tapsInSum ? ' + shift' : ''}) * ${a.stride}u + k / 4u`
-      : `k * ${a.stride}u + leftRow_${i}`;
+      ? `(tileRow_${i} * ${fragment}u${tapsInSum ? ' + shift' : ''}) * ${a.stride}u + ${k / 4}u`
+      : `leftRow_${i} + ${k * a.stride}u`;
   };
-  const rightAt = (j: number) =>
+  const rightAt = (j: number, k: number) =>
     product.b.along === 'k'
-      ? `(tileColumn_${j} * ${fragment}u${tapsInSum ? ` + tap * ${shape.n}u` : ''}) * ${b.stride}u + k / 4u`
-      : `(k${tapsInSum ? ` + tap * ${shape.k}u` : ''}) * ${b.stride}u + tileColumn_${j} * ${fragment / 4}u`;
+      ? `(tileColumn_${j} * ${fragment}u${tapsInSum ? ` + tap * ${shape.n}u` : ''}) * ${b.stride}u + ${k / 4}u`
+      : `(${k}u${tapsInSum ? ` + tap * ${shape.k}u` : ''}) * ${b.stride}u + tileColumn_${j} * ${fragment / 4}u`;
   const unscale = float(1 / ((scaledA ?? 1) * (scaledB ?? 1)));
   const staged = (i: number, j: number) => {
     const rowsAtOnce = shape.rows / passes;
@@ -103,14 +103,14 @@ export function matrixTileProduct(product: TileProduct | StripProduct, { precisi
     const mayBeSpare = !isEven && i === rounds.length - 1;
     return mayBeSpare ? `if (firstTileRow + ${i * subgroupRows}u < ${rowTiles}u) { ${write} }` : write;
   };
-  const multiplyTap = `for (var k = 0u; k < ${shape.k}u; k += ${fragment}u) {
+  const multiplyStep = (k: number) => `{
       ${columnRounds
-        .flatMap((j) => halves.map((half) => `let right${half}_${j} = ${b.load('Right', half, rightAt(j))};`))
+        .flatMap((j) => halves.map((half) => `let right${half}_${j} = ${b.load('Right', half, rightAt(j, k))};`))
         .join('\n      ')}
       ${rounds
         .map((i) =>
           [
-            ...halves.map((half) => `let left${half}_${i} = ${a.load('Left', half, leftAt(i))};`),
+            ...halves.map((half) => `let left${half}_${i} = ${a.load('Left', half, leftAt(i, k))};`),
             ...columnRounds.flatMap((j) =>
               products.map(
                 ([halfA, halfB]) =>
@@ -121,6 +121,8 @@ export function matrixTileProduct(product: TileProduct | StripProduct, { precisi
         )
         .join('\n      ')}
     }`;
+  // Written out, so that places in a slice are constants.
+  const multiplyTap = each(shape.k / fragment, (step) => multiplyStep(step * fragment)).join('\n    ');
   const multiply = tapsInSum
     ? `for (var tap = 0u; tap < ${tapsInSum.taps}u; tap++) { let shift = ${tapsInSum.shift('tap')}; ${multiplyTap} }`
     : multiplyTap;
@@ -231,7 +233,7 @@ function fragmentLoad(matrix: 'Left' | 'Right', order: string, slice: string, at
 /** The code that brings slices of a factor as f16 into workgroup memory, and its fragments to the matrix units. */
 function stager(
   name: 'A' | 'B',
-  { along, run, prepare: prepareSource, load }: TileSource,
+  { along, run, prepare: prepareSource, load, exists }: TileSource,
   size: SliceSize,
   threads: number,
   scale: number | undefined,
@@ -261,13 +263,20 @@ function stager(
     const position = `(first${name} + ${along === 'k' ? 'slow' : 'fast'}${id})`;
     const within = `${along === 'k' ? 'fast' : 'slow'}${id}`;
     if (prepareSource) prepare.push(`let at${id} = ${prepareSource(position, within)};`);
-    const value = load(`at${id}`, position, `(slice + ${within})`, within);
-    fetch.push(guard(round, `next${id} = ${value};`));
+    const source = [`at${id}`, position, `(slice + ${within})`, within] as const;
+    const loads = [`next${id} = ${load(...source)};`];
+    const masks: string[] = [];
+    if (exists) {
+      prepare.push(`var exists${id} = false;`);
+      loads.push(`exists${id} = ${exists(...source)};`);
+      masks.push(`next${id} = select(${run.type}(), next${id}, exists${id});`);
+    }
+    fetch.push(guard(round, loads.join(' ')));
     const place = `slow${id} * ${stride}u + fast${id} / 4u`;
     if (run.halves) {
       const [first, second] = run.halves(`next${id}`);
       const both = `slice${name}High[${place}] = ${first}; slice${name}High[${place} + 1u] = ${second};`;
-      keep.push(guard(round, both));
+      keep.push(guard(round, [...masks, both].join(' ')));
       continue;
     }
     const needsClamp = scale !== undefined || isSplit;
@@ -277,7 +286,7 @@ function stager(
     const halve = isSplit
       ? `let high = upperBits(scaled); slice${name}High[${place}] = vec4<f16>(high); slice${name}Low[${place}] = vec4<f16>(scaled - high);`
       : `slice${name}High[${place}] = vec4<f16>(scaled);`;
-    keep.push(guard(round, `{ let scaled = ${scaled}; ${halve} }`));
+    keep.push(guard(round, [...masks, `{ let scaled = ${scaled}; ${halve} }`].join(' ')));
   }
   const order = (along === 'k') === (name === 'A') ? 'row_major' : 'col_major';
   return {

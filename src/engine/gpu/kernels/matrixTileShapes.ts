@@ -52,11 +52,13 @@ type Shape = Omit<TileShape, 'k'>;
  * Tiles whose subgroups have blocks of fragments, for many channels: larger ones load less but fill a GPU less evenly.
  */
 function blockTiles(n: number): Shape[] {
-  const square = { m: 64, n: 64, rows: 8, columns: 4, subgroups: [2, 2], passes: 2 } as const;
-  const tall = { m: 256, n: 64, rows: 16, columns: 4, subgroups: [4, 2], passes: 4 } as const;
-  const half = { m: 128, n: 64, rows: 16, columns: 4, subgroups: [2, 2], passes: 4 } as const;
-  const large = { m: 128, n: 128, rows: 16, columns: 4, subgroups: [2, 4], passes: 4 } as const;
-  return n < 128 ? [square, half, tall] : [square, half, tall, large];
+  const shapes: readonly BlockShape[] = [
+    { m: 64, n: 64, subgroups: [2, 2] },
+    { m: 128, n: 64, subgroups: [2, 2] },
+    { m: 256, n: 64, subgroups: [4, 2] },
+    { m: 128, n: 128, subgroups: [2, 4] },
+  ];
+  return shapes.filter((shape) => shape.n <= n).map(blockTile);
 }
 
 /**
@@ -135,13 +137,20 @@ export function sliceSizes({ shape: { m, n, k }, a, b, sliding }: Slices): Reado
   };
 }
 
-type SlidingShape = Pick<TileShape, 'm' | 'n' | 'k' | 'waits'> & { readonly subgroups: readonly [number, number] };
+type BlockShape = Pick<TileShape, 'm' | 'n'> & { readonly subgroups: readonly [number, number] };
 
-/** A tile whose slices serve all taps; its sums leave through as little workgroup memory as possible. */
-function slidingTile(shape: SlidingShape): TileShape {
+/** A tile whose subgroups have blocks of fragments; its sums leave through as little workgroup memory as possible. */
+function blockTile<S extends BlockShape>(shape: S): S & Pick<TileShape, 'rows' | 'columns' | 'passes'> {
   const [down, across] = shape.subgroups;
   const rows = (shape.m * shape.n) / (4 * subgroupSize * down * across);
-  return { ...shape, rows, columns: 4, passes: shape.m / fragment / down, slides: true };
+  return { ...shape, rows, columns: 4, passes: shape.m / fragment / down };
+}
+
+type SlidingShape = BlockShape & Pick<TileShape, 'k' | 'waits'>;
+
+/** A tile whose slices serve all taps. */
+function slidingTile(shape: SlidingShape): TileShape {
+  return { ...blockTile(shape), slides: true };
 }
 
 /** The larger tiles that fit into the workgroup memory. */

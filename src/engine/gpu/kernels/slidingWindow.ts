@@ -7,7 +7,7 @@
 
 import type { Operand } from '../kernel.js';
 import type { ConvolutionSizes } from './convolutionSizes.js';
-import { pastColumns } from './convolutionSources.js';
+import { pastColumns, runFunctions, runsAt } from './convolutionSources.js';
 import type { SlidingTaps, TileShape, TileSource } from './convolutionTile.js';
 
 export interface Positions {
@@ -90,7 +90,7 @@ export function slidingRows(x: Operand, channels: number, positions: Positions, 
 ${existingLoad('slidingAt', x, channels, positions)}`,
     prepare: (position, within) =>
       `pixelAt(${position} - ${before}u) * ${channels / run.width}u + ${within} / ${run.width}u`,
-    load: (at) => `slidingAt(${at} + slice / ${run.width}u)`,
+    ...runsAt('slidingAt', (at) => `${at} + slice / ${run.width}u`),
   };
 }
 
@@ -107,7 +107,7 @@ export function slidingWeights(
     declarations: weightLoad(w, n, tile),
     prepare: (position, within) =>
       `(${within} / ${depth}u * ${inputChannels}u + ${within} % ${depth}u) * ${n / run.width}u + ${position} / ${run.width}u`,
-    load: (at, position) => `weightAt(${at} + slice * ${n / run.width}u, ${position})`,
+    ...runsAt('weightAt', (at, position) => `${at} + slice * ${n / run.width}u, ${position}`),
   };
 }
 
@@ -125,7 +125,7 @@ export function slidingRotated(
     declarations: weightLoad(w, n, columns),
     prepare: (position, within) =>
       `((${position} - firstB) / ${columns}u * ${n}u + ${column(position)}) * ${outputChannels / run.width}u + ${within} / ${run.width}u`,
-    load: (at, position) => `weightAt(${at} + slice / ${run.width}u, ${column(position)})`,
+    ...runsAt('weightAt', (at, position) => `${at} + slice / ${run.width}u, ${column(position)}`),
   };
 }
 
@@ -148,7 +148,7 @@ ${existingLoad('slidingAt', x, channels, positions)}`,
     ahead: (slice) =>
       `for (var i = t; i < ${length}u; i += ${threads}u) { pixels[i] = pixelAt(${slice} + i - ${positions.before}u); }`,
     prepare: (position) => `${position} / ${run.width}u`,
-    load: (at, _position, _k, within) => `slidingAt(pixels[${within}] * ${channels / run.width}u + ${at})`,
+    ...runsAt('slidingAt', (at, _position, _k, within) => `pixels[${within}] * ${channels / run.width}u + ${at}`),
   };
 }
 
@@ -163,26 +163,23 @@ export function slidingUpstream(
   return {
     along: 'across',
     run,
-    declarations: `fn upstreamAt(i: u32, column: u32) -> ${run.type} {
-  let outside = i >= ${(positions.pixels * channels) / run.width}u || ${pastColumns(channels, n)};
-  return select(${run.load('select(i, 0u, outside)')}, ${run.type}(), outside);
-}`,
+    declarations: runFunctions('upstreamAt', 'i: u32, column: u32', dy, {
+      place: '',
+      outside: [`i >= ${(positions.pixels * channels) / run.width}u`, ...pastColumns(channels, n)],
+    }),
     prepare: (position) => `${position} / ${run.width}u`,
-    load: (at, position, _k, within) =>
-      `upstreamAt(pixels[${within} + ${positions.before}u] * ${channels / run.width}u + ${at}, ${position})`,
+    ...runsAt(
+      'upstreamAt',
+      (at, position, _k, within) =>
+        `pixels[${within} + ${positions.before}u] * ${channels / run.width}u + ${at}, ${position}`,
+    ),
   };
 }
 
-function existingLoad(name: string, { run }: Operand, channels: number, { pixels }: Positions): string {
-  return `fn ${name}(i: u32) -> ${run.type} {
-  let outside = i >= ${(pixels * channels) / run.width}u;
-  return select(${run.load('select(i, 0u, outside)')}, ${run.type}(), outside);
-}`;
+function existingLoad(name: string, x: Operand, channels: number, { pixels }: Positions): string {
+  return runFunctions(name, 'i: u32', x, { place: '', outside: [`i >= ${(pixels * channels) / x.run.width}u`] });
 }
 
-function weightLoad({ run }: Operand, columns: number, tile: number): string {
-  return `fn weightAt(i: u32, column: u32) -> ${run.type} {
-  let outside = ${pastColumns(columns, tile)};
-  return select(${run.load('select(i, 0u, outside)')}, ${run.type}(), outside);
-}`;
+function weightLoad(w: Operand, columns: number, tile: number): string {
+  return runFunctions('weightAt', 'i: u32, column: u32', w, { place: '', outside: pastColumns(columns, tile) });
 }
