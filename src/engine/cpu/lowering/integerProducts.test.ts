@@ -39,7 +39,7 @@ const geometries: readonly (readonly [what: string, geometry: Geometry])[] = [
 describe('products of codes', () => {
   let [single, several]: Engine[] = [];
   beforeAll(async () => {
-    [single, several] = [await createCpuEngine({ threads: 1 }), await createCpuEngine({ threads: 3 })];
+    [single, several] = [await createCpuEngine({ threads: 1 }), await createCpuEngine({ threads: 2 })];
   });
   afterAll(() => Promise.all([single!.dispose(), several!.dispose()]));
 
