@@ -90,7 +90,7 @@ function bytesOf({ files }: OpenedTab, kind: RegExp): number {
 
 /** Requests of a tab during a training. */
 function expectSmall(tab: OpenedTab): void {
-  expect(bytesOf(tab, kernelFile), 'kernels').toBeLessThan(60_000);
+  expect(bytesOf(tab, kernelFile), 'kernels').toBeLessThan(64_000);
   // Fetched when a file for a device is asked for.
   const exporter = bytesOf(tab, /^exported-/);
   expect(exporter, 'the exporter, with its C').toBeLessThan(60_000);
