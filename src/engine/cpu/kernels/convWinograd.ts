@@ -8,6 +8,7 @@ import { accumulateMoments, momentsBytes } from './convMoments';
 import { transformFourResult } from './convWinogradFour';
 import { placesOf, SKEW, TILE_BYTES, TiledArguments, weightPlaceBytes } from './convWinogradTiles';
 import { transformTwoResult } from './convWinogradTwo';
+import { addProducts } from './integerProducts';
 import { mad } from './mad';
 
 @unmanaged
@@ -96,6 +97,19 @@ export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i3
 
 /** products [tiles][8] = inputs [tiles][depth] · weights [depth][8] of one place, for a multiple of four tiles. */
 export function multiply(products: usize, inputs: usize, weights: usize, tiles: i32, depth: i32): void {
+  multiplyWords(false, products, inputs, weights, tiles, depth);
+}
+
+/** The same of words that are floats or, with `isCodes`, pairs of codes; `depth` is their number. */
+@inline
+export function multiplyWords(
+  isCodes: bool,
+  products: usize,
+  inputs: usize,
+  weights: usize,
+  tiles: i32,
+  depth: i32,
+): void {
   const length = <usize>(depth << 2);
   const next = length * 3;
   for (let tile = 0; tile < tiles; tile += 4, products += 128, inputs += next) {
@@ -116,17 +130,17 @@ export function multiply(products: usize, inputs: usize, weights: usize, tiles: 
       const b0 = v128.load(w);
       const b1 = v128.load(w, 16);
       let a = v128.load32_splat(inputs);
-      c00 = mad(a, b0, c00);
-      c01 = mad(a, b1, c01);
+      c00 = accumulateWords(isCodes, a, b0, c00);
+      c01 = accumulateWords(isCodes, a, b1, c01);
       a = v128.load32_splat(p1);
-      c10 = mad(a, b0, c10);
-      c11 = mad(a, b1, c11);
+      c10 = accumulateWords(isCodes, a, b0, c10);
+      c11 = accumulateWords(isCodes, a, b1, c11);
       a = v128.load32_splat(p2);
-      c20 = mad(a, b0, c20);
-      c21 = mad(a, b1, c21);
+      c20 = accumulateWords(isCodes, a, b0, c20);
+      c21 = accumulateWords(isCodes, a, b1, c21);
       a = v128.load32_splat(p3);
-      c30 = mad(a, b0, c30);
-      c31 = mad(a, b1, c31);
+      c30 = accumulateWords(isCodes, a, b0, c30);
+      c31 = accumulateWords(isCodes, a, b1, c31);
       w += 32;
       inputs += 4;
       p1 += 4;
@@ -142,4 +156,9 @@ export function multiply(products: usize, inputs: usize, weights: usize, tiles: 
     v128.store(products, c30, 96);
     v128.store(products, c31, 112);
   }
+}
+
+@inline
+function accumulateWords(isCodes: bool, a: v128, b: v128, sum: v128): v128 {
+  return isCodes ? addProducts(a, b, sum) : mad(a, b, sum);
 }

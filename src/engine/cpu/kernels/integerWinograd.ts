@@ -9,8 +9,9 @@
  *   codes is at most 2²⁴), and a shift leaves the sum.
  */
 
+import { multiplyWords } from './convWinograd';
 import { SKEW } from './convWinogradTiles';
-import { addProducts, codePairs, IntegerWeightArguments } from './integerProducts';
+import { codePairs, IntegerWeightArguments } from './integerProducts';
 import { IntegerConvolutionArguments } from './integerWindow';
 
 /** Positions of a transformed tile. */
@@ -246,52 +247,7 @@ function transformSix(target: usize, distance: usize, p: usize, apart: usize): v
 
 /** products [tiles][8] = inputs [tiles][depth] · weights [depth / 2][8][2] of one place, for a multiple of four tiles. */
 function multiply(products: usize, inputs: usize, weights: usize, tiles: i32, depth: i32): void {
-  const length = <usize>(depth << 1);
-  const next = length * 3;
-  for (let tile = 0; tile < tiles; tile += 4, products += 128, inputs += next) {
-    let p1 = inputs + length;
-    let p2 = p1 + length;
-    let p3 = p2 + length;
-    let w = weights;
-    let c00 = i32x4.splat(0);
-    let c01 = i32x4.splat(0);
-    let c10 = i32x4.splat(0);
-    let c11 = i32x4.splat(0);
-    let c20 = i32x4.splat(0);
-    let c21 = i32x4.splat(0);
-    let c30 = i32x4.splat(0);
-    let c31 = i32x4.splat(0);
-    const end = p1;
-    while (inputs < end) {
-      const b0 = v128.load(w);
-      const b1 = v128.load(w, 16);
-      let a = v128.load32_splat(inputs);
-      c00 = addProducts(a, b0, c00);
-      c01 = addProducts(a, b1, c01);
-      a = v128.load32_splat(p1);
-      c10 = addProducts(a, b0, c10);
-      c11 = addProducts(a, b1, c11);
-      a = v128.load32_splat(p2);
-      c20 = addProducts(a, b0, c20);
-      c21 = addProducts(a, b1, c21);
-      a = v128.load32_splat(p3);
-      c30 = addProducts(a, b0, c30);
-      c31 = addProducts(a, b1, c31);
-      w += 32;
-      inputs += 4;
-      p1 += 4;
-      p2 += 4;
-      p3 += 4;
-    }
-    v128.store(products, c00);
-    v128.store(products, c01, 16);
-    v128.store(products, c10, 32);
-    v128.store(products, c11, 48);
-    v128.store(products, c20, 64);
-    v128.store(products, c21, 80);
-    v128.store(products, c30, 96);
-    v128.store(products, c31, 112);
-  }
+  multiplyWords(true, products, inputs, weights, tiles, depth >> 1);
 }
 
 /** The inverse of 9 modulo 2³². */
