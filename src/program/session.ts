@@ -17,7 +17,6 @@ import {
   type QueuedEvaluation,
   queueEvaluation,
 } from './evaluate.js';
-import { measureGradients, measureMoments } from './measurements.js';
 import { oneRank, type Ranks } from './ranks.js';
 import { scoreOf } from './score.js';
 import { ownShards, shardedStep, wholeStep } from './step.js';
@@ -98,11 +97,13 @@ export async function openSession(
       return shards === 1 ? wholeStep(program, feed, batch) : shardedStep(program, training, parts, feed, batch, ranks);
     },
     measureMoments: async (table) => {
+      const { measureMoments } = await import('./measurements.js');
       const feed = begun(trainingFeed);
       feed.begin(ownShards(table, batchSize, ranks));
       await measureMoments(program, training, feed, Math.min(momentBatches, table.batches), ranks);
     },
     measureGradients: async (table) => {
+      const { measureGradients } = await import('./measurements.js');
       const feed = begun(trainingFeed);
       feed.begin(ownShards(table, batchSize, ranks));
       return measureGradients(program, training, feed, Math.min(gradientBatches, table.batches), ranks);

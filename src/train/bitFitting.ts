@@ -11,9 +11,11 @@
  */
 
 import { STORAGE, type Variables } from '../nn/index.js';
+import { squaresOf } from '../program/measurements.js';
 import { fewestChannels } from '../program/prunedChannels.js';
 import type { Session } from '../program/session.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
+import type { FloatVector } from '../program/treeSum.js';
 import {
   type BitError,
   excess,
@@ -58,6 +60,11 @@ function searchCaps(experiment: Experiment, training: TrainingProgram): number[]
   const limits = budgetLimits(experiment, fewestChannels(training, experiment.budget.pruneStep));
   const { quantizers } = training.variables;
   return individualLimits(limits, quantizers.map(smallestBits), quantizers.map(largestBits));
+}
+
+/** The squares of the parameters' gradients in the last step; all 0 if there was none. */
+export async function lastSquares({ program }: Session): Promise<Float64Array> {
+  return squaresOf((await program.read(STORAGE.gradients)) as FloatVector);
 }
 
 /** Treatment of the bits: `settle` caps them, `exchange` caps them after each weight was offered one more. */

@@ -16,10 +16,7 @@
  */
 
 import type { BatchTable } from '../data/batches.js';
-import { STORAGE } from '../nn/index.js';
-import { squaresOf } from '../program/measurements.js';
 import type { Session } from '../program/session.js';
-import type { FloatVector } from '../program/treeSum.js';
 import { type Experiment, guaranteesBudget } from '../settings/index.js';
 
 /** Tells whether bits are frozen in an epoch, counted from 0. */
@@ -33,7 +30,7 @@ export function areBitsFrozen(experiment: Experiment, epoch: number): boolean {
  */
 export async function beginBudget(experiment: Experiment, session: Session, finished: number): Promise<void> {
   if (!guaranteesBudget(experiment.budget)) return;
-  const { capBitsAtStart, fitBits } = await import('./bitFitting.js');
+  const { capBitsAtStart, fitBits, lastSquares } = await import('./bitFitting.js');
   const allocates = areBitsFrozen(experiment, finished) || experiment.budget.begin === 'allocated';
   if (allocates) await fitBits(experiment, session, 'settle', await lastSquares(session));
   else await capBitsAtStart(experiment, session);
@@ -47,7 +44,7 @@ export async function keepBudget(
   batches: BatchTable,
 ): Promise<void> {
   if (!guaranteesBudget(experiment.budget) || finished > searchEpochs(experiment)) return;
-  const { fitBits } = await import('./bitFitting.js');
+  const { fitBits, lastSquares } = await import('./bitFitting.js');
   const underPenalty = areBitsFrozen(experiment, finished) ? 'settle' : 'take';
   const fit = experiment.budget.begin === 'allocated' ? 'exchange' : underPenalty;
   const measures = experiment.budget.measure > 0;
@@ -56,9 +53,4 @@ export async function keepBudget(
 
 function searchEpochs({ budget, training }: Experiment): number {
   return Math.round(budget.search * training.epochs);
-}
-
-/** The squares of the parameters' gradients in the last step; all 0 if there was none. */
-async function lastSquares({ program }: Session): Promise<Float64Array> {
-  return squaresOf((await program.read(STORAGE.gradients)) as FloatVector);
 }

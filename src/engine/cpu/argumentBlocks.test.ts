@@ -9,6 +9,7 @@ import { Graph } from '../../graph/index.js';
 import { makePlan } from '../../passes/index.js';
 import type { ArgumentBlock, KernelCall, LoweringContext } from './lowered.js';
 import { lower } from './lowering/index.js';
+import { lowerQuantized } from './lowering/integerProducts.js';
 
 const folder = fileURLToPath(new URL('./kernels/', import.meta.url));
 const sources = readdirSync(folder).map((name) => readFileSync(`${folder}${name}`, 'utf8'));
@@ -49,6 +50,7 @@ const context: LoweringContext = {
   choice: () => 0,
   alternatives: (first, second) => [first(), second()],
   gridOf: () => ({ range: 0, signed: true }),
+  lowerQuantized,
   floats: () => new Float32Array(),
   integers: () => new Int32Array(),
 };

@@ -82,7 +82,9 @@ async function loadProgram(
   spins: number,
   timed: boolean,
 ): Promise<Program> {
-  const placement = placePlan(plan, staticEnd(kernels.evaluation), threads);
+  const hasQuantizers = Object.values(plan.phases).some((nodes) => nodes.some(({ op }) => op === 'prepareQuantizers'));
+  const integers = hasQuantizers ? await import('./lowering/integerProducts.js') : null;
+  const placement = placePlan(plan, staticEnd(kernels.evaluation), threads, integers?.lowerQuantized ?? null);
   const { control, pages } = placement;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const phases = placement.lower(memory);

@@ -44,6 +44,9 @@ export interface Grid {
   readonly signed: boolean;
 }
 
+/** Fetched where a plan has quantizers, so that a page that trains a float network does not. */
+export type LowerQuantized = typeof import('./lowering/integerProducts.js').lowerQuantized;
+
 export interface LoweringContext {
   /** Byte address of a tensor's first element in the shared memory. */
   address(tensor: Tensor): number;
@@ -62,6 +65,8 @@ export interface LoweringContext {
   alternatives<A, B>(first: () => A, second: () => B): readonly [A, B];
   /** What all values of a tensor are multiples of, if a uniform quantizer made them; null for other tensors. */
   gridOf(tensor: Tensor): Grid | null;
+  /** Lowers convolutions of quantized tensors with integers; `null` in a plan without quantizers. */
+  readonly lowerQuantized: LowerQuantized | null;
   /** A view of a tensor's elements in the shared memory, for host calls. */
   floats(tensor: Tensor): Float32Array;
   integers(tensor: Tensor): Int32Array;

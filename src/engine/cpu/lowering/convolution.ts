@@ -19,7 +19,6 @@ import {
   PANEL,
   TARGET_CHUNKS,
 } from './convolutionItems.js';
-import { lowerQuantized } from './integerProducts.js';
 import { lowerWinograd } from './winograd.js';
 import { winogradApplies } from './winogradTiles.js';
 
@@ -46,8 +45,10 @@ interface Axis {
   readonly dilation: number;
 }
 
-export const conv2d: Lowering<'conv2d'> = (node, context) =>
-  lowerQuantized(node, context, () => lowerForward(node, context));
+export const conv2d: Lowering<'conv2d'> = (node, context) => {
+  const floats = () => lowerForward(node, context);
+  return context.lowerQuantized?.(node, context, floats) ?? floats();
+};
 export const groupedConv2d: Lowering<'groupedConv2d'> = lowerForward;
 export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = lowerInputGradient;
 export const groupedConv2dInputGradient: Lowering<'groupedConv2dInputGradient'> = lowerInputGradient;
