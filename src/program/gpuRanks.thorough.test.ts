@@ -11,7 +11,8 @@ import { experimentFromSettings } from '../settings/index.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { batchFeed, trainingStorages } from './batchFeed.js';
 import { openSession } from './session.js';
-import { ownShards, shardedStep } from './step.js';
+import { shardedStep } from './shardedStep.js';
+import { ownShards } from './step.js';
 import { stepParts } from './stepParts.js';
 import { buildTrainingProgram } from './trainingProgram.js';
 

@@ -19,8 +19,7 @@ import {
 } from './evaluate.js';
 import { oneRank, type Ranks } from './ranks.js';
 import { scoreOf } from './score.js';
-import { ownShards, shardedStep, wholeStep } from './step.js';
-import { stepParts } from './stepParts.js';
+import { ownShards, wholeStep } from './step.js';
 import type { ProgramOptions, TrainingProgram } from './trainingProgram.js';
 
 export interface Session {
@@ -70,7 +69,7 @@ export async function openSession(
   if (variables.table.length) program.write(STORAGE.quantizers, variables.table);
   const { batchSize, shards = 1, momentBatches = 0, gradientBatches = 0 } = training.options;
   const own = shards / ranks.size;
-  const parts = shards === 1 ? [] : stepParts(training.plan);
+  const shardedStep = shards === 1 ? null : await shardedSteps(training);
   let trainingFeed: BatchFeed | null = null;
   let evaluationSets: readonly EvaluationSet[] = [];
   const queued = async (index = 0): Promise<QueuedEvaluation> => {
@@ -94,7 +93,7 @@ export async function openSession(
     setBatches: (table, first = 0) => begun(trainingFeed).begin(ownShards(table, batchSize, ranks), first * own),
     step: async (batch) => {
       const feed = begun(trainingFeed);
-      return shards === 1 ? wholeStep(program, feed, batch) : shardedStep(program, training, parts, feed, batch, ranks);
+      return shardedStep ? shardedStep(program, feed, batch, ranks) : wholeStep(program, feed, batch);
     },
     measureMoments: async (table) => {
       const { measureMoments } = await import('./measurements.js');
@@ -147,4 +146,12 @@ function areResident(
 function begun(feed: BatchFeed | null): BatchFeed {
   if (!feed) throw new Error('the images have to be set first');
   return feed;
+}
+
+/** Steps shard by shard, whose code is fetched where batches have shards. */
+async function shardedSteps(training: TrainingProgram) {
+  const [{ shardedStep }, { stepParts }] = await Promise.all([import('./shardedStep.js'), import('./stepParts.js')]);
+  const parts = stepParts(training.plan);
+  return (program: Program, feed: BatchFeed, batch: number, ranks: Ranks) =>
+    shardedStep(program, training, parts, feed, batch, ranks);
 }

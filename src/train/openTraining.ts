@@ -22,7 +22,6 @@ import {
 import type { Experiment, ResolvedLayer } from '../settings/index.js';
 import { type LoadedWeights, startLine } from '../weights/loadedWeights.js';
 import { startOnActivations } from './activationStart.js';
-import { withMeasuredMoments } from './batchNormStart.js';
 import { budgetOutlook } from './budgetLimits.js';
 import { checkpointFile, readCheckpoint, type StartingCheckpoint } from './checkpoint.js';
 import type { CheckpointState } from './checkpointState.js';
@@ -150,7 +149,9 @@ export async function openTraining(
   const sets = evaluationSets(images);
   const shape = { ...dataShape(images, sets[0].count, sets[1]?.count), scaling: description };
   const options = { ...programOptions(experiment, shape, starting), distillation: distillation(experiment, teacher) };
-  const measured = starting && (await withMeasuredMoments(starting, options, images.train, cpuEngine));
+  // A page that starts from random weights does not fetch it.
+  const moments = starting && (await import('./batchNormStart.js'));
+  const measured = moments && (await moments.withMeasuredMoments(starting, options, images.train, cpuEngine));
   const built = buildTrainingProgram({ ...options, starting: measured });
   const { variables } = built;
   checkMoments(experiment, variables);
