@@ -8,6 +8,7 @@ import { InputError } from '../../errors.js';
 import { yieldToEventLoop } from '../../eventLoop.js';
 import { operandsOf, resultsOf } from '../../graph/graph.js';
 import type { Plan } from '../../graph/plan.js';
+import { quantizedTensors } from '../../passes/quantizedTensors.js';
 import type { Engine, ProfileEntry, Program, StorageArray } from '../engine.js';
 import { compileKernels, instantiateKernels, type KernelModule, type Kernels } from './kernelModule.js';
 import { argumentWords } from './lowered.js';
@@ -82,8 +83,8 @@ async function loadProgram(
   spins: number,
   timed: boolean,
 ): Promise<Program> {
-  const hasQuantizers = Object.values(plan.phases).some((nodes) => nodes.some(({ op }) => op === 'prepareQuantizers'));
-  const integers = hasQuantizers ? await import('./lowering/integerProducts.js') : null;
+  const isQuantized = Object.values(plan.phases).some((nodes) => quantizedTensors(nodes).size > 0);
+  const integers = isQuantized ? await import('./lowering/integerProducts.js') : null;
   const placement = placePlan(plan, staticEnd(kernels.evaluation), threads, integers?.lowerQuantized ?? null);
   const { control, pages } = placement;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });

@@ -44,7 +44,7 @@ export interface Grid {
   readonly signed: boolean;
 }
 
-/** Fetched where a plan has quantizers, so that a page that trains a float network does not. */
+/** Fetched where a plan has quantized tensors, so that a page that trains a float network does not. */
 export type LowerQuantized = typeof import('./lowering/integerProducts.js').lowerQuantized;
 
 export interface LoweringContext {
@@ -65,7 +65,7 @@ export interface LoweringContext {
   alternatives<A, B>(first: () => A, second: () => B): readonly [A, B];
   /** What all values of a tensor are multiples of, if a uniform quantizer made them; null for other tensors. */
   gridOf(tensor: Tensor): Grid | null;
-  /** Lowers convolutions of quantized tensors with integers; `null` in a plan without quantizers. */
+  /** Lowers convolutions of quantized tensors with integers; `null` in a plan without any. */
   readonly lowerQuantized: LowerQuantized | null;
   /** A view of a tensor's elements in the shared memory, for host calls. */
   floats(tensor: Tensor): Float32Array;
