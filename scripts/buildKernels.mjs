@@ -18,7 +18,10 @@ for (const [name, features] of [
   ['relaxed', 'simd,relaxed-simd'],
 ]) {
   const shared = ['--enable', `${features},threads`, ...sharedMemory];
-  await compile(cpu, 'evaluation', `kernels-evaluation-${name}.wasm`, [...shared, '--exportTable', '--growTable']);
+  // As fast as without, and 15 kB compressed instead of 24.
+  const shrunk = ['--shrinkLevel', '1'];
+  const tables = ['--exportTable', '--growTable'];
+  await compile(cpu, 'evaluation', `kernels-evaluation-${name}.wasm`, [...shared, ...shrunk, ...tables]);
   await compile(cpu, 'training', `kernels-training-${name}.wasm`, shared);
   await compile(cpu, 'integers', `kernels-integers-${name}.wasm`, shared);
   await compile(runtime, 'index', `kernels-${name}.wasm`, ['--enable', features]);
