@@ -5,7 +5,7 @@ import { experimentFromSettings } from '../../settings/index.js';
 import { programOptions, quantizedNetwork } from '../../train/programOptions.js';
 import { schedulePlan } from './schedule.js';
 
-it('quantizers of weights come first, a teacher’s too, each behind what prepares its ranges', () => {
+it('quantizers of weights and moments of a teacher come first, each behind what it is made from', () => {
   const quantized = { model: 'tiny', batch_size: 2, w_quantize: 'parametric_fp_d_xmax', w_per_channel: true };
   const experiment = experimentFromSettings('test', 'test', quantized);
   const data = { classes: 3, imageShape: [8, 8, 3] as const, trainImages: 2, evaluationImages: 2 };
@@ -24,5 +24,7 @@ it('quantizers of weights come first, a teacher’s too, each behind what prepar
     ...Array(5).fill('activation'),
     ...Array(2).fill('prepareQuantizers'),
     ...Array(3).fill('quantizeChannels'),
+    // Those of the teacher's normalisations.
+    ...Array(2).fill('runningStatistics'),
   ]);
 });
