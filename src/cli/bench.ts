@@ -19,7 +19,7 @@ import { programOptions } from '../train/programOptions.js';
 import { benchImages, measureStreaming, type StreamingResult } from './benchImages.js';
 import { describeProfile, profileSteps, type StepProfile } from './benchProfile.js';
 import { autotuneOption, deviceOption, matmulPrecisionOption, positive, threadsOption, tuningFile } from './options.js';
-import { percent } from './progress.js';
+import { percent, taskDisplay } from './progress.js';
 
 interface Workload {
   readonly model: string;
@@ -173,7 +173,10 @@ async function open(engine: Engine, workload: Workload, stream: ImageStream | nu
     evaluationImages: batchSize,
     isStreamed: stream !== null,
   };
-  const session = await openSession(engine, buildTrainingProgram(programOptions(experiment, shape, null)));
+  const training = buildTrainingProgram(programOptions(experiment, shape, null));
+  // Tiles that a GPU does not know yet take up to minutes.
+  const loading = taskDisplay();
+  const session = await openSession(engine, training, loading.task).finally(loading.stop);
   session.program.write(STORAGE.control, [0.01, 0.1, 0.1, 0]);
   if (stream) session.setTrainingImages(stream);
   else setGeneratedImages(session, workload);
