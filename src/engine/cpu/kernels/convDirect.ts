@@ -290,10 +290,12 @@ function panel(
 }
 
 /** As `loadPart`, but zeros for a count below one: the second half of a panel may be empty. */
+@inline
 export function loadLanes(p: usize, lanes: i32): v128 {
   return lanes > 0 ? loadPart(p, lanes) : f32x4.splat(0);
 }
 
+@inline
 export function storeLanes(p: usize, values: v128, lanes: i32): void {
   if (lanes > 0) storePart(p, values, lanes);
 }

@@ -3,7 +3,8 @@
  * convolution need no tests at borders.
  */
 
-/** Copies bytes that are whole floats. */
+/** Copies bytes that are whole floats, often a few for each pixel. */
+@inline
 export function copyBytes(target: usize, source: usize, bytes: i32): void {
   let done = 0;
   for (; done + 32 <= bytes; done += 32) {
