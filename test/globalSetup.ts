@@ -6,9 +6,10 @@
 
 import { execFileSync } from 'node:child_process';
 import { readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compileSources } from './compiledSources.js';
-import { temporaryFolder } from './temporaryFolder.js';
+import { isTemporaryFolder, temporaryFolder } from './temporaryFolder.js';
 
 /** Built files with the script that builds them, and their sources. */
 const built = [
@@ -16,8 +17,8 @@ const built = [
     builder: 'scripts/buildKernels.mjs',
     sources: ['src/engine/cpu/kernels', 'src/runtime/kernels'],
     results: [
-      ...['evaluation-simd', 'evaluation-relaxed', 'training-simd', 'training-relaxed'].map(
-        (name) => `src/engine/cpu/kernels-${name}.wasm`,
+      ...['evaluation', 'training', 'integers'].flatMap((file) =>
+        ['simd', 'relaxed'].map((name) => `src/engine/cpu/kernels-${file}-${name}.wasm`),
       ),
       'src/runtime/kernelBytes.ts',
     ],
@@ -29,8 +30,12 @@ const built = [
   },
 ];
 
-/** Vitest's workers and their processes inherit the environment. An interrupted run ends here too. */
+/**
+ * Vitest calls it for each project, and the first call does it for all: folders in folders would make paths of sockets too
+ * long for a browser. Vitest's workers and their processes inherit the environment. An interrupted run ends here too.
+ */
 export function setup(): void {
+  if (isTemporaryFolder(tmpdir())) return;
   const parent = temporaryFolder();
   process.env.TMPDIR = parent;
   process.once('exit', () => rmSync(parent, { recursive: true, force: true }));

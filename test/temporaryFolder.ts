@@ -2,8 +2,14 @@
 
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+
+const prefix = 'mpdnn-';
 
 export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'mpdnn-'));
+  return mkdtempSync(join(tmpdir(), prefix));
+}
+
+export function isTemporaryFolder(path: string): boolean {
+  return basename(path).startsWith(prefix);
 }
