@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { openDevice } from '../dist/engine/gpu/device.js';
 import { matrixDirectives } from '../dist/engine/gpu/kernels/matrixTile.js';
 import { availableGpu } from '../dist/engine/gpu/nodeGpu.js';
+import { median } from '../dist/median.js';
 
 const { values } = parseArgs({ options: { side: { type: 'string', default: '28' } } });
 const side = Number(values.side);
@@ -213,7 +214,7 @@ for (const [name, form] of forms) {
   await time(pipeline, form, 100);
   const times = [];
   for (let round = 0; round < 5; round++) times.push(await time(pipeline, form, 100));
-  const ms = times.sort((a, b) => a - b)[2];
+  const ms = median(times);
   const bits = form.without ? null : await results();
   right ??= bits;
   const isWrong = bits !== null && bits !== right;

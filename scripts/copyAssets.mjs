@@ -5,13 +5,11 @@
 import { copyFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { kernelFiles } from './kernelFiles.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const target = process.argv[2] ?? join(root, 'dist');
 
-const kernels = ['evaluation', 'training', 'integers'].flatMap((file) =>
-  ['simd', 'relaxed'].map((level) => `kernels-${file}-${level}.wasm`),
-);
-for (const file of [...kernels.map((name) => `engine/cpu/${name}`), 'watch/page.html']) {
+for (const file of [...kernelFiles.map((name) => `engine/cpu/${name}`), 'watch/page.html']) {
   copyFileSync(join(root, 'src', file), join(target, file));
 }

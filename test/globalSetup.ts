@@ -8,6 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { kernelFiles } from '../scripts/kernelFiles.mjs';
 import { compileSources } from './compiledSources.js';
 import { isTemporaryFolder, temporaryFolder } from './temporaryFolder.js';
 
@@ -16,12 +17,7 @@ const built = [
   {
     builder: 'scripts/buildKernels.mjs',
     sources: ['src/engine/cpu/kernels', 'src/runtime/kernels'],
-    results: [
-      ...['evaluation', 'training', 'integers'].flatMap((file) =>
-        ['simd', 'relaxed'].map((name) => `src/engine/cpu/kernels-${file}-${name}.wasm`),
-      ),
-      'src/runtime/kernelBytes.ts',
-    ],
+    results: [...kernelFiles.map((name) => `src/engine/cpu/${name}`), 'src/runtime/kernelBytes.ts'],
   },
   {
     builder: 'scripts/buildPage.mjs',

@@ -371,8 +371,8 @@ function meansOf({ session }: TrainingRun, sums: Sums, before?: Sums): TrainingM
 }
 
 /**
- * Queues the evaluation of all sets, after re-estimating batch normalisation's moments on the epoch's first batches if the experiment
- * says so.
+ * Queues the evaluation of all sets, after re-estimating batch normalisation's moments on the epoch's first batches if the
+ * experiment says so.
  */
 async function queueEvaluations(
   { session, experiment }: TrainingRun,
