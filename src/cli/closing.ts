@@ -10,7 +10,7 @@ import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
-import type { BitRange, ComparedRun } from '../report/index.js';
+import { type BitRange, type ComparedRun, compareRuns } from '../report/comparison.js';
 import { openRunFolder } from '../runs/index.js';
 import type { RunEvents } from '../runs/runEvents.js';
 import { commandWords, programName } from '../settings/index.js';
@@ -81,20 +81,48 @@ export async function deployedLine(
 }
 
 /**
+ * A note that the result of a run cannot be compared with that of the run that it started from, and why; empty if it can,
+ * or if it started from none.
+ */
+export function startNote(root: string): string {
+  const start = startingRun(root);
+  const fault = start === null ? null : comparison([start]).fault;
+  return fault === null ? '' : `NOTE: the result cannot be compared with that of ${start}: ${fault}`;
+}
+
+/**
  * A table of sizes, bits and error beside those of the run that it started from, if any, and the commands to go on
  * with.
  */
-export async function outlook(root: string): Promise<string> {
+export function outlook(root: string): string {
   const start = startingRun(root);
-  const gained = start === null ? [] : await gainedBeside(start, root);
+  const { runs, fault } = start === null ? { runs: [], fault: null } : comparison([start, root]);
+  const before = fault === null && start !== null ? [start] : [];
   const call = (words: readonly string[]) => `${programName()} ${commandWords(words)}`;
   const next = [
     ['predict', `${call(['predict', root])} ${inputWord(root)}`],
     ...(isExportable(root) ? [['export', call(['export', root])]] : []),
-    ...(start === null ? [] : [['compare', call(['compare', start, root])]]),
-    ['plot', call(['plot', ...(start === null ? [] : [start]), root])],
+    ...before.map((start) => ['compare', call(['compare', start, root])]),
+    ['plot', call(['plot', ...before, root])],
   ];
-  return [...gained, 'next:', textTable(next.map(([what = '', command = '']) => [`  ${what}`, command]))].join('\n');
+  return [
+    ...(fault === null ? gained(runs) : [`not compared with ${start}: ${fault}`]),
+    'next:',
+    textTable(next.map(([what = '', command = '']) => [`  ${what}`, command])),
+  ].join('\n');
+}
+
+/** Finished runs with their numbers, or the reason why they cannot be compared. */
+function comparison(roots: readonly string[]): {
+  readonly runs: readonly ComparedRun[];
+  readonly fault: string | null;
+} {
+  try {
+    return { runs: compareRuns(roots).runs, fault: null };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { runs: [], fault: error.message };
+  }
 }
 
 /** The placeholder for an input of `mpdnn predict`, by the kind of the run's data. */
@@ -135,11 +163,8 @@ function startingRun(root: string): string | null {
   return start && ['config.json', 'summary.json'].every((name) => existsSync(join(start, name))) ? start : null;
 }
 
-async function gainedBeside(start: string, root: string): Promise<string[]> {
-  const [before, after] = [start, root].map((folder) => openRunFolder(folder).config.data?.classes.join('\n'));
-  if (before !== after) return [];
-  const { compareRuns } = await import('../report/comparison.js');
-  const [from, to] = compareRuns([start, root]).runs;
+/** The lines of the table of a run beside the one that it started from; none unless it has quantizers. */
+function gained([from, to]: readonly ComparedRun[]): string[] {
   if (!from || !to || (to.weightBits === null && to.activationBits === null)) return [];
   const kbytes = (of: 'weightsKbytes' | 'activationsKbytes') => [
     `${from[of].toFixed(1)} kB`,
@@ -155,7 +180,7 @@ async function gainedBeside(start: string, root: string): Promise<string[]> {
     ...(to.sameImages ? [[`test ${metrics[to.metric].title}`, ...metricRow(from, to)]] : []),
   ];
   return [
-    `beside ${start}:`,
+    `beside ${from.folder}:`,
     textTable(rows.map(([what, a = '', b = '', gain = '']) => [`  ${what}`, a, '→', b, gain])),
   ];
 }

@@ -1,6 +1,7 @@
 /** `mpdnn devices`: the engines found here, one a line, and which of them `auto` takes. */
 
 import { Command } from 'commander';
+import { mayHaveAdapter } from '../engine/gpu/nodeGpu.js';
 import { selectEngine } from '../engine/selectEngine.js';
 
 interface DeviceEntry {
@@ -49,6 +50,10 @@ async function engineEntry(device: 'cpu' | 'gpu' | 'reference'): Promise<FoundDe
 
 /** Entries of all adapters. The first is the one that the engine opens, which describes it. */
 async function gpuEntries(): Promise<FoundDevice[]> {
+  if (!mayHaveAdapter()) {
+    const description = 'not usable: no GPU found: no device file of one in /dev, and no driver of Vulkan';
+    return [{ device: 'gpu', features: [], isSoftware: false, description, isUsable: false }];
+  }
   const engine = await engineEntry('gpu');
   if (!engine.isUsable) return [engine];
   const { listAdapters } = await import('../engine/gpu/index.js');

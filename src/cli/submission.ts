@@ -11,13 +11,15 @@ import {
   planBatches,
   queuedJobs,
   readRecords,
+  removeEmptyFolders,
+  type SlurmJob,
   type Submission,
   sendingScript,
   sendJobs,
   slurmJobs,
 } from '../cluster/index.js';
 import { InputError } from '../errors.js';
-import { refuseOthers } from '../runs/plan/executePlan.js';
+import { checkFolders } from '../runs/plan/executePlan.js';
 import type { PlannedRun } from '../runs/plan/planRuns.js';
 import { checkRanks } from '../runs/runExperiment.js';
 import { commandWords, type Overrides, programName } from '../settings/index.js';
@@ -106,7 +108,7 @@ export function submit(
   const { slurm = '', kubernetes, atOnce = null, failFast = false, dryRun = false, force = false } = options;
   const { ranks = 1, gpus = null } = options;
   for (const { experiment } of plan) checkRanks(experiment, gpus ?? ranks);
-  if (!force) refuseOthers(plan);
+  checkFolders(plan, force);
   const records = readRecords(out);
   const queue = kubernetes === undefined && records.size > 0 ? queuedJobs() : new Map();
   const queuedJob = ({ path }: PlannedRun): string | undefined => {
@@ -129,15 +131,7 @@ export function submit(
     if (dryRun) {
       process.stdout.write(sendingScript(jobs, queuedJob));
     } else if (jobs.length > 0) {
-      makeJobFolders(out, sent);
-      sendJobs(jobs, queuedJob, ({ runs }, job) => {
-        for (const [index, { path, startsFrom, learnsFrom }] of runs.entries()) {
-          const before = { startsFrom: startsFrom?.path ?? null, learnsFrom: learnsFrom?.path ?? null };
-          keepRecord(out, path, { job: `${job}_${index}`, ...before });
-        }
-        if (runs.length === 0 && last) keepRecord(out, last.name, { job, startsFrom: null, learnsFrom: null });
-        process.stdout.write(`${job}: ${runs.length === 0 ? last?.name : runs.map(({ path }) => path).join(' ')}\n`);
-      });
+      send(jobs, sent, queuedJob, { out, last });
     }
   }
   for (const { run, reason } of leftOut) process.stderr.write(`${run.path}: left out, ${reason}\n`);
@@ -147,6 +141,29 @@ export function submit(
       ? `${count} to send\n`
       : `${count} sent; ${hint(out, sent.length === 0 ? last : null)}\n`,
   );
+}
+
+/** Sends jobs that train the runs `sent`, and keeps records of them. */
+function send(
+  jobs: readonly SlurmJob[],
+  sent: readonly PlannedRun[],
+  queuedJob: (run: PlannedRun) => string | undefined,
+  { out, last }: Pick<Submission, 'out' | 'last'>,
+): void {
+  const folders = makeJobFolders(out, sent);
+  try {
+    sendJobs(jobs, queuedJob, ({ runs }, job) => {
+      for (const [index, { path, startsFrom, learnsFrom }] of runs.entries()) {
+        const before = { startsFrom: startsFrom?.path ?? null, learnsFrom: learnsFrom?.path ?? null };
+        keepRecord(out, path, { job: `${job}_${index}`, ...before });
+      }
+      if (runs.length === 0 && last) keepRecord(out, last.name, { job, startsFrom: null, learnsFrom: null });
+      process.stdout.write(`${job}: ${runs.length === 0 ? last?.name : runs.map(({ path }) => path).join(' ')}\n`);
+    });
+  } catch (error) {
+    removeEmptyFolders(folders);
+    throw error;
+  }
 }
 
 /** The command to call next. `last`: the job that is left where all runs have ended, if any. */

@@ -7,7 +7,7 @@ import { usableCores } from '../engine/cpu/nodePlatform.js';
 import { DeviceLost, InputError } from '../errors.js';
 import type { Ranks } from '../program/ranks.js';
 import { askedFor, recommend } from '../recipe/index.js';
-import { checkReplaceable, type RunFolder, resumeRunFolder, runRoot, withNetworkOfFile } from '../runs/index.js';
+import { checkReplaceable, resumeRunFolder, runRoot, withNetworkOfFile } from '../runs/index.js';
 import { checkRanks, runExperiment } from '../runs/runExperiment.js';
 import { openWorkbench, type Workbench } from '../runs/workbench.js';
 import {
@@ -22,7 +22,7 @@ import {
   trainCommandLine,
 } from '../settings/index.js';
 import { readConfigFile } from '../settings/readConfigFile.js';
-import { channelsLine, deployedLine, outlook, resultLine } from './closing.js';
+import { channelsLine, deployedLine, outlook, resultLine, startNote } from './closing.js';
 import { INTERRUPTED } from './endingSignals.js';
 import { gpusOption, joinOnCards, onCards, runOnCards, startsRanks, withCards } from './gpus.js';
 import { interruptible } from './interruptible.js';
@@ -185,19 +185,22 @@ async function trainExperiment(
   { bench, ranks, force, plots, watched, resumeCall, isLast }: RunOptions,
 ): Promise<boolean> {
   const display = displayOf(ranks, progressFrame(experiment));
-  await watched?.add(runRoot(experiment), display.line);
+  const root = runRoot(experiment);
+  await watched?.add(root, display.line);
   return interruptible(display, async (signal, onTraining) => {
     let isTraining = false;
     const begin = (): void => {
       isTraining = true;
       onTraining();
+      const note = isLast && ranks.rank === 0 ? startNote(root) : '';
+      if (note) display.line(note);
     };
     const events = {
       ...display,
       onLayers: (layers: readonly ResolvedLayer[]) => display.line(resolvedLayerTable(layers)),
     };
     let isDrawn = false;
-    const onFinished = async ({ root }: RunFolder): Promise<void> => {
+    const onFinished = async (): Promise<void> => {
       // The rest needs no engine, so its GPU is freed for others.
       if (isLast) await bench.disposeEngine();
       isDrawn = plots && (await draw(root, display.line));
@@ -217,12 +220,12 @@ async function trainExperiment(
     print(
       layerTable(variables, summary.bits),
       channelsLine(variables),
-      resultLine(summary, isDrawn ? folder.plots : folder.root, folder.task),
+      resultLine(summary, isDrawn ? folder.plots : root, folder.task),
     );
     const { test } = await bench.data(experiment, display.task);
     const how = { threads: experiment.threads ?? usableCores(), signal, task: display.task };
-    const integers = await deployedLine(folder.root, test, summary, how).finally(display.stop);
-    print(integers, isLast ? await outlook(folder.root) : '');
+    const integers = await deployedLine(root, test, summary, how).finally(display.stop);
+    print(integers, isLast ? outlook(root) : '');
     return true;
   });
 }

@@ -1,6 +1,6 @@
 /** What is sent to a cluster, as text, without any. */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { mpdnn, succeeds } from '../../test/cli/runMpdnn.js';
@@ -328,8 +328,19 @@ describe('the commands', () => {
     const message = /^mpdnn: sbatch: no such program: this machine has no Slurm; .*\n$/;
     const { code, stderr } = await mpdnn(call, folder, { env });
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(message) });
+    expect(existsSync(join(folder, 'sent'))).toBe(false);
     const sent = await mpdnn(['status', 'half'], folder, { env });
     expect(sent).toMatchObject({ code: 2, stderr: expect.stringMatching(/^mpdnn: squeue: no such program: .*\n$/) });
+  });
+
+  it('name the table that a finished run lacks before anything is sent or trained', async () => {
+    cpSync(join(folder, 'half/FLOAT'), join(folder, 'lacking/FLOAT'), { recursive: true });
+    rmSync(join(folder, 'lacking/FLOAT/quantizers.csv'));
+    for (const how of [['--dry-run'], ['--run', 'FLOAT', '--force']]) {
+      const { code, stderr } = await mpdnn([...fresh, '--out', 'lacking', ...how], folder);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/^mpdnn: lacking\/FLOAT\/quantizers.csv: no such file; .*\n$/);
+    }
   });
 
   it('train one run of the plan, as a job does', async () => {

@@ -3,7 +3,7 @@
  * results are in the run folders; there is no other state.
  */
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { makeFolder, writeDurably } from '../disk/durableFile.js';
@@ -31,13 +31,22 @@ export function logPath(out: string, run: string): string {
 }
 
 /**
- * Makes the folders for logs, which a scheduler does not.
+ * Makes the folders for logs, which a scheduler does not; returns those that did not exist, each behind its parent.
  *
  * @throws InputError if they cannot be made
  */
-export function makeJobFolders(out: string, runs: readonly PlannedRun[]): void {
-  for (const folder of new Set([jobFolder(out), ...runs.map(({ path }) => dirname(logPath(out, path)))])) {
-    makeFolder(folder);
+export function makeJobFolders(out: string, runs: readonly PlannedRun[]): string[] {
+  return [jobFolder(out), ...runs.map(({ path }) => dirname(logPath(out, path)))].flatMap(makeFolder);
+}
+
+/** Removes those of the folders that {@link makeJobFolders} has made which are empty. */
+export function removeEmptyFolders(made: readonly string[]): void {
+  for (const folder of made.toReversed()) {
+    try {
+      rmdirSync(folder);
+    } catch {
+      // Jobs that have been sent have files in it.
+    }
   }
 }
 

@@ -26,6 +26,7 @@ it.each([
   ['synthetic:0', 'positive whole number'],
   ['synthetic:-5', 'positive whole number'],
   ['synthetic:1e3', 'positive whole number'],
+  ['synthetic:99999999999', 'data "synthetic:99999999999": the count is at most 1398101'],
 ])('refuses "%s" and lists what is allowed', (text, reason) => {
   expect(() => parseDataSpec(text)).toThrow(InputError);
   expect(() => parseDataSpec(text)).toThrow(reason);

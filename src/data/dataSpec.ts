@@ -1,5 +1,6 @@
 /** The value of `--data`: the kind of dataset and its location. */
 import { InputError } from '../errors.js';
+import { maximumCount } from './synthetic.js';
 
 export const dataKinds = ['cifar10', 'cifar100', 'mnist', 'images', 'arrays', 'csv', 'wav', 'synthetic'] as const;
 
@@ -41,6 +42,7 @@ export function parseDataSpec(text: string): DataSpec {
     case 'synthetic':
       if (rest === undefined) return { kind };
       if (!/^\d+$/.test(rest) || Number(rest) < 1) throw fault('the count must be a positive whole number');
+      if (Number(rest) > maximumCount) throw fault(`the count is at most ${maximumCount}`);
       return { kind, count: Number(rest) };
     default:
       throw fault('no such dataset');

@@ -57,7 +57,7 @@ export function inputType(images: Images): InputType {
 }
 
 /** The most bytes of a typed array in the oldest supported Node (20): 4 GiB. */
-const maximumBytes = 2 ** 32;
+export const maximumBytes = 2 ** 32;
 
 /**
  * A set of black images with label 0, to be filled.

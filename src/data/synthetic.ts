@@ -7,7 +7,7 @@
  * Only + - * / and square roots are used, which IEEE 754 defines to the last bit: a seed gives the same bytes on every
  * machine.
  */
-import { type Dataset, emptyImageSet, type ImageSet } from './imageSet.js';
+import { type Dataset, emptyImageSet, type ImageSet, maximumBytes } from './imageSet.js';
 import { createRandom, type Random, randomStreams } from './random.js';
 
 const side = 32;
@@ -25,6 +25,9 @@ const classes = figures.flatMap((figure) => orientations.map(({ name }) => `${fi
 
 /** Default number of training images; a fifth as many are generated for testing. */
 const defaultCount = 10_000;
+
+/** Largest number of training images, since all are resident. */
+export const maximumCount = Math.floor(maximumBytes / (side * side * 3));
 
 /**
  * Generates the images of a seed: a dataset for trying things out, with a fifth as many images for testing.

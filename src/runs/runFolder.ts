@@ -280,6 +280,17 @@ export function truncateRun(folder: RunFolder, epochs: number): void {
 }
 
 /**
+ * Checks that a run folder has all its tables, before anything is made from them.
+ *
+ * @throws InputError naming the first that is missing
+ */
+export function checkTables(folder: RunFolder): void {
+  const missing = tables(folder).find(([path]) => !existsSync(path));
+  if (!missing) return;
+  throw new InputError(`${missing[0]}: no such file; bring it back, or move ${folder.root} away to train it again`);
+}
+
+/**
  * Appends an epoch (counted from 1, in `rows.results.iter`) to all tables.
  *
  * @throws Error if results.csv does not end with the previous epoch, since another program has written to it

@@ -1,7 +1,7 @@
 /** Every command from end to end: what a run leaves, how others read it, what stands on stdout. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { StepProfile } from '../../src/cli/benchProfile.js';
@@ -428,6 +428,21 @@ describe('rules for single layers', () => {
   });
 });
 
+it('training from a run that lacks a table says before the first epoch that it cannot be compared', async () => {
+  const start = join('lacking', 'FLOAT');
+  cpSync(join(folder, 'experiments/FLOAT'), join(folder, start), { recursive: true });
+  rmSync(join(folder, start, 'quantizers.csv'));
+  const short = ['--epochs', '1', '--limit-train', '16', '--no-plots', '--out', 'unequal'];
+  const call = ['train', 'FP', '--cfg', cfg, '--weights', join(start, 'params_best.safetensors'), ...short];
+  const { stdout, stderr } = await succeeds(call, folder);
+  const fault = `${join(start, 'quantizers.csv')}: no such file`;
+  const isSaid = stderr.indexOf(`cannot be compared with that of ${start}: ${fault}\n`);
+  expect(isSaid).toBeGreaterThan(0);
+  expect(stderr.indexOf('epoch 1/1')).toBeGreaterThan(isSaid);
+  expect(stdout).toContain(`not compared with ${start}: ${fault}\nnext:\n`);
+  expect(stdout).not.toContain('compare ');
+});
+
 describe('steps for single channels', () => {
   const options = ['--cfg', cfg, '--no-plots', '--out', 'channels'];
   const exponentsOf = (run: string) => {
@@ -523,7 +538,8 @@ describe('bench, devices, golden', () => {
   });
 
   it('devices names all engines', async () => {
-    const { stdout } = await succeeds(['devices'], folder);
+    const { stdout, stderr } = await succeeds(['devices'], folder);
+    expect(stderr).toBe('');
     expect(stdout.split('\n').map((line) => line.split(' ')[0])).toEqual(['cpu', 'gpu', 'reference', '']);
     expect(stdout).toMatch(/cpu +\d+ threads?, WebAssembly/);
   });

@@ -59,3 +59,19 @@ export function hasGpuFiles(): boolean {
     (folder) => existsSync(folder) && readdirSync(folder).some((file) => gpuFile.test(file)),
   );
 }
+
+/** Folders of Vulkan's manifests, one for each driver. */
+const driverFolders = ['/etc', '/usr/local/etc', '/usr/local/share', '/usr/share'].map((at) => `${at}/vulkan/icd.d`);
+
+/**
+ * Tells whether there may be an adapter of any kind, also one that computes on the CPU; loads no driver. Where there is
+ * none, Dawn only warns on stderr.
+ */
+export function mayHaveAdapter(): boolean {
+  const named = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES;
+  return (
+    mayHaveGpu() ||
+    named !== undefined ||
+    driverFolders.some((folder) => existsSync(folder) && readdirSync(folder).length > 0)
+  );
+}

@@ -84,11 +84,11 @@ export interface PlanEnd {
  * that fails by a fault of the engine or of the program does not stop the others either, and is tried again the next time.
  *
  * @throws InputError for a faulty call, such as missing images, after active runs have written a checkpoint; before any
- *   run if a folder belongs to a run with other settings and `force` is not set
+ *   run what `checkFolders` throws
  */
 export async function executePlan(plan: readonly PlannedRun[], options: ExecuteOptions): Promise<PlanEnd> {
   const { force, events, signal, lanes } = options;
-  if (!force) refuseOthers(plan);
+  checkFolders(plan, force);
   const stop = stoppedBy(signal);
   const waiting = plan.map((run, at): PlanPosition => ({ run, index: at + 1, total: plan.length }));
   const underWay = new Map<PlannedRun, Promise<void>>();
@@ -175,9 +175,17 @@ async function standingWithData(at: PlanPosition, { bench, events }: ExecuteOpti
   }
 }
 
-/** Throws an `InputError` if the folder of a run belongs to a run with other settings, or with another start. */
-export function refuseOthers(plan: readonly PlannedRun[]): void {
-  for (const run of plan) refuseOther(run, standing(run));
+/**
+ * Checks the folders of a plan, before any run begins. `force`: folders of other runs are to be replaced.
+ *
+ * @throws InputError for the folder of a run with other settings, or with another start, unless `force` is set; for one
+ *   that lacks a table, and for what is no run folder
+ */
+export function checkFolders(plan: readonly PlannedRun[], force: boolean): void {
+  for (const run of plan) {
+    const now = standing(run);
+    if (!force) refuseOther(run, now);
+  }
 }
 
 function refuseOther(run: PlannedRun, now: Standing): void {

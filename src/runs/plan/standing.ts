@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { settingsDifference } from '../../settings/index.js';
-import { checkReplaceable, openRunFolder, runRoot as rootOf, writeDurably } from '../index.js';
+import { checkReplaceable, checkTables, openRunFolder, runRoot as rootOf, writeDurably } from '../index.js';
 import { type HashedFile, hashedFile } from '../startingWeights.js';
 import type { PlannedRun } from './planRuns.js';
 
@@ -23,7 +23,7 @@ export function runRoot({ experiment }: PlannedRun): string {
 /**
  * The state of a run.
  *
- * @throws InputError if something that is no run folder is in the way
+ * @throws InputError if something that is no run folder is in the way, or a run folder that lacks a table
  */
 export function standing(run: PlannedRun): Standing {
   const root = runRoot(run);
@@ -35,6 +35,7 @@ export function standing(run: PlannedRun): Standing {
   if (difference !== null) return { type: 'other', difference };
   const fault = faultOf(root);
   if (fault !== null) return { type: 'failed', fault };
+  checkTables(folder);
   return { type: existsSync(folder.summary) ? 'finished' : 'unfinished' };
 }
 
