@@ -20,7 +20,7 @@ export class WinogradArguments extends TiledArguments {
   weights: usize;
   blockTiles: i32;
 
-  /** Transforms products back to the results of 8 channels from `channel` on; places are `distance` apart. */
+  /** Transforms products in slots back to the results of 8 channels from `channel` on; places are `distance` apart. */
   storeResults(item: i32, channel: i32, entries: usize, tiles: i32, products: usize, distance: usize): void {
     const isTwo = this.edge == 2;
     const pixelBytes = <usize>(this.channels << 2);
@@ -32,9 +32,10 @@ export class WinogradArguments extends TiledArguments {
       const rows = load<i32>(entries, 8);
       const columns = load<i32>(entries, 12);
       let y = first + load<u32>(entries, 4);
-      for (let half = 0; half < 2; half++, y += 16, products += 16) {
-        if (isTwo) transformTwoResult(y, rowBytes, pixelBytes, rows, columns, addend, adds, products, distance);
-        else transformFourResult(y, rowBytes, pixelBytes, rows, columns, addend, adds, products, distance);
+      let p = products + (load<u32>(entries, 16) << 5);
+      for (let half = 0; half < 2; half++, y += 16, p += 16) {
+        if (isTwo) transformTwoResult(y, rowBytes, pixelBytes, rows, columns, addend, adds, p, distance);
+        else transformFourResult(y, rowBytes, pixelBytes, rows, columns, addend, adds, p, distance);
       }
     }
   }
@@ -43,7 +44,7 @@ export class WinogradArguments extends TiledArguments {
   @inline
   measure(chunk: i32, item: i32): void {
     if (!this.moments) return;
-    const pixels = this.imagesFrom(this.firstImage(item)) * this.rowsFrom(this.firstRow(item)) * this.resultWidth;
+    const pixels = this.imagesFrom(this.firstImage(item)) * this.rowsOf(item) * this.resultWidth;
     const block = this.moments + <usize>chunk * momentsBytes(this.channels);
     accumulateMoments(block, this.resultOf(item), pixels, this.channels, item == this.firstItem(chunk));
   }
@@ -66,7 +67,7 @@ export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i3
     const image = args.firstImage(item);
     const tiles = args.tabulate(table, item, depth);
     // Groups and panels read parts of every pixel.
-    if (groups > 1) args.touchSource(image, args.imagesFrom(image), args.top + args.firstRow(item), args.windowRows);
+    if (groups > 1) args.touchSource(image, args.imagesFrom(image), args.top + args.firstRowOf(item), args.windowRows);
     args.touchItem(item);
     for (let group = 0; group < groups; group++) {
       args.padItem(window, item, group * depth, depth);
@@ -76,7 +77,7 @@ export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i3
         const entries = table + <usize>(tile * TILE_BYTES);
         const distance = <usize>(padded * pixelBytes) + SKEW;
         const productDistance = (<usize>padded << 5) + SKEW;
-        args.transformInputs(inputs, distance, pixelBytes, 16, window, entries, used, depth);
+        args.transformInputs(inputs - tile * pixelBytes, distance, pixelBytes, 16, window, entries, used, depth);
         for (let channel = group * channels; channel < (group + 1) * channels; channel += 8) {
           let w = args.weights + <usize>((channel >> 3) * places) * placeBytes;
           let a = inputs;
@@ -87,7 +88,7 @@ export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i3
             a += distance;
             c += productDistance;
           }
-          args.storeResults(item, channel, entries, used, products, productDistance);
+          args.storeResults(item, channel, entries, used, products - (tile << 5), productDistance);
         }
       }
     }

@@ -13,10 +13,10 @@ class ApartWinogradArguments extends WinogradArguments {
   /** Inputs [places][tiles][depth], then products [places][panels][tiles][8], places `SKEW` further apart. */
   transformed: usize;
 
-  /** Tiles of the call, and up to three more. */
+  /** Slots of the call, and three more, since the last product may take fewer than four. */
   @inline
   paddedTiles(): i32 {
-    return (this.tiles() + 3) & -4;
+    return this.tiles() + 3;
   }
 
   @inline
@@ -43,9 +43,9 @@ export function transformWinogradInputs(args: ApartWinogradArguments, chunk: i32
   const lastItem = args.firstItemOf(chunk + 1);
   for (let item = args.firstItemOf(chunk); item < lastItem; item++) {
     args.padItem(window, item, 0, depth);
-    const inputs = args.transformed + <usize>(args.tileOf(item) - args.firstTile()) * pixelBytes;
     const tiles = args.tabulate(table, item, depth);
-    args.transformInputs(inputs, args.inputDistance(), pixelBytes, 16, window, table, tiles, depth);
+    args.assignSlots(table, item);
+    args.transformInputs(args.transformed, args.inputDistance(), pixelBytes, 16, window, table, tiles, depth);
   }
 }
 
@@ -54,9 +54,12 @@ export function multiplyWinograd(args: ApartWinogradArguments, chunk: i32, worke
   const depth = args.depth;
   const tiles = args.paddedTiles();
   const place = chunk >> 2;
-  const most = max(64, (tiles / 4 + 3) & -4);
-  const first = min((chunk & 3) * most, tiles);
-  const taken = min(most, tiles - first);
+  const begin = args.firstSlot(place);
+  const needed = (args.endSlot(place) - begin + 3) & -4;
+  const most = max(64, (needed / 4 + 3) & -4);
+  const start = min((chunk & 3) * most, needed);
+  const taken = min(most, needed - start);
+  const first = begin + start;
   const placeBytes = weightPlaceBytes(depth);
   const panelBytes = placeBytes * placesOf(args.edge);
   const inputs = args.transformed + <usize>place * args.inputDistance() + <usize>first * (depth << 2);
@@ -73,7 +76,8 @@ export function transformWinogradResults(args: ApartWinogradArguments, chunk: i3
   const lastItem = args.firstItemOf(chunk + 1);
   for (let item = args.firstItemOf(chunk); item < lastItem; item++) {
     const used = args.tabulate(table, item, args.depth);
-    let products = args.products() + <usize>((args.tileOf(item) - args.firstTile()) << 5);
+    args.assignSlots(table, item);
+    let products = args.products();
     for (let channel = 0; channel < args.channels; channel += 8, products += tiles << 5) {
       args.storeResults(item, channel, table, used, products, args.productDistance());
     }

@@ -2,6 +2,9 @@
  * Tiles of Winograd's algorithms: `edge` by `edge` results of a 3×3 convolution of stride 1 from (edge + 2)² inputs, by as many
  * products: Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A (Lavin and Gray 2016). A tile's transformed numbers are in places, one for each
  * product. The transforms are in `convWinogradTwo.ts` and `convWinogradFour.ts`.
+ *
+ * Where `edge` does not divide the size, the last tiles have a row (or column) of results less: 14 = 4 + 4 + 3 + 3. Only
+ * the last row of a tile needs the last row of places, of the point ∞, so that shorter tiles need no products there.
  */
 
 import { ConvolutionArguments } from './convolutionArguments';
@@ -23,8 +26,8 @@ export function weightPlaceBytes(depth: i32): usize {
   return (<usize>depth << 5) + SKEW;
 }
 
-/** Bytes of an entry in the table of tiles: offset in the window, offset in the result, rows and columns inside it. */
-export const TILE_BYTES: i32 = 16;
+/** Bytes of an entry in the table of tiles: offset in the window, offset in the result, rows, columns, slot. */
+export const TILE_BYTES: i32 = 20;
 
 /** A call computes `passChunks` of the chunks from `firstChunk` on; fewer at the end. */
 @unmanaged
@@ -47,25 +50,93 @@ export class TiledArguments extends ConvolutionArguments {
     return this.firstItem(min(this.firstChunk + index, this.chunks));
   }
 
-  /** Where the tiles of an item begin among those of all images. */
+  /** Number of tiles along a side of `size` results. */
   @inline
-  tileOf(item: i32): i32 {
-    const last = this.edge - 1;
-    const image = min(this.firstImage(item), this.images);
-    const tileRow = image * ((this.resultHeight + last) / this.edge) + this.firstRow(item) / this.edge;
-    return tileRow * ((this.resultWidth + last) / this.edge);
+  tilesAlong(size: i32): i32 {
+    return (size + this.edge - 1) / this.edge;
   }
 
-  /** Where the tiles of the call begin. */
+  /** Number of those that have `edge` results; the others have one less. */
   @inline
-  firstTile(): i32 {
-    return this.tileOf(this.firstItemOf(0));
+  fullAlong(size: i32): i32 {
+    return max(0, size - this.tilesAlong(size) * (this.edge - 1));
+  }
+
+  /** The first row of results of an image's tile row `tile`, or the first column. */
+  @inline
+  startOf(tile: i32, size: i32): i32 {
+    return min(size, tile * this.edge - max(0, tile - this.fullAlong(size)));
+  }
+
+  /** The first of an item's tile rows in its image. */
+  @inline
+  firstTileRow(item: i32): i32 {
+    return (item % this.bands) * this.tilesAlong(this.itemRows);
+  }
+
+  /** The end of an item's tile rows in its last image. */
+  @inline
+  endTileRow(item: i32): i32 {
+    return min(this.firstTileRow(item) + this.tilesAlong(this.itemRows), this.tilesAlong(this.resultHeight));
+  }
+
+  /** The first row of an item's results. */
+  @inline
+  firstRowOf(item: i32): i32 {
+    return this.startOf(this.firstTileRow(item), this.resultHeight);
+  }
+
+  /** Number of rows of an item's results, in each of its images. */
+  @inline
+  rowsOf(item: i32): i32 {
+    return this.startOf(this.endTileRow(item), this.resultHeight) - this.firstRowOf(item);
+  }
+
+  /** Number of full tile rows of all images before an item, and of all tile rows. */
+  @inline
+  fullRowsBefore(item: i32): i32 {
+    const full = this.fullAlong(this.resultHeight);
+    return min(this.firstImage(item), this.images) * full + min(this.firstTileRow(item), full);
+  }
+
+  @inline
+  tileRowsBefore(item: i32): i32 {
+    return min(this.firstImage(item), this.images) * this.tilesAlong(this.resultHeight) + this.firstTileRow(item);
+  }
+
+  /** Number of full tile rows of the call, and of all its tile rows. */
+  @inline
+  fullRows(): i32 {
+    return this.fullRowsBefore(this.firstItemOf(this.passChunks)) - this.fullRowsBefore(this.firstItemOf(0));
+  }
+
+  @inline
+  tileRows(): i32 {
+    return this.tileRowsBefore(this.firstItemOf(this.passChunks)) - this.tileRowsBefore(this.firstItemOf(0));
   }
 
   /** Number of tiles of the call. */
   @inline
   tiles(): i32 {
-    return this.tileOf(this.firstItemOf(this.passChunks)) - this.firstTile();
+    return this.tileRows() * this.tilesAlong(this.resultWidth);
+  }
+
+  /** The first of the slots whose tiles need products in a place. */
+  @inline
+  firstSlot(place: i32): i32 {
+    const width = this.resultWidth;
+    const isLast = place % (this.edge + 2) > this.edge;
+    return isLast ? this.fullRows() * (this.tilesAlong(width) - this.fullAlong(width)) : 0;
+  }
+
+  /** The end of the slots whose tiles need products in a place. */
+  @inline
+  endSlot(place: i32): i32 {
+    const columns = this.tilesAlong(this.resultWidth);
+    const full = this.fullRows();
+    if (place / (this.edge + 2) > this.edge) return full * columns;
+    const isLast = place % (this.edge + 2) > this.edge;
+    return full * columns + (this.tileRows() - full) * (isLast ? this.fullAlong(this.resultWidth) : columns);
   }
 
   /** Bytes of a window with `taken` channels. */
@@ -77,7 +148,7 @@ export class TiledArguments extends ConvolutionArguments {
   /** Where the first result of an item is. */
   @inline
   resultOf(item: i32): usize {
-    const row = this.firstImage(item) * this.resultHeight + this.firstRow(item);
+    const row = this.firstImage(item) * this.resultHeight + this.firstRowOf(item);
     return this.result + <usize>(row * this.resultWidth) * (this.channels << 2);
   }
 
@@ -85,7 +156,7 @@ export class TiledArguments extends ConvolutionArguments {
   @inline
   padItem(target: usize, item: i32, channel: i32, taken: i32): void {
     const image = this.firstImage(item);
-    const top = this.top + this.firstRow(item);
+    const top = this.top + this.firstRowOf(item);
     const count = this.imagesFrom(image);
     this.padImages(target, image, count, top, this.left, this.windowRows, this.windowColumns, channel, taken);
   }
@@ -94,26 +165,32 @@ export class TiledArguments extends ConvolutionArguments {
   @inline
   touchItem(item: i32): void {
     const image = this.firstImage(item);
-    const firstRow = this.firstRow(item);
-    this.touchResult(image, this.imagesFrom(image), firstRow, this.rowsFrom(firstRow), 0, this.channels);
+    this.touchResult(image, this.imagesFrom(image), this.firstRowOf(item), this.rowsOf(item), 0, this.channels);
   }
 
-  /** Lists the tiles of an item, in a window with `taken` channels; their number. */
+  /** Lists the tiles of an item, in a window with `taken` channels, in slots one after another; their number. */
   tabulate(table: usize, item: i32, taken: i32): i32 {
-    const edge = this.edge;
     const images = this.imagesFrom(this.firstImage(item));
-    const rows = this.rowsFrom(this.firstRow(item));
-    const columns = this.resultWidth;
-    const rowOut = columns * this.channels;
+    const height = this.resultHeight;
+    const width = this.resultWidth;
+    const columns = this.tilesAlong(width);
+    const firstTileRow = this.firstTileRow(item);
+    const endTileRow = this.endTileRow(item);
+    const firstRow = this.firstRowOf(item);
     let tiles = 0;
     for (let image = 0; image < images; image++) {
-      for (let row = 0; row < rows; row += edge) {
-        for (let column = 0; column < columns; column += edge, table += TILE_BYTES, tiles++) {
+      for (let tileRow = firstTileRow; tileRow < endTileRow; tileRow++) {
+        const start = this.startOf(tileRow, height);
+        const rows = this.startOf(tileRow + 1, height) - start;
+        const row = start - firstRow;
+        for (let tile = 0; tile < columns; tile++, table += TILE_BYTES, tiles++) {
+          const column = this.startOf(tile, width);
           const pixel = (image * this.windowRows + row) * this.windowColumns + column;
           store<i32>(table, (pixel * taken) << 2);
-          store<i32>(table, ((image * this.resultHeight + row) * rowOut + column * this.channels) << 2, 4);
-          store<i32>(table, min(edge, rows - row), 8);
-          store<i32>(table, min(edge, columns - column), 12);
+          store<i32>(table, (((image * height + row) * width + column) * this.channels) << 2, 4);
+          store<i32>(table, rows, 8);
+          store<i32>(table, this.startOf(tile + 1, width) - column, 12);
+          store<i32>(table, tiles, 16);
         }
       }
     }
@@ -121,13 +198,48 @@ export class TiledArguments extends ConvolutionArguments {
   }
 
   /**
+   * Gives the listed tiles of an item slots among those of the call, so that tiles that need products in a place follow
+   * one another: full rows with shorter columns, full rows with full columns, shorter rows with full columns, shorter
+   * rows with shorter columns.
+   */
+  assignSlots(table: usize, item: i32): void {
+    const images = this.imagesFrom(this.firstImage(item));
+    const columns = this.tilesAlong(this.resultWidth);
+    const fullColumns = this.fullAlong(this.resultWidth);
+    const shorterColumns = columns - fullColumns;
+    const fullHeight = this.fullAlong(this.resultHeight);
+    const endTileRow = this.endTileRow(item);
+    const allFull = this.fullRows();
+    const allShorter = this.tileRows() - allFull;
+    const first = this.firstItemOf(0);
+    let full = this.fullRowsBefore(item) - this.fullRowsBefore(first);
+    let shorter = this.tileRowsBefore(item) - this.tileRowsBefore(first) - full;
+    for (let image = 0; image < images; image++) {
+      for (let tileRow = this.firstTileRow(item); tileRow < endTileRow; tileRow++) {
+        let slot = allFull * shorterColumns + full * fullColumns;
+        let shorterSlot = full * shorterColumns;
+        if (tileRow < fullHeight) {
+          full++;
+        } else {
+          slot = allFull * columns + shorter * fullColumns;
+          shorterSlot = allFull * columns + allShorter * fullColumns + shorter * shorterColumns;
+          shorter++;
+        }
+        for (let tile = 0; tile < columns; tile++, table += TILE_BYTES) {
+          store<i32>(table, tile < fullColumns ? slot++ : shorterSlot++, 16);
+        }
+      }
+    }
+  }
+
+  /**
    * Transforms the inputs of tiles in a window with `taken` channels to places `distance` apart; the numbers of the next
-   * tile are `tileBytes` behind, of the next four channels `fourBytes`.
+   * slot are `slotBytes` behind, of the next four channels `fourBytes`.
    */
   transformInputs(
     inputs: usize,
     distance: usize,
-    tileBytes: usize,
+    slotBytes: usize,
     fourBytes: usize,
     window: usize,
     entries: usize,
@@ -137,10 +249,10 @@ export class TiledArguments extends ConvolutionArguments {
     const pixelBytes = <usize>(taken << 2);
     const rowBytes = pixelBytes * this.windowColumns;
     const isTwo = this.edge == 2;
-    for (let tile = 0; tile < tiles; tile++, inputs += tileBytes, entries += TILE_BYTES) {
+    for (let tile = 0; tile < tiles; tile++, entries += TILE_BYTES) {
       let x = window + load<u32>(entries);
       const end = x + pixelBytes;
-      for (let target = inputs; x < end; x += 16, target += fourBytes) {
+      for (let target = inputs + load<u32>(entries, 16) * slotBytes; x < end; x += 16, target += fourBytes) {
         if (isTwo) transformTwoInput(target, distance, x, rowBytes, pixelBytes);
         else transformFourInput(target, distance, x, rowBytes, pixelBytes);
       }

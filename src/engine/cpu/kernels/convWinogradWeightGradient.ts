@@ -43,16 +43,15 @@ export function transformWinogradOperands(args: WinogradWeightGradientArguments,
   const table = window + <usize>(args.itemImages * args.windowBytes(depth) + 63 & -64);
   const lastItem = args.firstItemOf(index + 1);
   for (let item = args.firstItemOf(index); item < lastItem; item++) {
-    const first = <usize>(args.tileOf(item) - args.firstTile());
     const tiles = args.tabulate(table, item, depth);
+    args.assignSlots(table, item);
     if (takesInputs) {
       args.padItem(window, item, 0, depth);
-      const inputs = args.transformed + (first << 4);
-      args.transformInputs(inputs, args.inputDistance(), 16, <usize>all << 4, window, table, tiles, depth);
+      args.transformInputs(args.transformed, args.inputDistance(), 16, <usize>all << 4, window, table, tiles, depth);
     } else {
       // Panels read parts of every pixel.
       args.touchItem(item);
-      let gradients = args.gradients() + (first << 5);
+      let gradients = args.gradients();
       for (let channel = 0; channel < args.channels; channel += 8, gradients += all << 5) {
         transformGradients(args, gradients, table, tiles, args.resultOf(item) + <usize>(channel << 2));
       }
@@ -75,8 +74,9 @@ function transformGradients(
     const rows = load<i32>(entries, 8);
     const columns = load<i32>(entries, 12);
     let from = dy + load<u32>(entries, 4);
-    for (let half = 0; half < 2; half++, from += 16, target += 16) {
-      transformFourGradient(target, distance, from, rowBytes, pixelBytes, rows, columns);
+    let to = target + (load<u32>(entries, 16) << 5);
+    for (let half = 0; half < 2; half++, from += 16, to += 16) {
+      transformFourGradient(to, distance, from, rowBytes, pixelBytes, rows, columns);
     }
   }
 }
@@ -97,9 +97,13 @@ export function sumWinogradProducts(args: WinogradWeightGradientArguments, chunk
   const lastPanel = (quarter + 1) * panels >> 2;
   const inputs = args.transformed + <usize>place * args.inputDistance();
   const gradients = args.gradients() + <usize>place * args.gradientDistance();
-  for (let tile = 0; tile < tiles; tile += BLOCK_TILES) {
-    const used = min(BLOCK_TILES, tiles - tile);
-    const fresh = args.firstChunk == 0 && tile == 0;
+  const firstTile = args.firstSlot(place);
+  const lastTile = args.endSlot(place);
+  let tile = firstTile;
+  // Once at least, so that sums without any tile are zero.
+  do {
+    const used = min(BLOCK_TILES, lastTile - tile);
+    const fresh = args.firstChunk == 0 && tile == firstTile;
     for (let panel = quarter * panels >> 2; panel < lastPanel; panel++) {
       const group = panel * groups / panels;
       let target = args.sums + <usize>(panel * places + place) * placeBytes;
@@ -109,7 +113,8 @@ export function sumWinogradProducts(args: WinogradWeightGradientArguments, chunk
         inline.always(outerProducts(target, 4, fresh, a, b, 1, 1, used, 16, 0, 0));
       }
     }
-  }
+    tile += BLOCK_TILES;
+  } while (tile < lastTile);
 }
 
 @unmanaged

@@ -92,7 +92,7 @@ export function cutTiles(
     chunks,
     chunkTiles: Math.ceil(item.count / chunks) * itemTiles,
     windowBytes: item.images * windowBytes(item.rows) + 64,
-    tableBytes: itemTiles * 16,
+    tableBytes: itemTiles * 20,
     arguments: (context, scratch) => ({
       ...convolutionArguments(context, source, result, item, chunks, scratch),
       ...{
