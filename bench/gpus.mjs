@@ -4,6 +4,7 @@
  *     npm run build && node bench/gpus.mjs --cards 2 --pairs 3
  *     node bench/gpus.mjs resnet18 --mode float --python python3
  *
+ * `--precision bfloat16` rounds the gradients of shards, which cards exchange then by half as many bytes.
  * Each line has images a second of one card and of all of them, medians over the pairs; `--trace` adds what each call of
  * `ranks.mjs` says, with when the parts of a step come and go. Needs what `--gpus` needs (root or name spaces of users,
  * Open MPI, koffi), and for the other column PyTorch with NCCL and torchvision.
@@ -26,6 +27,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     cards: { type: 'string', default: '2' },
     mode: { type: 'string', default: 'waq' },
+    precision: { type: 'string', default: 'float32' },
     pairs: { type: 'string', default: '3' },
     python: { type: 'string', default: 'python3' },
     'without-pytorch': { type: 'boolean', default: false },
@@ -63,6 +65,7 @@ function ours({ model, side, classes, batch, steps }, count) {
       '--steps',
       String(steps),
       ...(options.mode === 'float' ? ['--float'] : []),
+      ...(count > 1 ? ['--precision', options.precision] : []),
       ...(options.trace ? ['--trace'] : []),
     ],
   ];

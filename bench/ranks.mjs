@@ -6,12 +6,12 @@
  *   mpirun -n 2 node bench/ranks.mjs --shards 4
  *   mpirun -n 4 node bench/ranks.mjs --shards 4 --model resnet20 --batch-size 128 --steps 20
  *
- * `--trace` adds when the parts of a step come and go: milliseconds since its beginning, medians over steps, of the first
+ * `--precision bfloat16` rounds the gradients of shards. `--trace` adds when the parts of a step come and go: milliseconds since its beginning, medians over steps, of the first
  * rank.
  *
  * `step` is the whole; `shard` its part of going forward and backward through one shard and reading what it leaves, `write`
  * of handing a GPU what has been exchanged, `update` what follows; `exchange` that of the whole vector, in its parts, `largePart`
- * that of 4 MB, and `latency` that of one number.
+ * that of a million numbers, and `latency` that of one number.
  */
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +23,7 @@ import { median } from '../dist/median.js';
 import { STORAGE } from '../dist/nn/index.js';
 import { hostFloats } from '../dist/program/hostFloats.js';
 import { openSession } from '../dist/program/session.js';
+import { shardResults } from '../dist/program/shardedStep.js';
 import { stepParts } from '../dist/program/stepParts.js';
 import { buildTrainingProgram } from '../dist/program/trainingProgram.js';
 import { joinRanks } from '../dist/ranks/joinRanks.js';
@@ -37,6 +38,7 @@ const { values } = parseArgs({
     side: { type: 'string', default: '32' },
     classes: { type: 'string', default: '10' },
     float: { type: 'boolean', default: false },
+    precision: { type: 'string', default: 'float32' },
     device: { type: 'string', default: 'cpu' },
     steps: { type: 'string', default: '20' },
     trace: { type: 'boolean', default: false },
@@ -48,7 +50,7 @@ const [shards, batchSize, side, classes, steps] = ['shards', 'batch-size', 'side
 const ranks = await joinRanks();
 const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu', a_stepsize: 0.1 };
 const experiment = experimentFromSettings('RANKS', 'ranks.mjs', {
-  ...{ model: values.model, data: 'synthetic', batch_size: batchSize, shards },
+  ...{ model: values.model, data: 'synthetic', batch_size: batchSize, shards, shard_precision: values.precision },
   ...(values.float ? {} : quantized),
 });
 const shape = { classes, imageShape: [side, side, 3], trainImages: batchSize, evaluationImages: batchSize };
@@ -70,35 +72,33 @@ session.setBatches(trainingEpoch(batchSize, batchSize, createRandom(1), { shift:
 program.write(STORAGE.control, [0.01, 0, 0, 0]);
 
 const done = () => program.read(STORAGE.loss);
-const line = { model: values.model, mode: values.float ? 'float' : 'waq', batchSize, shards, ranks: ranks.size };
+const mode = values.float ? 'float' : 'waq';
+const line = { model: values.model, mode, batchSize, shards, precision: values.precision, ranks: ranks.size };
 const times = { step: await timed(() => session.step(0)) };
 if (shards > 1) {
-  const parts = stepParts(built.plan);
-  const vectors = parts.map((part) => floats(part.reduce((sum, { length }) => sum + length, 0)));
-  const [one, largePart] = [floats(1), floats(2 ** 20)];
-  times.shard = await timed(async () => {
-    if (program.runReading) await Promise.all(program.runReading('gradient', parts));
-    else {
-      await program.run('gradient');
-      for (const { storage, offset, length } of parts.flat()) await program.read(storage, offset, length);
+  const { parts, transfers } = await shardResults(program, built);
+  // Sums of several shards travel in float32.
+  const travelsRounded = values.precision === 'bfloat16' && shards === ranks.size;
+  const vectors = parts.map(({ ranges, isRounded }) => {
+    const count = ranges.reduce((sum, { length }) => sum + length, 0);
+    return travelsRounded && isRounded ? words(count / 2) : floats(count);
+  });
+  const [one, largePart] = [floats(1), travelsRounded ? words(2 ** 19) : floats(2 ** 20)];
+  times.shard = await timed(() => Promise.all(transfers.runReading('gradient', parts)));
+  times.write = await timed(async () => {
+    for (const part of parts) {
+      const upload = transfers.upload(part);
+      (await upload.values).array(1);
+      upload.write();
     }
   });
-  if (program.upload) {
-    times.write = await timed(async () => {
-      for (const part of parts) {
-        const upload = program.upload(part);
-        (await upload.values).array(1);
-        upload.write();
-      }
-    });
-  }
   times.update = await timed(() => program.run('update'));
   times.exchange = await timed(async () => {
     await Promise.all(vectors.map((vector) => ranks.mean(vector, shards, vector)));
   });
   times.largePart = await timed(() => ranks.mean(largePart, shards, largePart));
   times.latency = await timed(() => ranks.mean(one, 1, one));
-  line.floats = vectors.reduce((sum, { bytes }) => sum + bytes / 4, 0);
+  line.bytes = vectors.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 if (values.trace) line.trace = await trace();
 if (ranks.rank === 0) {
@@ -112,6 +112,11 @@ ranks.leave();
 
 function floats(length) {
   return hostFloats(new Float32Array(length));
+}
+
+/** Words of two rounded numbers. */
+function words(length) {
+  return hostFloats(new Int32Array(Math.ceil(length)));
 }
 
 /** Milliseconds of a turn in five rounds of several turns with one wait at their end, after a warm-up round. */
@@ -130,25 +135,32 @@ async function timed(turn) {
 
 /** A program that records the times of its calls and of reading parts. */
 function tracedProgram(program) {
-  const runReading = (phase, parts) => {
-    note('called');
-    const reads = program.runReading(phase, parts);
-    note('submitted');
-    for (const [at, read] of reads.entries()) read.then(() => note(`part ${at} read`));
-    return reads;
+  const transfers = async () => {
+    const { runReading, upload } = await program.transfers();
+    return {
+      runReading: (phase, parts) => {
+        note('called');
+        const reads = runReading(phase, parts);
+        note('submitted');
+        for (const [at, read] of reads.entries()) read.then(() => note(`part ${at} read`));
+        return reads;
+      },
+      upload,
+    };
   };
   const run = (phase) => {
     note(`${phase} called`);
     return program.run(phase);
   };
-  return { ...program, run, ...(program.runReading && { runReading }) };
+  return { ...program, run, ...(program.transfers && { transfers }) };
 }
 
 /** Ranks that record when a mean is where it is written from. */
 function tracedRanks() {
   let at = 0;
+  const { length } = stepParts(built);
   const mean = async (vector, count, into) => {
-    const part = at++ % stepParts(built.plan).length;
+    const part = at++ % length;
     await ranks.mean(vector, count, into);
     note(`part ${part} summed`);
   };

@@ -42,11 +42,11 @@ function measure() {
       (of) =>
         median(results.map(({ ms }) => ms[of].least)),
   );
-  const [{ machine, floats }] = runs[0].results;
+  const [{ machine, bytes }] = runs[0].results;
   return {
     ...{ machine, date: new Date().toISOString().slice(0, 10), cores: cpus().length, shards },
     ...{ shardMs: (one('step') - one('update')) / shards, updateMs: one('update') },
-    exchange: { bytes: 4 * floats, ms: two('exchange'), partMs: two('largePart'), latencyMs: two('latency') },
+    exchange: { bytes, ms: two('exchange'), partMs: two('largePart'), latencyMs: two('latency') },
     measured: runs.map(({ ranks, results }) => ({ ranks, ms: median(results.map(({ ms }) => ms.step.least)) })),
   };
 }

@@ -87,7 +87,7 @@ export const rooms = {
   report: { knows: ['quant', 'runs', 'disk'], types: ['program'], node: true },
   reproduce: { knows: [...training, 'runs', 'runs/plan', 'report'], node: true },
   front: { knows: [...training, 'runs', 'runs/plan', 'report', 'reproduce'], node: true },
-  ranks: { knows: ['program', 'disk'], node: true },
+  ranks: { knows: ['program', 'disk'], types: ['engine'], node: true },
   cluster: { knows: ['settings', 'disk', 'runs', 'runs/plan'], node: true },
   sensitivity: { knows: [...training, 'runs'], node: true },
   watch: {

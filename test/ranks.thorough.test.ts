@@ -13,7 +13,8 @@ writeTinyConfig(folder);
 
 it.skipIf(skipsMpi)('leaves the files of one process that was never stopped', async () => {
   const train = (out: string, ...more: string[]): string[] => [
-    ...['train', 'EXTENDED', '--cfg', 'tiny.cfg', '--shards', '4', '--out', out, '--no-plots', ...more],
+    ...['train', 'EXTENDED', '--cfg', 'tiny.cfg', '--shards', '4', '--shard-precision', 'bfloat16'],
+    ...['--out', out, '--no-plots', ...more],
   ];
   await succeeds(train('alone'), folder);
   // The first checkpoint is that before the first step, the others are behind epochs.

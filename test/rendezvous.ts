@@ -1,7 +1,7 @@
 /** Ranks of one process: each is a chain of promises of its own, and they meet where real ones do. */
 
 import type { Ranks } from '../src/program/ranks.js';
-import { divide, TreeSum } from '../src/program/treeSum.js';
+import { treeMean } from '../src/program/treeSum.js';
 
 export function rendezvous(size: number): Ranks[] {
   /** By the number of the call, which ranks may make before earlier ones are answered. */
@@ -21,9 +21,9 @@ export function rendezvous(size: number): Ranks[] {
     size,
     gather: (bytes) => exchange(rank, bytes),
     mean: async (vector, count, into) => {
-      const tree = new TreeSum();
-      for (const each of await exchange(rank, vector.array().slice())) tree.add(each.slice());
-      into.array().set(divide(tree.total, count));
+      const all = await exchange(rank, vector.array().slice());
+      const own = all.map((each) => each.slice());
+      into.array().set(treeMean(own, count));
     },
   }));
 }

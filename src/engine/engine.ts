@@ -36,16 +36,23 @@ export interface ProfileEntry {
 }
 
 /** Ranges of float storages that are read or written together, one after another. */
-export type StoragePart = readonly StorageRange[];
+export interface StoragePart {
+  readonly ranges: readonly StorageRange[];
+  /** True if the numbers travel rounded to bfloat16, two in a word (`program/bfloat16.ts`); each range begins a word. */
+  readonly isRounded: boolean;
+}
+
+/** Floats of an engine, or words of two rounded ones. */
+export type HostVector = Float64Array | Float32Array | Int32Array;
 
 /** Floats in memory of the host, which need not be that of JavaScript. */
 export interface HostFloats {
   readonly bytes: number;
   /**
-   * An array over the first `count` of them, over all by default; to be asked for once. Whoever needs no more than the
+   * An array over its first `count` elements, over all by default; to be asked for once. Whoever needs no more than the
    * address asks for one: the garbage collector runs again and again where arrays over much memory come and go.
    */
-  array(count?: number): Float64Array | Float32Array;
+  array(count?: number): HostVector;
 }
 
 /** A write of a part whose values are put in place beforehand, by whoever has them, in any thread. */
@@ -56,6 +63,17 @@ export interface Upload {
   write(): void;
 }
 
+/** Transfers between a device's memory and the host's, beside its work. */
+export interface Transfers {
+  /**
+   * Runs a phase and reads parts of its storages, each as soon as the phase has written it; they should be in that
+   * order. Each result is valid until the next call, and must not be changed.
+   */
+  runReading(phase: string, parts: readonly StoragePart[]): readonly Promise<HostFloats>[];
+  /** A write of a part from host memory that is kept for it: the same object has the same. */
+  upload(part: StoragePart): Upload;
+}
+
 export interface Program {
   /** Bytes of all storages and transient buffers. */
   readonly planBytes: number;
@@ -64,17 +82,8 @@ export interface Program {
   /** Copies `length` elements (by default all) from a storage. */
   read(storage: string, offset?: number, length?: number): Promise<StorageArray>;
   run(phase: string): Promise<void>;
-  /**
-   * Runs a phase and reads parts of its storages, each as soon as the phase has written it; they should be in that
-   * order. Each result is valid until the next call, and must not be changed. Absent if memory is the host's own, where
-   * reading costs no more than a copy.
-   */
-  readonly runReading?: (phase: string, parts: readonly StoragePart[]) => readonly Promise<HostFloats>[];
-  /**
-   * A write of a part from host memory that is kept for it: the same object has the same. Absent if storages are in the
-   * host's own memory.
-   */
-  readonly upload?: (part: StoragePart) => Upload;
+  /** Transfers of parts. Absent if memory is the host's own, where reading costs no more than a copy. */
+  readonly transfers?: () => Promise<Transfers>;
   /** Time of each call, summed over the runs so far; zeros unless the engine was made to time its calls. */
   profile(): Promise<readonly ProfileEntry[]>;
   dispose(): Promise<void>;

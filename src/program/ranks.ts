@@ -4,7 +4,7 @@
 
 import type { HostFloats } from '../engine/engine.js';
 import { sha256 } from '../sha256.js';
-import { divide } from './treeSum.js';
+import { divide, type FloatVector } from './treeSum.js';
 
 /** All ranks make the same calls in the same order, and each call waits for all ranks; means may do so side by side. */
 export interface Ranks {
@@ -13,10 +13,10 @@ export interface Ranks {
   /** Number of ranks, a power of two. */
   readonly size: number;
   /**
-   * Sums the vectors of all ranks in the order of `TreeSum` and divides by `count`, a power of two: the same bits in every
-   * rank. The vector has to stay as it is until then; it may be changed.
+   * The mean of the vectors of all ranks by `treeMean`, the same bits in every rank. The vector has to stay as it is until
+   * then; it may be changed.
    *
-   * @param into gets the mean, which may be the vector itself
+   * @param into gets the mean, which may be the vector itself, and has its type
    */
   mean(vector: HostFloats, count: number, into: HostFloats): Promise<void>;
   /** The bytes of all ranks, which must be equally many, in the order of the ranks. */
@@ -26,7 +26,8 @@ export interface Ranks {
 export const oneRank: Ranks = {
   rank: 0,
   size: 1,
-  mean: async (vector, count, into) => into.array().set(divide(vector.array(), count)),
+  // One rank has several shards, and the sum of theirs is one of floats.
+  mean: async (vector, count, into) => into.array().set(divide(vector.array() as FloatVector, count)),
   gather: async (bytes) => [bytes],
 };
 

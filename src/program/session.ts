@@ -69,7 +69,7 @@ export async function openSession(
   if (variables.table.length) program.write(STORAGE.quantizers, variables.table);
   const { batchSize, shards = 1, momentBatches = 0, gradientBatches = 0 } = training.options;
   const own = shards / ranks.size;
-  const shardedStep = shards === 1 ? null : await shardedSteps(training);
+  const shardedStep = shards === 1 ? null : await shardedSteps(program, training, ranks);
   let trainingFeed: BatchFeed | null = null;
   let evaluationSets: readonly EvaluationSet[] = [];
   const queued = async (index = 0): Promise<QueuedEvaluation> => {
@@ -93,7 +93,7 @@ export async function openSession(
     setBatches: (table, first = 0) => begun(trainingFeed).begin(ownShards(table, batchSize, ranks), first * own),
     step: async (batch) => {
       const feed = begun(trainingFeed);
-      return shardedStep ? shardedStep(program, feed, batch, ranks) : wholeStep(program, feed, batch);
+      return shardedStep ? shardedStep(feed, batch) : wholeStep(program, feed, batch);
     },
     measureMoments: async (table) => {
       const { measureMoments } = await import('./measurements.js');
@@ -149,9 +149,8 @@ function begun(feed: BatchFeed | null): BatchFeed {
 }
 
 /** Steps shard by shard, whose code is fetched where batches have shards. */
-async function shardedSteps(training: TrainingProgram) {
-  const [{ shardedStep }, { stepParts }] = await Promise.all([import('./shardedStep.js'), import('./stepParts.js')]);
-  const parts = stepParts(training.plan);
-  return (program: Program, feed: BatchFeed, batch: number, ranks: Ranks) =>
-    shardedStep(program, training, parts, feed, batch, ranks);
+async function shardedSteps(program: Program, training: TrainingProgram, ranks: Ranks) {
+  const { shardedStep, shardResults } = await import('./shardedStep.js');
+  const results = await shardResults(program, training);
+  return (feed: BatchFeed, batch: number) => shardedStep(program, training, results, feed, batch, ranks);
 }

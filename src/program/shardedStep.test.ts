@@ -12,9 +12,10 @@ import { lastWrite } from '../passes/lastWrite.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
 import { batchFeed, trainingStorages } from './batchFeed.js';
+import { rounded, widened } from './bfloat16.js';
 import { disagreement, firstBefore, isTrueOfAny, oneRank } from './ranks.js';
 import { openSession, type Session } from './session.js';
-import { shardedStep } from './shardedStep.js';
+import { shardedStep, shardResults } from './shardedStep.js';
 import { ownShards } from './step.js';
 import { stepParts } from './stepParts.js';
 import { buildTrainingProgram } from './trainingProgram.js';
@@ -28,10 +29,11 @@ async function sessionOf(
   batchSize: number,
   shards: number,
   ranks = oneRank,
-  { isStreamed = false, damps = false } = {},
+  { isStreamed = false, damps = false, precision = 'float32' } = {},
 ): Promise<Session> {
   const kinds = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu', a_stepsize: 0.1 };
-  const settings = { model: 'tiny', data: 'synthetic', batch_size: batchSize, shards, bn_reestimate: 1, ...kinds };
+  const batch = { batch_size: batchSize, shards, shard_precision: precision };
+  const settings = { model: 'tiny', data: 'synthetic', ...batch, bn_reestimate: 1, w_per_channel: true, ...kinds };
   const experiment = experimentFromSettings('S', 's.cfg', settings);
   const shape = {
     classes: 10,
@@ -57,8 +59,8 @@ function mean(a: readonly number[], b: readonly number[]): number[] {
 }
 
 /** Every rank's session, at the first batch. */
-async function sessionsOf(size: number, shards: number): Promise<Session[]> {
-  const sessions = await Promise.all(rendezvous(size).map((ranks) => sessionOf(16, shards, ranks)));
+async function sessionsOf(size: number, shards: number, precision = 'float32'): Promise<Session[]> {
+  const sessions = await Promise.all(rendezvous(size).map((ranks) => sessionOf(16, shards, ranks, { precision })));
   for (const session of sessions) {
     session.setTrainingImages(images);
     session.setBatches(table);
@@ -91,27 +93,39 @@ const learned = [STORAGE.parameters, STORAGE.quantizers, STORAGE.running, STORAG
 const averaged = [STORAGE.gradients, STORAGE.quantizerSums, STORAGE.running, STORAGE.loss];
 
 describe('a step in shards', () => {
-  it('is made by the mean of what its shards would do alone', async () => {
-    const both = await sessionOf(16, 2);
-    both.setTrainingImages(images);
-    both.setBatches(table);
-    expect(await both.step(0)).toBeNull();
-    const halves = await Promise.all(
-      [0, 1].map(async (half) => {
-        const session = await sessionOf(8, 1);
-        session.setTrainingImages(images);
-        session.setBatches({ ...table, batches: 2, batchSize: 8 });
-        expect(await session.step(half)).toBeNull();
-        return read(session, ...averaged);
-      }),
-    );
-    const [first, second] = halves as [number[][], number[][]];
-    expect(await read(both, ...averaged)).toEqual(first.map((values, i) => mean(values, second[i]!)));
-    expect(first[2]).not.toEqual(second[2]);
-    const [metrics] = await read(both, STORAGE.metrics);
-    expect(metrics![METRICS.steps]).toBe(1);
-    expect(metrics![METRICS.wrong]).toBe((first[3]![1]! + second[3]![1]!) / 2);
-  });
+  it.each(['float32', 'bfloat16'])(
+    'is made by the mean of what its shards would do alone, in %s',
+    async (precision) => {
+      const both = await sessionOf(16, 2, oneRank, { precision });
+      both.setTrainingImages(images);
+      both.setBatches(table);
+      expect(await both.step(0)).toBeNull();
+      const halves = await Promise.all(
+        [0, 1].map(async (half) => {
+          const session = await sessionOf(8, 1);
+          session.setTrainingImages(images);
+          session.setBatches({ ...table, batches: 2, batchSize: 8 });
+          expect(await session.step(half)).toBeNull();
+          return read(session, ...averaged);
+        }),
+      );
+      const [first, second] = halves as [number[][], number[][]];
+      const means = first.map((values, i) => mean(values, second[i]!));
+      if (precision === 'bfloat16') {
+        const round = (values: readonly number[]) => [...widened(rounded(Float32Array.from(values)))];
+        const weights = round(mean(round(first[0]!), round(second[0]!)));
+        const exponents = both.training.variables.parameters.filter(({ group }) => group === 'exponent');
+        const begin = Math.min(...exponents.map(({ view }) => view.offset));
+        expect(means[0]).not.toEqual(weights);
+        means[0] = [...weights.slice(0, begin), ...means[0]!.slice(begin)];
+      }
+      expect(await read(both, ...averaged)).toEqual(means);
+      expect(first[2]).not.toEqual(second[2]);
+      const [metrics] = await read(both, STORAGE.metrics);
+      expect(metrics![METRICS.steps]).toBe(1);
+      expect(metrics![METRICS.wrong]).toBe((first[3]![1]! + second[3]![1]!) / 2);
+    },
+  );
 
   it('leaves all as it was where an image cannot be had', async () => {
     const session = await sessionOf(16, 4);
@@ -142,16 +156,19 @@ it('the squares of gradients that are measured are those of the step on the same
 });
 
 describe('ranks', () => {
-  it('have the bits of one that has all shards, however many they are', async () => {
-    const [alone] = await sessionsOf(1, 4);
-    expect(await alone!.step(0)).toBeNull();
-    const wanted = await read(alone!, ...learned);
-    for (const size of [2, 4]) {
-      const sessions = await sessionsOf(size, 4);
-      expect(await Promise.all(sessions.map((session) => session.step(0)))).toEqual(Array(size).fill(null));
-      for (const session of sessions) expect(await read(session, ...learned)).toEqual(wanted);
-    }
-  });
+  it.each(['float32', 'bfloat16'])(
+    'have the bits of one that has all shards, however many they are, in %s',
+    async (precision) => {
+      const [alone] = await sessionsOf(1, 4, precision);
+      expect(await alone!.step(0)).toBeNull();
+      const wanted = await read(alone!, ...learned);
+      for (const size of [2, 4]) {
+        const sessions = await sessionsOf(size, 4, precision);
+        expect(await Promise.all(sessions.map((session) => session.step(0)))).toEqual(Array(size).fill(null));
+        for (const session of sessions) expect(await read(session, ...learned)).toEqual(wanted);
+      }
+    },
+  );
 
   it('measure moments of batch normalisation with the bits of one', async () => {
     const measured = async (size: number) => {
@@ -182,7 +199,7 @@ describe('ranks', () => {
       const steps = sessions.map(async ({ program, training, ranks }) => {
         const feed = batchFeed(program, trainingStorages, images);
         feed.begin(ownShards(table, 4, ranks));
-        return shardedStep(program, training, stepParts(training.plan, partLength), feed, 0, ranks);
+        return shardedStep(program, training, await shardResults(program, training, partLength), feed, 0, ranks);
       });
       expect(await Promise.all(steps)).toEqual([null, null]);
       return read(sessions[1]!, ...learned);
@@ -190,19 +207,25 @@ describe('ranks', () => {
     expect(await learnedIn(100)).toEqual(await learnedIn(2 ** 20));
   });
 
-  it('exchange every value of a shard once, first those that the backward pass has first', async () => {
-    const { plan } = (await sessionOf(16, 4)).training;
-    const parts = stepParts(plan, 100);
-    const ranges = parts.flat();
-    const gradients = ranges.filter(({ storage }) => storage === STORAGE.gradients);
-    const { length } = plan.storages.find(({ name }) => name === STORAGE.gradients)!;
-    const places = gradients.flatMap((range) => Array.from({ length: range.length }, (_, i) => range.offset + i));
-    expect(places.sort((a, b) => a - b)).toEqual(Array.from({ length }, (_, i) => i));
-    const done = parts.map((part) => Math.max(...part.map((range) => lastWrite(plan.phases.gradient!, range))));
-    expect(done).toEqual([...done].sort((a, b) => a - b));
-    expect(gradients[0]!.offset).toBeGreaterThan(gradients.at(-1)!.offset);
-    expect(parts.at(-1)!.map(({ storage }) => storage)).toEqual(expect.arrayContaining(averaged));
-  });
+  it.each(['float32', 'bfloat16'])(
+    'exchange every value of a shard once, first those that the backward pass has first, in %s',
+    async (precision) => {
+      const { training } = await sessionOf(16, 4, oneRank, { precision });
+      const { plan } = training;
+      const parts = stepParts(training, 100).map(({ ranges }) => ranges);
+      const ranges = parts.flat();
+      const gradients = ranges.filter(({ storage }) => storage === STORAGE.gradients);
+      const { length } = plan.storages.find(({ name }) => name === STORAGE.gradients)!;
+      const places = gradients.flatMap((range) => Array.from({ length: range.length }, (_, i) => range.offset + i));
+      expect(places.sort((a, b) => a - b)).toEqual(Array.from({ length }, (_, i) => i));
+      const done = parts.map((part) => Math.max(...part.map((range) => lastWrite(plan.phases.gradient!, range))));
+      expect(done).toEqual([...done].sort((a, b) => a - b));
+      // Where gradients are rounded, those of the channels' exponents are exchanged last, as they are.
+      const areLast = precision === 'bfloat16' ? 1 : 0;
+      expect(gradients[0]!.offset).toBeGreaterThan(gradients.at(-1 - areLast)!.offset);
+      expect(parts.at(-1)!.map(({ storage }) => storage)).toEqual(expect.arrayContaining(averaged));
+    },
+  );
 
   it('decode the images of their own shards only, to the same bits', async () => {
     const [alone] = await sessionsOf(1, 4);

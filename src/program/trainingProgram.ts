@@ -56,6 +56,8 @@ export interface ProgramOptions extends QuantizedNetwork {
   readonly batchSize: number;
   /** Batches a step, whose gradients are averaged; each is normalised by its own moments; 1 by default. */
   readonly shards?: number;
+  /** What gradients of shards, and their mean, are rounded to; `float32`, not at all, by default. */
+  readonly shardPrecision?: 'float32' | 'bfloat16';
   /** Loss and metric; classification by default. */
   readonly task?: Task;
   /** Shape of the targets of one input; absent for a class an input. */

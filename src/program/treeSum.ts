@@ -1,5 +1,8 @@
 /** Sums and means of vectors in one fixed order, independent of who computes which part. */
 
+import type { HostVector } from '../engine/engine.js';
+import { rounded, widened } from './bfloat16.js';
+
 /** A vector of an engine's numbers: 64 bits on the reference engine, 32 on all others. */
 export type FloatVector = Float64Array | Float32Array;
 
@@ -61,4 +64,15 @@ export function divide(vector: FloatVector, count: number): FloatVector {
   }
   for (; i < length; i++) vector[i] = vector[i]! * factor;
   return vector;
+}
+
+/**
+ * The mean of vectors of one type, which the caller gives away: their sum by the tree, divided by a power of two. Words of
+ * rounded numbers are summed in float32, and their mean is rounded.
+ */
+export function treeMean(vectors: readonly HostVector[], count: number): HostVector {
+  const tree = new TreeSum();
+  for (const vector of vectors) tree.add(vector instanceof Int32Array ? widened(vector) : vector);
+  const mean = divide(tree.total, count);
+  return vectors[0] instanceof Int32Array ? rounded(mean) : mean;
 }

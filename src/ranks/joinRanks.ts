@@ -1,9 +1,11 @@
 /** Joins the ranks started by `mpirun` or Slurm, by Open MPI's library. */
 
 import { loadOptional } from '../disk/optionalPackage.js';
+import type { HostVector } from '../engine/engine.js';
 import { InputError } from '../errors.js';
+import { arraysOf, numbersOf } from '../program/hostFloats.js';
 import { oneRank, type Ranks } from '../program/ranks.js';
-import { divide, type FloatVector, TreeSum } from '../program/treeSum.js';
+import { treeMean } from '../program/treeSum.js';
 import { meanThread } from './meanThread.js';
 import { type Mpi, openMpi, type SharedMemory } from './openMpi.js';
 import { sharedMean, summingHere } from './sharedMean.js';
@@ -82,22 +84,21 @@ function sentMean({ size, alltoall, allgather }: Mpi): Ranks['mean'] {
     const [own, received, all] = buffers(vector, length * size);
     own.set(vector);
     alltoall(own, received, length * bytes);
-    const tree = new TreeSum();
-    for (let from = 0; from < size; from++) tree.add(received.subarray(from * length, (from + 1) * length));
-    allgather(divide(tree.total, count), all, length * bytes);
+    const parts = Array.from({ length: size }, (_, from) => received.subarray(from * length, (from + 1) * length));
+    allgather(treeMean(parts, count), all, length * bytes);
     into.array().set(all.subarray(0, vector.length));
   };
 }
 
-type Buffers = readonly [own: FloatVector, received: FloatVector, all: FloatVector];
+type Buffers = readonly [own: HostVector, received: HostVector, all: HostVector];
 
 /**
  * Buffers of the type of a vector, reused for the same type and length: allocating memory costs more than its exchange.
  */
-function keptBuffers(): (vector: FloatVector, length: number) => Buffers {
+function keptBuffers(): (vector: HostVector, length: number) => Buffers {
   const kept = new Map<string, Buffers>();
   return (vector, length) => {
-    const Vector = vector instanceof Float64Array ? Float64Array : Float32Array;
+    const Vector = arraysOf[numbersOf(vector)];
     const key = `${Vector.name} ${length}`;
     const buffers = kept.get(key) ?? ([new Vector(length), new Vector(length), new Vector(length)] as const);
     kept.set(key, buffers);

@@ -1,7 +1,8 @@
 /** Threads that sum long vectors with those of the other ranks: the side of the thread that asks them. */
 
 import { Worker } from 'node:worker_threads';
-import type { FloatVector } from '../program/treeSum.js';
+import type { HostVector } from '../engine/engine.js';
+import { numbersOf } from '../program/hostFloats.js';
 import type { SharedMemory } from './openMpi.js';
 import type { Summing, Task } from './sharedMean.js';
 
@@ -10,7 +11,7 @@ export type Order = { readonly memory: SharedMemory; readonly room: number } | T
 
 interface Job {
   /** Held until they are summed, so that the garbage collector leaves their memory alone. */
-  readonly arrays: readonly FloatVector[];
+  readonly arrays: readonly HostVector[];
   resolve(): void;
   reject(error: Error): void;
 }
@@ -18,7 +19,7 @@ interface Job {
 /** @param addressOf the address of the memory of a long vector, which does not move */
 export function meanThread(
   workerData: { readonly rank: number; readonly size: number },
-  addressOf: (vector: FloatVector) => bigint,
+  addressOf: (vector: HostVector) => bigint,
 ): Summing<SharedMemory> {
   const jobs: Job[] = [];
   let fault: Error | null = null;
@@ -53,8 +54,7 @@ export function meanThread(
         const [from, to] = arrays;
         jobs.push({ arrays, resolve, reject });
         thread!.ref();
-        const isDouble = from instanceof Float64Array;
-        tell({ vector: addressOf(from), into: addressOf(to), bytes: vector.bytes, isDouble, count });
+        tell({ vector: addressOf(from), into: addressOf(to), bytes: vector.bytes, numbers: numbersOf(from), count });
       });
   };
 }

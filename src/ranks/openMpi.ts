@@ -1,10 +1,11 @@
 /** The few calls of Open MPI that ranks need. Its handles are addresses of symbols, which those of other MPIs are not. */
 
+import type { HostVector } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import type { FloatVector } from '../program/treeSum.js';
 import type { Summer, VectorWork } from './sharedMean.js';
 
-type Bytes = Uint8Array | Float32Array | Float64Array;
+type Bytes = Uint8Array | HostVector;
 
 export interface Mpi extends Summer {
   /** Sends the r-th `count` bytes of `own` to rank r, and receives those of rank r as the r-th of `all`. */

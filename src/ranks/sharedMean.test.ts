@@ -2,10 +2,12 @@
 
 import { expect, it } from 'vitest';
 import { createRandom } from '../data/random.js';
+import type { HostVector } from '../engine/engine.js';
 import { yieldToEventLoop } from '../eventLoop.js';
+import { rounded } from '../program/bfloat16.js';
 import { hostFloats } from '../program/hostFloats.js';
 import type { Ranks } from '../program/ranks.js';
-import { divide, type FloatVector, TreeSum } from '../program/treeSum.js';
+import { treeMean } from '../program/treeSum.js';
 import { sharedMean, summingHere, type VectorWork } from './sharedMean.js';
 
 /** The functions `mean` of so many ranks, and how often each has asked for memory. */
@@ -27,7 +29,7 @@ function neighbours(size: number) {
 }
 
 const work: VectorWork = {
-  copy: (into, from) => (into as FloatVector).set(from as FloatVector),
+  copy: (into, from) => (into as HostVector).set(from as HostVector),
   add: (into, other) => into.set(into.map((value, i) => value + other[i]!)),
   scale: (vector, factor) => vector.set(vector.map((value) => value * factor)),
 };
@@ -48,39 +50,38 @@ function later(mean: Mean): Mean {
 
 type Mean = Ranks['mean'];
 
-async function meanOf(mean: Mean, vector: FloatVector, count: number): Promise<FloatVector> {
+async function meanOf(mean: Mean, vector: HostVector, count: number): Promise<HostVector> {
   const into = vector.slice();
   await mean(hostFloats(vector), count, hostFloats(into));
   return into;
 }
 
 const random = createRandom(1);
-const vectorsOf = (size: number, length: number, Floats: typeof Float32Array | typeof Float64Array) =>
-  Array.from({ length: size }, () => new Floats(length).map(() => random.normal() * 10 ** random.below(6)));
+const vectorsOf = (size: number, length: number, make: (floats: Float64Array) => HostVector): HostVector[] =>
+  Array.from({ length: size }, () => make(new Float64Array(length).map(() => random.normal() * 10 ** random.below(6))));
+const float32 = (floats: Float64Array) => Float32Array.from(floats);
+const float64 = (floats: Float64Array) => floats;
 
-function meanByTree(vectors: readonly FloatVector[], count: number): FloatVector {
-  const tree = new TreeSum();
-  for (const vector of vectors) tree.add(vector.slice());
-  return divide(tree.total, count);
-}
-
-// Lengths that ranks share evenly and others, longer ones that want more room, and another type.
+// Lengths that ranks share evenly and others, longer ones that want more room, and other types.
 const lengths = [
-  [64, Float32Array],
-  [61, Float32Array],
-  [3, Float32Array],
-  [200, Float32Array],
-  [90, Float64Array],
-  [64, Float32Array],
-  [210, Float32Array],
-  [10, Float32Array],
+  [64, float32],
+  [61, float32],
+  [3, float32],
+  [200, float32],
+  [90, float64],
+  [64, float32],
+  [210, float32],
+  [122, rounded],
+  [301, rounded],
+  [10, float32],
 ] as const;
 
 it.each([1, 2, 4, 8])('%i ranks have the mean of the tree, one call behind the other or all at once', async (size) => {
   const { means, asked } = neighbours(size);
-  const all = lengths.map(([length, Floats]) => vectorsOf(size, length, Floats));
-  const wanted = all.map((vectors) => meanByTree(vectors, 2 * size));
-  const given = all.map((vectors) => vectors.map((vector) => vector.slice()));
+  const all = lengths.map(([length, make]) => vectorsOf(size, length, make));
+  const copies = (vectors: readonly HostVector[]) => vectors.map((vector) => vector.slice());
+  const wanted = all.map((vectors) => treeMean(copies(vectors), 2 * size));
+  const given = all.map(copies);
   for (const [at, vectors] of given.entries()) {
     const found = await Promise.all(means.map((mean, rank) => meanOf(mean, vectors[rank]!, 2 * size)));
     for (const mean of found) expect(mean).toEqual(wanted[at]);

@@ -6,7 +6,10 @@
  * this thread is left to a GPU and to signals.
  */
 
+import type { HostVector } from '../engine/engine.js';
 import { yieldToEventLoop } from '../eventLoop.js';
+import { rounded, widened } from '../program/bfloat16.js';
+import { arraysOf, type Numbers, numbersOf } from '../program/hostFloats.js';
 import type { Ranks } from '../program/ranks.js';
 import type { FloatVector } from '../program/treeSum.js';
 
@@ -66,7 +69,7 @@ interface Room {
 }
 
 /** Memory, by an array or by its address. */
-export type Memory = FloatVector | bigint;
+export type Memory = HostVector | bigint;
 
 /** Operations on vectors of one type and length. */
 export interface VectorWork {
@@ -90,12 +93,12 @@ export interface Task {
   readonly into: Memory;
   /** Bytes of both. */
   readonly bytes: number;
-  readonly isDouble: boolean;
+  readonly numbers: Numbers;
   /** Divides the sum; a power of two. */
   readonly count: number;
 }
 
-/** Floats that are summed and scaled at a time: few enough for the cache of a core. */
+/** Elements that are summed and scaled at a time: few enough for the cache of a core. */
 const CHUNK = 2 ** 16;
 
 /** Means in memory that has room for a vector of so many bytes of each rank, behind a counter for each; in their order. */
@@ -123,23 +126,32 @@ export function meansIn(
       await yieldToEventLoop();
     }
   };
-  const mean = async ({ vector, into, bytes, isDouble, count }: Task): Promise<void> => {
-    const Floats = isDouble ? Float64Array : Float32Array;
-    const floats = bytes / Floats.BYTES_PER_ELEMENT;
-    const vectors = Array.from({ length: size }, (_, of) => new Floats(memory, size * LINE + of * room, floats));
+  /** Where each rank's rounded numbers are widened. */
+  const wide: Float32Array[] = [];
+  const floatsOf = (part: HostVector, of: number): FloatVector => {
+    if (!(part instanceof Int32Array)) return part;
+    wide[of] ??= new Float32Array(2 * CHUNK);
+    return widened(part, wide[of].subarray(0, 2 * part.length));
+  };
+  const mean = async ({ vector, into, bytes, numbers, count }: Task): Promise<void> => {
+    const Vector = arraysOf[numbers];
+    const elements = bytes / Vector.BYTES_PER_ELEMENT;
+    const vectors = Array.from({ length: size }, (_, of) => new Vector(memory, size * LINE + of * room, elements));
     await everyone();
     copy(vectors[rank]!, vector, bytes);
     isDone();
     await everyone();
-    const length = Math.ceil(floats / size);
-    const end = Math.min((rank + 1) * length, floats);
+    const length = Math.ceil(elements / size);
+    const end = Math.min((rank + 1) * length, elements);
     for (let from = rank * length; from < end; from += CHUNK) {
-      const parts = vectors.map((each) => each.subarray(from, Math.min(from + CHUNK, end)));
+      const chunks = vectors.map((each) => each.subarray(from, Math.min(from + CHUNK, end)));
+      const parts = chunks.map(floatsOf);
       // The tree of `TreeSum`. Nobody else reads this part of any vector until it is the mean.
       for (let apart = 1; apart < size; apart *= 2) {
         for (let at = 0; at < size; at += 2 * apart) add(parts[at]!, parts[at + apart]!);
       }
       scale(parts[0]!, 1 / count);
+      if (chunks[0] instanceof Int32Array) rounded(parts[0]!, chunks[0]);
     }
     isDone();
     await everyone();
@@ -159,7 +171,7 @@ export function summingHere<Shared>(view: (memory: Shared) => ArrayBuffer, summe
     const mean = meansIn(view(memory), room, summer);
     return (floats, count, place) => {
       const [vector, into] = [floats.array(), place.array()];
-      return mean({ vector, into, bytes: floats.bytes, isDouble: vector instanceof Float64Array, count });
+      return mean({ vector, into, bytes: floats.bytes, numbers: numbersOf(vector), count });
     };
   };
 }

@@ -63,6 +63,7 @@ describe('defaults', () => {
       epochs: 160,
       batchSize: 128,
       shards: 1,
+      shardPrecision: 'float32',
       seed: 313,
       optimizer: 'momentum',
       initialLearningRate: 0.1,

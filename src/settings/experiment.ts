@@ -73,6 +73,8 @@ export interface Experiment {
      * fixed order.
      */
     readonly shards: number;
+    /** What the gradients of each shard, and their mean, are rounded to. */
+    readonly shardPrecision: 'float32' | 'bfloat16';
     readonly seed: number;
     readonly optimizer: 'momentum' | 'adam';
     readonly initialLearningRate: number;
@@ -339,6 +341,7 @@ function grouped(
       epochs: s.epochs,
       batchSize: s.batch_size,
       shards: s.shards,
+      shardPrecision: s.shard_precision,
       seed: s.seed,
       optimizer: s.optimizer,
       initialLearningRate: s.initial_learning_rate,

@@ -30,6 +30,10 @@ describe('a key without effect', () => {
       'normalise = shift\nmean = 0.4',
       'normalise = shift: has no effect beside mean = 0.4 and std = 0.5: give either it or those two',
     ],
+    [
+      'shard_precision = bfloat16',
+      'shard_precision = bfloat16: has no effect with shards = 1: no gradients are summed',
+    ],
     ['momentum = 0.8\noptimizer = adam', 'momentum = 0.8: has no effect with optimizer = adam'],
     ['budget = guaranteed', 'budget = guaranteed: has no effect without a target: set target_weight_kbytes'],
     ['decode_threads = 3', 'has no effect with data = cifar10: nothing is streamed'],
@@ -50,6 +54,8 @@ describe('a key without effect', () => {
 
   it.each([
     'image_size = 64\ndata = images:x',
+    'shard_precision = bfloat16\nshards = 2',
+    'shard_precision = float32',
     'momentum = 0.8',
     'decode_threads = 3\ndata = images:x',
     'scale_layer = no\nmodel = resnet18',

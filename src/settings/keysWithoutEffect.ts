@@ -70,6 +70,12 @@ const idleKeys: readonly IdleKeys[] = [
     reason: ({ model }) => `with model = ${model}: only ResNets for CIFAR-10 have it`,
   },
   {
+    keys: ['shard_precision'],
+    because: ['shards'],
+    areIdle: ({ shards, shard_precision }) => shards === 1 && shard_precision === 'bfloat16',
+    reason: () => 'with shards = 1: no gradients are summed; set shards to a power of two that divides batch_size',
+  },
+  {
     keys: ['momentum'],
     because: ['optimizer'],
     areIdle: ({ optimizer }) => optimizer === 'adam',

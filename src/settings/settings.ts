@@ -160,6 +160,7 @@ const settingsTable = {
   epochs: key('160', integer(1, 100_000)),
   batch_size: key('128', integer(1, 65_536)),
   shards: key('1', powerOfTwo(1024)),
+  shard_precision: key('float32', choice(['float32', 'bfloat16'])),
   seed: key('313', integer(0, 2 ** 32 - 1)),
   optimizer: key(
     'momentum',

@@ -88,7 +88,7 @@ export function programOptions(
   starting: StartingWeights | null,
 ): ProgramOptions {
   const { training } = experiment;
-  const { shards } = training;
+  const { shards, shardPrecision } = training;
   const batchSize = training.batchSize / shards;
   const { trainImages, evaluationImages, testImages = 0 } = data;
   const evaluationBatches = Math.ceil(evaluationImages / batchSize) + Math.ceil(testImages / batchSize);
@@ -96,6 +96,7 @@ export function programOptions(
     ...quantizedNetwork(experiment, data),
     batchSize,
     shards,
+    shardPrecision,
     task: experiment.task,
     targetShape: data.targetShape,
     budget: budgetOf(experiment),

@@ -157,7 +157,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
 
 /** Number of steps before each piece of other work; 0 if the host itself computes them. */
 function stepsBetween({ session }: TrainingRun, batches: number): number {
-  return session.program.runReading ? Math.min(STEPS_BETWEEN, Math.floor(batches / PIECES)) : 0;
+  return session.program.transfers ? Math.min(STEPS_BETWEEN, Math.floor(batches / PIECES)) : 0;
 }
 
 interface DrawnEpoch {

@@ -49,7 +49,7 @@ it('is small, and brings its kernels as files', () => {
   const apart = ['index.js', 'worker.js', 'gpuKernels.js', 'tuning.js', 'profile.js', 'reference.js'];
   // Fetched by trainings that ask for them: guaranteed budgets, live lines, counts of oscillating weights, gradients and
   // moments of many batches, shards, folded weights to start from, and on the CPU learned bits.
-  apart.push('bitFitting.js', 'liveLines.js', 'oscillations.js', 'measurements.js', 'shardedStep.js', 'stepParts.js');
+  apart.push('bitFitting.js', 'liveLines.js', 'oscillations.js', 'measurements.js', 'shardedStep.js', 'staging.js');
   apart.push('batchNormStart.js', 'integerProducts.js');
   const scripts = [...sizes.keys()].filter((name) => name.endsWith('.js') && !apart.includes(name));
   const sum = scripts.reduce((total, name) => total + size(name), 0);

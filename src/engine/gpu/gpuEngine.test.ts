@@ -18,7 +18,9 @@ import { Graph } from '../../graph/index.js';
 import { activation } from '../../ops/activation.js';
 import { maxPool } from '../../ops/maxPool.js';
 import { makePlan } from '../../passes/index.js';
-import type { Engine, StorageArray } from '../engine.js';
+import type { StorageRange } from '../../passes/lastWrite.js';
+import { rounded, widened } from '../../program/bfloat16.js';
+import type { Engine, StorageArray, StoragePart } from '../engine.js';
 import { createReferenceEngine } from '../reference/index.js';
 import { openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
@@ -77,17 +79,19 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     short.append('copy', { x: y! }, { y: z! }, {});
     const engine = await createGpuEngine({ allowSoftware: true });
     const program = await engine.load(makePlan({ step: graph, short }));
-    const part = (storage: string, offset: number, count: number) => ({ storage, offset, length: count });
-    const parts = [[part('y', 8, 2)], [part('z', 0, 2), part('y', length - 1, 1)]];
+    const range = (storage: string, offset: number, count: number) => ({ storage, offset, length: count });
+    const part = (...ranges: StorageRange[]): StoragePart => ({ ranges, isRounded: false });
+    const parts = [part(range('y', 8, 2)), part(range('z', 0, 2), range('y', length - 1, 1))];
+    const { runReading, upload } = await program.transfers!();
     // The same parts come at another place of another phase.
-    await Promise.all(program.runReading!('short', parts));
+    await Promise.all(runReading('short', parts));
     const read: number[][] = [];
     for (const round of [1, 2, 3]) {
       program.write(
         'x',
         Float32Array.from({ length }, (_, i) => round * i),
       );
-      const reads = program.runReading!('step', parts);
+      const reads = runReading('step', parts);
       program.write('z', new Float32Array(length));
       read.push((await Promise.all(reads)).flatMap((values) => [...values.array()]));
     }
@@ -95,12 +99,49 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     expect((await program.read('z')).every((value) => value === 0)).toBe(true);
     // A part is written in its turn, again and again from the same memory.
     for (const round of [1, 2]) {
-      const { values, write } = program.upload!(parts[1]!);
+      const { values, write } = upload(parts[1]!);
       (await values).array().set([round, 3, 4]);
       program.write('z', [9, 9, 9]);
       write();
       expect([...(await program.read('z', 0, 3)), ...(await program.read('y', length - 1))]).toEqual([round, 3, 9, 4]);
     }
+    await engine.dispose();
+  });
+
+  it('rounds parts that are read, and widens those that are written, as the host does', async () => {
+    const graph = new Graph();
+    const [x, y] = ['x', 'y'].map((name) => graph.whole({ name, dtype: 'float', length: 1001 }));
+    graph.append('copy', { x: x! }, { y: y! }, {});
+    const engine = await createGpuEngine({ allowSoftware: true });
+    const program = await engine.load(makePlan({ step: graph }));
+    // Ties, infinities, NaN with a sign and a payload, numbers that become infinite, zeros, and denormal ones.
+    const special = [
+      0x3f808000, 0x3f818000, 0xff800000, 0xffc12345, 0x7f800001, 0x7f7fffff, 0x80000000, 0x00000001, 0x807f8001,
+    ];
+    const values = new Float32Array(
+      Uint32Array.from({ length: 1001 }, (_, i) => special[i] ?? Math.imul(i, 2654435761)).buffer,
+    );
+    program.write('x', values);
+    const ranges = [
+      [0, 999],
+      [1000, 1],
+    ].map(([offset, length]) => ({ storage: 'y', offset: offset!, length: length! }));
+    const part = { ranges, isRounded: true };
+    const { runReading, upload } = await program.transfers!();
+    const [read] = await Promise.all(runReading('step', [part]));
+    const words = [...rounded(values.subarray(0, 999)), ...rounded(values.subarray(1000))];
+    expect([...read!.array()]).toEqual(words);
+    const { values: written, write } = upload(part);
+    const turned = Int32Array.from(words.reverse());
+    (await written).array().set(turned);
+    write();
+    const wanted = Float32Array.from([
+      ...widened(turned.subarray(0, 500)).subarray(0, 999),
+      values[999]!,
+      widened(turned)[1000]!,
+    ]);
+    const bits = ({ buffer }: StorageArray) => [...new Uint32Array(buffer)];
+    expect(bits(await program.read('y'))).toEqual(bits(wanted));
     await engine.dispose();
   });
 

@@ -7,14 +7,14 @@
 import type { AnyNode } from '../../graph/graph.js';
 import type { Plan } from '../../graph/plan.js';
 import type { Storage } from '../../graph/tensor.js';
-import type { ProfileEntry, Program, StorageArray } from '../engine.js';
+import type { ProfileEntry, Program, StorageArray, Transfers } from '../engine.js';
 import type { OpenDevice } from './device.js';
 import { type BufferPlan, type KernelCall, longestDispatch, type MatrixUnits } from './kernel.js';
 import { type LoweredCall, lowerPhase } from './lowering.js';
 import { compilePipelines } from './pipelines.js';
 import { placePlan, type TileChoice } from './placement.js';
 import { schedulePlan } from './schedule.js';
-import { stagedReads, stagedUploads } from './staging.js';
+import type { StagedTransfers } from './staging.js';
 
 export interface LoadOptions {
   /** Time every dispatch; the device needs the feature `timestamp-query`. */
@@ -82,8 +82,18 @@ export async function loadProgram(
     return { storage, buffer: buffers.get(placement.storages.get(name)!)! };
   };
   const bufferOf = (name: string) => storageOf(name).buffer;
-  const reads = stagedReads(device, bufferOf, encode, rest);
-  const uploads = stagedUploads(device, bufferOf);
+  let staged: Promise<StagedTransfers> | null = null;
+  const transfers = async (): Promise<Transfers> => {
+    staged ??= import('./staging.js').then(({ stagedTransfers }) => stagedTransfers(device, bufferOf, encode, rest));
+    const { runReading, upload } = await staged;
+    return {
+      runReading: (phase, parts) => {
+        open.check();
+        return runReading(dispatchesOf(phase), parts).map(open.explain);
+      },
+      upload,
+    };
+  };
   const inFlight: Promise<unknown>[] = [];
   return {
     planBytes: placement.buffers.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -111,13 +121,7 @@ export async function loadProgram(
       inFlight.push(device.queue.onSubmittedWorkDone());
       if (inFlight.length >= stepsInFlight) await open.explain(inFlight.shift()!);
     },
-    ...(!profile && {
-      runReading: (phase, parts) => {
-        open.check();
-        return reads.run(dispatchesOf(phase), parts).map(open.explain);
-      },
-    }),
-    upload: uploads.of,
+    ...(!profile && { transfers }),
     profile: async () =>
       [...phases].flatMap(([phase, dispatches]) =>
         dispatches.flatMap(({ nodes, label, ms }) =>
@@ -125,8 +129,7 @@ export async function loadProgram(
         ),
       ),
     dispose: async () => {
-      reads.dispose();
-      uploads.dispose();
+      (await staged)?.dispose();
       for (const buffer of [...buffers.values(), parameters]) buffer.destroy();
     },
   };

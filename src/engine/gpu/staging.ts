@@ -4,30 +4,56 @@
  */
 
 import { yieldToEventLoop } from '../../eventLoop.js';
-import { lastWrite } from '../../passes/lastWrite.js';
+import { lastWrite, type StorageRange } from '../../passes/lastWrite.js';
 import type { HostFloats, StoragePart, Upload } from '../engine.js';
 import type { Dispatch } from './gpuProgram.js';
+import { roundedCopies } from './roundedCopies.js';
 
-export interface Uploads {
-  of(part: StoragePart): Upload;
+export interface StagedTransfers {
+  /**
+   * Submits the dispatches, each copy of a part behind those that write it. A part is the mapped memory itself, until
+   * the next run.
+   */
+  runReading(dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly Promise<HostFloats>[];
+  upload(part: StoragePart): Upload;
   dispose(): void;
 }
 
+/**
+ * @param encode adds dispatches to a command buffer
+ * @param rest lets the host wait for a moment
+ */
+export function stagedTransfers(
+  device: GPUDevice,
+  bufferOf: (storage: string) => GPUBuffer,
+  encode: (encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]) => void,
+  rest: (() => void) | undefined,
+): StagedTransfers {
+  const reads = stagedReads(device, bufferOf, encode, rest);
+  const uploads = stagedUploads(device, bufferOf);
+  return {
+    ...{ runReading: reads.run, upload: uploads.of },
+    dispose: () => {
+      reads.dispose();
+      uploads.dispose();
+    },
+  };
+}
+
 /** Uploads by a kept buffer for each part, which is mapped again as soon as the device has copied it. */
-export function stagedUploads(device: GPUDevice, bufferOf: (storage: string) => GPUBuffer): Uploads {
-  const known = new Map<StoragePart, { readonly staging: GPUBuffer; readonly upload: Upload }>();
+function stagedUploads(device: GPUDevice, bufferOf: (storage: string) => GPUBuffer) {
+  const known = new Map<StoragePart, { readonly upload: Upload; dispose(): void }>();
   const make = (part: StoragePart) => {
     const usage = GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC;
-    const staging = device.createBuffer({ label: 'upload', size: bytesOf(part), usage, mappedAtCreation: true });
-    let values: Upload['values'] = Promise.resolve(floatsIn(staging));
+    const copies = copiesOf(device, part, bufferOf);
+    const staging = device.createBuffer({ label: 'upload', size: copies.bytes, usage, mappedAtCreation: true });
+    let values: Upload['values'] = Promise.resolve(floatsIn(staging, part));
     const write = (): void => {
       staging.unmap();
       const encoder = device.createCommandEncoder();
-      for (const { storage, offset, at, bytes } of placesOf(part)) {
-        encoder.copyBufferToBuffer(staging, at, bufferOf(storage), offset, bytes);
-      }
+      copies.write(encoder, staging);
       device.queue.submit([encoder.finish()]);
-      values = mapped(staging, GPUMapMode.WRITE);
+      values = mapped(staging, part, GPUMapMode.WRITE);
       // Whoever asks for them next hears of an error.
       values.catch(() => {});
     };
@@ -37,32 +63,60 @@ export function stagedUploads(device: GPUDevice, bufferOf: (storage: string) => 
       },
       write,
     };
-    return { staging, upload };
+    const dispose = (): void => {
+      staging.destroy();
+      copies.dispose();
+    };
+    return { upload, dispose };
   };
   return {
-    of: (part) => {
+    of: (part: StoragePart): Upload => {
       const found = known.get(part) ?? make(part);
       known.set(part, found);
       return found.upload;
     },
     dispose: () => {
-      for (const { staging } of known.values()) staging.destroy();
+      for (const each of known.values()) each.dispose();
     },
   };
 }
 
-function bytesOf(part: StoragePart): number {
-  return part.reduce((sum, { length }) => sum + 4 * length, 0);
+/** Copies between the storages of a part and a buffer that has its ranges one after another. */
+export interface PartCopies {
+  /** Bytes of that buffer. */
+  readonly bytes: number;
+  /** Encodes the copy of the storages to the buffer. */
+  read(encoder: GPUCommandEncoder, staging: GPUBuffer): void;
+  /** Encodes the copy of the buffer to the storages. */
+  write(encoder: GPUCommandEncoder, staging: GPUBuffer): void;
+  dispose(): void;
 }
 
-/** The ranges of a part in bytes, and where they are in a buffer that has them one after another. */
-function placesOf(part: StoragePart) {
+function copiesOf(device: GPUDevice, part: StoragePart, bufferOf: (storage: string) => GPUBuffer): PartCopies {
+  return part.isRounded ? roundedCopies(device, part, bufferOf) : floatCopies(part, bufferOf);
+}
+
+function floatCopies({ ranges }: StoragePart, bufferOf: (storage: string) => GPUBuffer): PartCopies {
   let end = 0;
-  return part.map(({ storage, offset, length }) => {
+  const places = ranges.map(({ storage, offset, length }) => {
     const at = end;
     end += 4 * length;
     return { storage, offset: 4 * offset, at, bytes: 4 * length };
   });
+  return {
+    bytes: end,
+    read: (encoder, staging) => {
+      for (const { storage, offset, at, bytes } of places) {
+        encoder.copyBufferToBuffer(bufferOf(storage), offset, staging, at, bytes);
+      }
+    },
+    write: (encoder, staging) => {
+      for (const { storage, offset, at, bytes } of places) {
+        encoder.copyBufferToBuffer(staging, at, bufferOf(storage), offset, bytes);
+      }
+    },
+    dispose: () => {},
+  };
 }
 
 /**
@@ -72,36 +126,29 @@ function placesOf(part: StoragePart) {
  */
 const [FIRST_DISPATCHES, MOST_DISPATCHES] = [4, 32];
 
-export interface StagedReads {
-  /**
-   * Submits the dispatches, each copy of a part behind those that write it. A part is the mapped memory itself, until
-   * the next run.
-   */
-  run(dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly Promise<HostFloats>[];
-  dispose(): void;
-}
-
-/**
- * @param encode adds dispatches to a command buffer
- * @param rest lets the host wait for a moment
- */
-export function stagedReads(
+function stagedReads(
   device: GPUDevice,
   bufferOf: (storage: string) => GPUBuffer,
   encode: (encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]) => void,
   rest: (() => void) | undefined,
-): StagedReads {
-  /** Read plans by dispatches and parts, whose objects the callers keep. */
-  const plans = new Map<readonly Dispatch[], Map<readonly StoragePart[], readonly ReadPlan[]>>();
-  const planOf = (dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly ReadPlan[] => {
-    const known = plans.get(dispatches) ?? new Map<readonly StoragePart[], readonly ReadPlan[]>();
+) {
+  const withStaging = ({ part, end }: PlannedRead) => {
+    const copies = copiesOf(device, part, bufferOf);
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    return { part, end, copies, staging: device.createBuffer({ label: 'staged read', size: copies.bytes, usage }) };
+  };
+  type StagedRead = ReturnType<typeof withStaging>;
+  /** Reads by dispatches and parts, whose objects the callers keep. */
+  const plans = new Map<readonly Dispatch[], Map<readonly StoragePart[], readonly StagedRead[]>>();
+  const planOf = (dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly StagedRead[] => {
+    const known = plans.get(dispatches) ?? new Map<readonly StoragePart[], readonly StagedRead[]>();
     plans.set(dispatches, known);
-    const plan = known.get(parts) ?? readPlans(device, dispatches, parts);
+    const plan = known.get(parts) ?? readPlans(dispatches, parts).map(withStaging);
     known.set(parts, plan);
     return plan;
   };
   return {
-    run: (dispatches, parts) => {
+    run: (dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly Promise<HostFloats>[] => {
       const plan = planOf(dispatches, parts);
       let begin = 0;
       let most = FIRST_DISPATCHES;
@@ -112,18 +159,14 @@ export function stagedReads(
         device.queue.submit([encoder.finish()]);
         begin = end;
       };
-      const reads = plan.map(({ part, end, staging }) => {
+      const reads = plan.map(({ part, end, copies, staging }) => {
         if (staging.mapState !== 'unmapped') staging.unmap();
         while (end - begin > most) {
           submit(begin + most);
           most = Math.min(2 * most, MOST_DISPATCHES);
         }
-        submit(end, (encoder) => {
-          for (const { storage, offset, at, bytes } of placesOf(part)) {
-            encoder.copyBufferToBuffer(bufferOf(storage), offset, staging, at, bytes);
-          }
-        });
-        return mapped(staging, GPUMapMode.READ);
+        submit(end, (encoder) => copies.read(encoder, staging));
+        return mapped(staging, part, GPUMapMode.READ);
       });
       if (begin < dispatches.length) submit(dispatches.length);
       if (rest) restUntil(reads, rest);
@@ -131,7 +174,10 @@ export function stagedReads(
     },
     dispose: () => {
       const staged = [...plans.values()].flatMap((known) => [...known.values()].flat());
-      for (const { staging } of staged) staging.destroy();
+      for (const { staging, copies } of staged) {
+        staging.destroy();
+        copies.dispose();
+      }
     },
   };
 }
@@ -148,41 +194,36 @@ async function restUntil(work: readonly Promise<unknown>[], rest: () => void): P
   }
 }
 
-interface ReadPlan {
+interface PlannedRead {
   readonly part: StoragePart;
   /** Number of dispatches after which it is written. */
   readonly end: number;
-  readonly staging: GPUBuffer;
 }
 
-function readPlans(
-  device: GPUDevice,
-  dispatches: readonly Dispatch[],
-  parts: readonly StoragePart[],
-): readonly ReadPlan[] {
+function readPlans(dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly PlannedRead[] {
   const nodes = dispatches.flatMap((dispatch) => dispatch.nodes);
-  const endOf = (range: StoragePart[number]) => {
+  const endOf = (range: StorageRange) => {
     const last = nodes[lastWrite(nodes, range)];
     return last ? dispatches.findLastIndex((dispatch) => dispatch.nodes.includes(last)) + 1 : 0;
   };
   let end = 0;
   return parts.map((part) => {
-    end = Math.max(end, ...part.map(endOf));
-    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-    return { part, end, staging: device.createBuffer({ label: 'staged read', size: bytesOf(part), usage }) };
+    end = Math.max(end, ...part.ranges.map(endOf));
+    return { part, end };
   });
 }
 
-async function mapped(staging: GPUBuffer, mode: GPUMapModeFlags): Promise<HostFloats> {
+async function mapped(staging: GPUBuffer, part: StoragePart, mode: GPUMapModeFlags): Promise<HostFloats> {
   await staging.mapAsync(mode);
-  return floatsIn(staging);
+  return floatsIn(staging, part);
 }
 
-function floatsIn(staging: GPUBuffer): HostFloats {
+function floatsIn(staging: GPUBuffer, { isRounded }: StoragePart): HostFloats {
+  const Vector = isRounded ? Int32Array : Float32Array;
   return {
     bytes: staging.size,
     // A range is a multiple of 8 bytes, or all of them.
     array: (count = staging.size / 4) =>
-      new Float32Array(staging.getMappedRange(0, Math.min(8 * Math.ceil(count / 2), staging.size)), 0, count),
+      new Vector(staging.getMappedRange(0, Math.min(8 * Math.ceil(count / 2), staging.size)), 0, count),
   };
 }
