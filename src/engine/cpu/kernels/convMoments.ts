@@ -10,6 +10,7 @@
 
 import { ChannelRowArguments } from './channelRows';
 import { mad } from './mad';
+import { storePart } from './vector';
 
 @inline
 export function momentsBytes(channels: i32): usize {
@@ -126,13 +127,16 @@ export function channelMoments(args: ChannelMomentsArguments, chunk: i32, worker
 
 @unmanaged
 class MomentsArguments {
-  /** One block a chunk. */
+  /** One block a chunk of the results. */
   blocks: usize;
   count: i32;
   channels: i32;
   /** [2, channels] */
   moments: usize;
 }
+
+/** Channels of a chunk of the call that combines; even. */
+const COMBINED_CHANNELS = 64;
 
 export function combineMoments(args: MomentsArguments, chunk: i32, worker: i32): void {
   const blocks = args.blocks;
@@ -141,22 +145,27 @@ export function combineMoments(args: MomentsArguments, chunk: i32, worker: i32):
   const moments = args.moments;
   const padded = <usize>((channels + 7) & -8);
   const bytes = momentsBytes(channels);
-  for (let c = 0; c < channels; c++) {
-    let n: f64 = 0;
-    let mean: f64 = 0;
-    let m2: f64 = 0;
+  const last = min((chunk + 1) * COMBINED_CHANNELS, channels);
+  // Two channels at a time, since divisions take most of the time.
+  for (let c = chunk * COMBINED_CHANNELS; c < last; c += 2) {
+    let n = f64x2.splat(0);
+    let mean = f64x2.splat(0);
+    let m2 = f64x2.splat(0);
     for (let b = 0; b < count; b++) {
       const block = blocks + <usize>b * bytes;
-      const m = load<f64>(block);
-      const sum = load<f64>(block + 8 + (c << 3));
-      const square = load<f64>(block + 8 + (padded << 3) + (c << 3));
-      const pivot = <f64>load<f32>(block + 8 + (padded << 4) + (c << 2));
-      const difference = pivot + sum / m - mean;
-      mean += (difference * m) / (n + m);
-      m2 += square - (sum * sum) / m + (difference * difference * n * m) / (n + m);
-      n += m;
+      const m = v128.load64_splat(block);
+      const sum = v128.load(block + 8 + (c << 3));
+      const square = v128.load(block + 8 + (padded << 3) + (c << 3));
+      const pivot = f64x2.promote_low_f32x4(v128.load64_zero(block + 8 + (padded << 4) + (c << 2)));
+      const both = f64x2.add(n, m);
+      const difference = f64x2.sub(f64x2.add(pivot, f64x2.div(sum, m)), mean);
+      mean = f64x2.add(mean, f64x2.div(f64x2.mul(difference, m), both));
+      const within = f64x2.sub(square, f64x2.div(f64x2.mul(sum, sum), m));
+      const between = f64x2.div(f64x2.mul(f64x2.mul(f64x2.mul(difference, difference), n), m), both);
+      m2 = f64x2.add(m2, f64x2.add(within, between));
+      n = both;
     }
-    store<f32>(moments + (c << 2), <f32>mean);
-    store<f32>(moments + ((channels + c) << 2), <f32>(m2 / n));
+    storePart(moments + (c << 2), f32x4.demote_f64x2_zero(mean), min(2, last - c));
+    storePart(moments + ((channels + c) << 2), f32x4.demote_f64x2_zero(f64x2.div(m2, n)), min(2, last - c));
   }
 }

@@ -22,6 +22,7 @@ export { convolveWinograd } from './convWinograd';
 export { multiplyWinograd, transformWinogradInputs, transformWinogradResults } from './convWinogradApart';
 export { packWinogradWeights } from './convWinogradWeights';
 export { depthwiseConvolve } from './depthwise';
+export { depthwiseColumns } from './depthwiseColumns';
 export * from './elementLoss';
 export { add, copy, scale } from './elementwise';
 export * from './gatherBatch';

@@ -16,6 +16,9 @@ export const DIRECT_WINDOW_BYTES = 160 * 1024;
 /** Result channels that a register tile computes at once. */
 export const PANEL = 8;
 
+/** As in `kernels/convMoments.ts`. */
+const COMBINED_CHANNELS = 64;
+
 /** A convolution, forward or its input gradient. */
 export interface Convolution {
   readonly source: Tensor;
@@ -121,7 +124,7 @@ export function gatherMoments(
   if (!moments) return { blocks: 0, calls: [] };
   const blocks = context.scratch(chunks * momentsBlockBytes(channels));
   const args = { blocks, count: chunks, channels, moments: context.address(moments) };
-  return { blocks, calls: [{ kernel: 'combineMoments', chunks: 1, args }] };
+  return { blocks, calls: [{ kernel: 'combineMoments', chunks: Math.ceil(channels / COMBINED_CHANNELS), args }] };
 }
 
 /** Bytes of a block as in `kernels/convMoments.ts`. */

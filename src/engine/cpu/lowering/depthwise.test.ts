@@ -87,6 +87,9 @@ const cut: readonly (readonly [what: string, geometry: Geometry])[] = [
   ['bands of rows', [2, 41, 39, 48, 3, 1, 1]],
   ['bands of rows, stride 2', [1, 60, 61, 40, 3, 2, 1]],
   ['groups of images', [70, 4, 4, 24, 3, 1, 1]],
+  ['columns in chunks of several images', [40, 5, 6, 20, 3, 1, 1]],
+  ['columns cut into bands', [2, 50, 9, 12, 3, 1, 1]],
+  ['columns without borders', [12, 11, 12, 20, 3, 1, 0]],
   ['blocks of channels with a tail', [3, 7, 7, 165, 3, 1, 1]],
   ['wide windows', [1, 20, 20, 20, 7, 1, 3]],
 ];
@@ -103,6 +106,9 @@ describe('cut depthwise convolutions', () => {
       expect(worst / scale, name).toBeLessThan(4e-6);
     }
     expect(await results(await createCpuEngine({ threads: 3 }), geometry)).toEqual(got);
+    // With an addend gradients are computed in tiles, without one in columns where these apply.
+    const [x, alone] = [got.get('x')!, got.get('dxAlone')!];
+    expect(got.get('dx')).toEqual(alone.map((value, i) => Math.fround(value + x[i]!)));
   });
 });
 
@@ -117,10 +123,11 @@ async function results(engine: Engine, geometry: Geometry): Promise<Map<string, 
   const yShape = [images, resultSize(height), resultSize(width), channels];
   const wShape = [taps, taps, channels];
   const [x, w, dy] = [tensor('x', xShape), tensor('w', wShape), tensor('dy', yShape)];
-  const [y, moments, dx] = [tensor('y', yShape), tensor('moments', [2, channels]), tensor('dx', xShape)];
-  const dw = tensor('dw', wShape);
+  const [y, moments, dw] = [tensor('y', yShape), tensor('moments', [2, channels]), tensor('dw', wShape)];
+  const [dx, dxAlone] = [tensor('dx', xShape), tensor('dxAlone', xShape)];
   graph.append('depthwiseConv2d', { x, w }, { y, moments }, window);
   graph.append('depthwiseConv2dInputGradient', { dy, w, addend: x }, { dx }, window);
+  graph.append('depthwiseConv2dInputGradient', { dy, w, addend: null }, { dx: dxAlone }, window);
   graph.append('depthwiseConv2dWeightGradient', { x, dy }, { dw }, window);
   const program = await engine.load(makePlan({ step: graph }));
   const random = mulberry32(7);
@@ -132,7 +139,7 @@ async function results(engine: Engine, geometry: Geometry): Promise<Map<string, 
   }
   await program.run('step');
   const read = new Map<string, number[]>();
-  for (const { name } of [y, moments, dx, dw]) read.set(name, [...(await program.read(name))]);
+  for (const { name } of [x, y, moments, dx, dxAlone, dw]) read.set(name, [...(await program.read(name))]);
   await engine.dispose();
   return read;
 }

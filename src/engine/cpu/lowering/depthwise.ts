@@ -125,6 +125,8 @@ function lowerGather(context: LoweringContext, gather: Gather): KernelCall[] {
   const [images, height, width, channels] = nhwc(source);
   const [, resultHeight, resultWidth] = nhwc(result);
   const [tapRows, tapColumns] = [dimension(weights, 0), dimension(weights, 1)];
+  const place = placeOfColumns(gather);
+  if (place) return lowerColumns(context, gather, place);
   const rows = axis(resultHeight, height, tapRows, window.rows);
   const columns = axis(resultWidth, width, tapColumns, window.columns);
   const runs = runsOf(columns);
@@ -144,6 +146,54 @@ function lowerGather(context: LoweringContext, gather: Gather): KernelCall[] {
         ...{ moments: combined.blocks, runs: runs.length },
       },
       tables: [...rows.spans, ...runs],
+    },
+    ...combined.calls,
+  ];
+}
+
+/** Rows of an average chunk without which columns are too short. */
+const COLUMN_ROWS = 3;
+
+/** First row and column of the first result's window. */
+interface Place {
+  readonly top: number;
+  readonly left: number;
+}
+
+/** The place of the windows if `kernels/depthwiseColumns.ts` computes them, else null. */
+function placeOfColumns({ source, weights, result, addend, window, axis }: Gather): Place | null {
+  const [images, height, width, channels] = nhwc(source);
+  const [, resultHeight, resultWidth] = nhwc(result);
+  const isThree = dimension(weights, 0) === 3 && dimension(weights, 1) === 3;
+  const isDense = [window.rows, window.columns].every(({ stride, dilation }) => stride === 1 && dilation === 1);
+  const start = ({ before }: AxisWindow) => (axis === forwardAxis ? -before : before - 2);
+  const [top, left] = [start(window.rows), start(window.columns)];
+  // All windows have two rows and columns inside the image.
+  const fits = (first: number, count: number, size: number) => first >= -1 && first + count <= size - 1 && size > 1;
+  const isLong = images * resultHeight >= COLUMN_ROWS * TARGET_CHUNKS;
+  const applies = isThree && isDense && addend === null && channels % 4 === 0 && isLong;
+  return applies && fits(top, resultHeight, height) && fits(left, resultWidth, width) ? { top, left } : null;
+}
+
+function lowerColumns(context: LoweringContext, gather: Gather, place: Place): KernelCall[] {
+  const { source, weights, result, moments, axis } = gather;
+  const [images, height, width, channels] = nhwc(source);
+  const [, resultHeight, resultWidth] = nhwc(result);
+  const rows = images * resultHeight;
+  const chunks = TARGET_CHUNKS;
+  const combined = gatherMoments(context, moments, chunks, channels);
+  // A gradient meets the taps from last to first.
+  const tap = (axis === forwardAxis ? 4 : -4) * channels;
+  return [
+    {
+      kernel: 'depthwiseColumns',
+      chunks,
+      args: {
+        ...{ source: context.address(source), height, width },
+        ...{ result: context.address(result), resultHeight, resultWidth, channels },
+        ...{ weights: context.address(weights) + Math.max(0, -8 * tap), tapRow: 3 * tap, tapColumn: tap },
+        ...{ ...place, rows, chunks, moments: combined.blocks },
+      },
     },
     ...combined.calls,
   ];
