@@ -4,11 +4,12 @@
  */
 
 import { cpus } from 'node:os';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { createRandom, generateSynthetic, type ImageStream, trainingEpoch } from '../data/index.js';
 import type { Engine } from '../engine/engine.js';
 import type { MatmulPrecision } from '../engine/matmulPrecision.js';
 import { type Device, selectEngine } from '../engine/selectEngine.js';
+import { sharedEngine } from '../engine/sharedEngine.js';
 import { InputError } from '../errors.js';
 import { median } from '../median.js';
 import { STORAGE } from '../nn/index.js';
@@ -49,7 +50,9 @@ interface Result {
   readonly workload: string;
   readonly device: string;
   readonly batch: number;
-  /** Median over the rounds. */
+  /** Number of networks that are trained together. */
+  readonly networks: number;
+  /** A step of all networks, median over the rounds. */
   readonly millisecondsPerStep: number;
   readonly imagesPerSecond: number;
   readonly rounds: readonly number[];
@@ -70,6 +73,7 @@ interface BenchOptions {
   readonly threads?: number;
   readonly matmulPrecision: MatmulPrecision;
   readonly batchSize?: number;
+  readonly networks: number;
   readonly rounds: number;
   readonly steps?: number;
   readonly json?: boolean;
@@ -87,6 +91,12 @@ export function benchCommand(): Command {
     .addOption(threadsOption())
     .addOption(matmulPrecisionOption('auto'))
     .option('--batch-size <n>', 'images per step', positive)
+    .addOption(
+      new Option('--networks <n>', 'networks that are trained together on a GPU')
+        .argParser(positive)
+        .default(1)
+        .conflicts(['profile', 'data']),
+    )
     .option('--rounds <n>', 'number of rounds; their median is reported', positive, 5)
     .option('--steps <n>', 'steps per round (default: half a second, at least three)', positive)
     .option('--profile', 'time of each kernel, and its share of the peak of the machine')
@@ -111,21 +121,28 @@ async function measure(name: string, options: BenchOptions): Promise<Result> {
     : null;
   const engine = await selectEngine(options.device, { ...options, tuningFile: tuningFile(options.autotune) });
   try {
-    const session = await open(engine, workload, null);
-    await step(session, 1);
+    const { networks } = options;
+    if (networks > 1 && !engine.loadTogether) {
+      throw new InputError(`--networks ${networks}: only a GPU trains several together; leave it out`);
+    }
+    const shares = sharedEngine(engine, networks);
+    const sessions = await Promise.all(shares.map((share) => open(share.engine, workload, null)));
+    const [session] = sessions as [Session];
+    await stepTogether(sessions, 1);
     const firstStepSeconds = performance.now() / 1000;
-    const steps = options.steps ?? Math.max(leastSteps, Math.ceil(roundMs / (await warmUp(session))));
+    const steps = options.steps ?? Math.max(leastSteps, Math.ceil(roundMs / (await warmUp(sessions))));
     const rounds: number[] = [];
-    for (let round = 0; round < options.rounds; round++) rounds.push(await step(session, steps));
+    for (let round = 0; round < options.rounds; round++) rounds.push(await stepTogether(sessions, steps));
     const milliseconds = median(rounds);
     const result: Result = {
       workload: name,
       device: `${engine.name}: ${engine.description}`,
       batch: workload.batchSize,
+      networks,
       millisecondsPerStep: milliseconds,
-      imagesPerSecond: (workload.batchSize * 1000) / milliseconds,
+      imagesPerSecond: (networks * workload.batchSize * 1000) / milliseconds,
       rounds,
-      planMebibytes: session.program.planBytes / 2 ** 20,
+      planMebibytes: (networks * session.program.planBytes) / 2 ** 20,
       residentMebibytes: process.memoryUsage().rss / 2 ** 20,
       firstStepSeconds,
     };
@@ -149,11 +166,11 @@ async function measure(name: string, options: BenchOptions): Promise<Result> {
  * Runs steps for half a second, since an idle GPU starts at a fraction of its clock. Resolves to milliseconds a step of
  * the last two.
  */
-async function warmUp(session: Session): Promise<number> {
+async function warmUp(sessions: readonly Session[]): Promise<number> {
   const started = performance.now();
   let milliseconds = 0;
   do {
-    milliseconds = await step(session, 2);
+    milliseconds = await stepTogether(sessions, 2);
   } while (performance.now() - started < roundMs);
   return milliseconds;
 }
@@ -200,6 +217,12 @@ function setGeneratedImages(session: Session, { imageSize, classes, batchSize }:
   session.setBatches(trainingEpoch(images, batchSize, random, { shift: 4, mirror: true }));
 }
 
+/** Runs steps of networks that compute together. Resolves to milliseconds a step of all. */
+async function stepTogether(sessions: readonly Session[], steps: number): Promise<number> {
+  const times = await Promise.all(sessions.map((session) => step(session, steps)));
+  return Math.max(...times);
+}
+
 /** Runs `steps` steps with one wait at the end. Resolves to milliseconds a step. */
 async function step({ program }: Session, steps: number): Promise<number> {
   const start = performance.now();
@@ -215,7 +238,8 @@ function describe(result: Result): string {
   const memory = `plan ${result.planMebibytes.toFixed(0)} MiB, resident ${result.residentMebibytes.toFixed(0)} MiB`;
   const start = `first step ${result.firstStepSeconds.toFixed(2)} s after start`;
   const speed = `${result.millisecondsPerStep.toFixed(2)} ms, ${result.imagesPerSecond.toFixed(0)} img/s`;
-  return `mpdnn ${result.workload} batch ${result.batch} on ${result.device} (${cpus()[0]?.model}): ${speed}, ${memory}, ${start}`;
+  const networks = result.networks > 1 ? `, ${result.networks} networks` : '';
+  return `mpdnn ${result.workload} batch ${result.batch}${networks} on ${result.device} (${cpus()[0]?.model}): ${speed}, ${memory}, ${start}`;
 }
 
 function describeStreaming(result: StreamingResult): string {

@@ -23,6 +23,10 @@ export interface Engine {
   /** One line about the hardware in use: threads, SIMD level, adapter. */
   readonly description: string;
   load(plan: Plan, onProgress?: LoadProgress): Promise<Program>;
+  /**
+   * Loads a plan for several networks, each with a program of its own. What all of them run is computed at once.
+   */
+  readonly loadTogether?: (plan: Plan, networks: number, onProgress?: LoadProgress) => Promise<readonly Program[]>;
   dispose(): Promise<void>;
 }
 

@@ -45,8 +45,8 @@ it('is small, and brings its kernels as files', () => {
   expect(cpu('evaluation') + cpu('training') + cpu('integers'), 'kernels to train on the CPU').toBeLessThan(60_000);
   // Activations are measured on the CPU first.
   expect(size('gpuKernels.js') + cpu('evaluation'), 'kernels to train on WebGPU').toBeLessThan(60_000);
-  // The page's own scripts, kernels, what tunes and times, which no page does, and the judge.
-  const apart = ['index.js', 'worker.js', 'gpuKernels.js', 'tuning.js', 'profile.js', 'reference.js'];
+  // The page's own scripts, kernels, what tunes, times and trains several networks, which no page does, and the judge.
+  const apart = ['index.js', 'worker.js', 'gpuKernels.js', 'tuning.js', 'profile.js', 'lockstep.js', 'reference.js'];
   // Fetched by trainings that ask for them: guaranteed budgets, live lines, counts of oscillating weights, gradients and
   // moments of many batches, shards, folded weights to start from, and on the CPU learned bits.
   apart.push('bitFitting.js', 'liveLines.js', 'oscillations.js', 'measurements.js', 'shardedStep.js', 'staging.js');

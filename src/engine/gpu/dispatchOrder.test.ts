@@ -7,7 +7,7 @@ import type { LoweredCall } from './lowering.js';
 const memory = (label: string): BufferPlan => ({ label, bytes: 64 });
 
 function lowered(label: string, accesses: readonly BufferAccess[]): LoweredCall {
-  const bindings = accesses.map(({ buffer, writes }) => ({ buffer, writes }));
+  const bindings = accesses.map(({ buffer, writes }) => ({ buffer, writes, elementBytes: 4 }));
   return { nodes: [], call: { label, code: '', bindings, accesses, parameters: [], words: [], workgroups: [1, 1, 1] } };
 }
 

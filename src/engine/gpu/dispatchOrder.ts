@@ -7,7 +7,7 @@
  * overwrites its own: all remaining orders give the same bits.
  */
 
-import type { BufferAccess, BufferPlan, KernelCall } from './kernel.js';
+import { type BufferAccess, type BufferPlan, type KernelCall, wholeOf } from './kernel.js';
 import type { LoweredCall } from './lowering.js';
 
 /**
@@ -60,8 +60,7 @@ export function waitsOf(calls: readonly KernelCall[]): number {
 /** The dispatches that a device runs concurrently; whole buffers separate them. */
 function sideBySide() {
   const used = new Map<BufferPlan, boolean>();
-  const uses = ({ bindings }: KernelCall) =>
-    bindings.map(({ buffer, writes }) => [buffer.within?.buffer ?? buffer, writes] as const);
+  const uses = ({ bindings }: KernelCall) => bindings.map(({ buffer, writes }) => [wholeOf(buffer), writes] as const);
   return {
     waits: (call: KernelCall) =>
       uses(call).some(([buffer, writes]) => used.has(buffer) && (writes || used.get(buffer) === true)),

@@ -30,8 +30,13 @@ export type Format = DType | Narrow;
 /** A storage variable: an array of single elements (words, for formats of less), or of what four or eight numbers take. */
 export interface Variable {
   readonly name: string;
-  readonly element: 'f32' | 'i32' | 'u32' | 'vec4f' | 'vec4i' | 'vec2u' | 'vec4u';
+  /** WGSL of the first element of the network that is computed, with a plus behind it; empty for a single network. */
+  readonly begin: string;
+  readonly element: keyof typeof elementBytes;
 }
+
+/** Bytes of an element of a variable. */
+export const elementBytes = { f32: 4, i32: 4, u32: 4, vec4f: 16, vec4i: 16, vec2u: 8, vec4u: 16 } as const;
 
 export function bytesPerElement(format: Format): number {
   if (format === 'float' || format === 'int32') return 4;
@@ -63,21 +68,21 @@ export function operandAccess(
     return offset === 0 ? '' : `${parameter(offset / unit)} + `;
   };
   if (format === 'float' || format === 'int32') return plainAccess(variable, from);
-  if (format === 'uint8') return byteAccess(variable.name, from);
+  if (format === 'uint8') return byteAccess(variable, from);
   if (offset !== 0) throw new Error(`operand ${variable.name}: tensors of 16 bits are no views`);
-  return variable.element === 'vec4u' ? octetAccess(variable.name, format) : narrowAccess(variable, format);
+  return variable.element === 'vec4u' ? octetAccess(variable, format) : narrowAccess(variable, format);
 }
 
-function plainAccess({ name, element }: Variable, from: (unit: number) => string): Operand {
+function plainAccess({ name, begin, element }: Variable, from: (unit: number) => string): Operand {
   if (element === 'vec4f' || element === 'vec4i') {
     const start = from(4);
-    const at = (index: string) => `${name}[${start}(${index})]`;
+    const at = (index: string) => `${name}[${begin}${start}(${index})]`;
     const store4 = (index: string, value: string) => `${at(index)} = ${value};`;
     return { ...noSingles(name), run: fours(element, at), load4: at, store4 };
   }
   const type = element === 'i32' ? 'vec4i' : 'vec4f';
   const start = from(1);
-  const at = (index: string) => `${name}[${start}(${index})]`;
+  const at = (index: string) => `${name}[${begin}${start}(${index})]`;
   const each = (write: (j: number) => string, separator: string) => [0, 1, 2, 3].map(write).join(separator);
   const load4 = (index: string) => `${type}(${each((j) => at(`4u * (${index}) + ${j}u`), ', ')})`;
   return {
@@ -91,22 +96,22 @@ function plainAccess({ name, element }: Variable, from: (unit: number) => string
 }
 
 /** Bytes are four in a word, the first in the lowest bits. Words are stored whole. */
-function byteAccess(name: string, from: (unit: number) => string): Operand {
+function byteAccess({ name, begin }: Variable, from: (unit: number) => string): Operand {
   const start = from(1);
-  const word = (index: string) => `${name}[${from(4)}(${index})]`;
+  const word = (index: string) => `${name}[${begin}${from(4)}(${index})]`;
   const load4 = (index: string) => `((vec4u(${word(index)}) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u))`;
   return {
     ...noSingles(name),
     run: fours('vec4u', load4),
-    load: (index) => `byteIn(${name}[(${start}(${index})) >> 2u], ${start}(${index}))`,
+    load: (index) => `byteIn(${name}[${begin}((${start}(${index})) >> 2u)], ${start}(${index}))`,
     load4,
     store4: (index, value) => `${word(index)} = dot(${value}, vec4u(1u, 256u, 65536u, 16777216u));`,
   };
 }
 
-function narrowAccess({ name, element }: Variable, format: Narrow): Operand {
+function narrowAccess({ name, begin, element }: Variable, format: Narrow): Operand {
   const { decode, encode } = conversions(format);
-  const at = (index: string) => `${name}[${index}]`;
+  const at = (index: string) => `${name}[${begin}(${index})]`;
   if (element === 'vec2u') {
     const store4 = (index: string, value: string) => `${at(index)} = ${encode(value)};`;
     const load4 = (index: string) => decode(at(index));
@@ -124,7 +129,7 @@ function narrowAccess({ name, element }: Variable, format: Narrow): Operand {
 }
 
 /** Read only, in runs of eight that are brought as they are kept; NaN may become another large number. */
-function octetAccess(name: string, format: Narrow): Operand {
+function octetAccess({ name, begin }: Variable, format: Narrow): Operand {
   const { halves } = conversions(format);
   const forbidden = (): never => {
     throw new Error(`operand ${name} gives eight numbers at a time`);
@@ -133,7 +138,7 @@ function octetAccess(name: string, format: Narrow): Operand {
     run: {
       width: 8,
       type: 'vec4u',
-      load: (index) => `${name}[${index}]`,
+      load: (index) => `${name}[${begin}(${index})]`,
       halves: (run) => [halves(`${run}.xy`), halves(`${run}.zw`)],
     },
     ...{ load: forbidden, store: forbidden, load4: forbidden, store4: forbidden },

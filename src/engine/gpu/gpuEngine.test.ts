@@ -145,6 +145,37 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     await engine.dispose();
   });
 
+  it('computes networks together, and each in the order of its calls', async () => {
+    const graph = new Graph();
+    const [x, sum] = ['x', 'sum'].map((name) => graph.whole({ name, dtype: 'float', length: 5 }));
+    graph.append('add', { a: sum!, b: x! }, { y: sum! }, { activation: 'none' });
+    const once = new Graph();
+    once.append('copy', { x: x! }, { y: sum! }, {});
+    const engine = await createGpuEngine({ allowSoftware: true });
+    const programs = await engine.loadTogether!(makePlan({ add: graph, once }), 3);
+    const calls = [['add', 'add', 'add', 'once', 'add'], ['once', 'add', 'add'], ['add']];
+    const sums = await Promise.all(
+      programs.map(async ({ write, run, read, dispose }, network) => {
+        write('x', [1, 2, 3, 4, 10 ** network]);
+        const [last, ...others] = calls[network]!.toReversed();
+        for (const phase of others.reverse()) await run(phase);
+        const accepted = run(last!);
+        // It comes behind what has been asked for, although the others have not asked yet.
+        write('x', [0, 0, 0, 0, 0]);
+        await accepted;
+        const sum = await read('sum', 3, 2);
+        await dispose();
+        return [...sum];
+      }),
+    );
+    expect(sums).toEqual([
+      [8, 2],
+      [12, 30],
+      [4, 100],
+    ]);
+    await engine.dispose();
+  });
+
   it('leaves out nothing that is not there', () => {
     const names = Object.values(families).flatMap((cases) => cases.map(({ name }) => name));
     expect(leftOut.filter((beginning) => !names.some((name) => name.startsWith(beginning)))).toEqual([]);

@@ -1,9 +1,10 @@
 /** The GPU engine: replays a plan on WebGPU, that of a browser or Dawn in Node. */
 
-import type { Engine } from '../engine.js';
+import type { Plan } from '../../graph/plan.js';
+import type { Engine, LoadProgress } from '../engine.js';
 import type { MatmulPrecision } from '../matmulPrecision.js';
 import { type DeviceOptions, openDevice } from './device.js';
-import { loadProgram } from './gpuProgram.js';
+import { loadPrograms } from './gpuProgram.js';
 import { findMatrixUnits } from './matrixUnits.js';
 import type { TuningStore } from './tuning.js';
 
@@ -32,17 +33,20 @@ export async function openGpuEngine(options: GpuOptions): Promise<Engine> {
   const tuning = (tunes && (await options.tuningStore?.(open.description))) || null;
   const isFixed = tuning?.save === null ? `, fixed tiles: ${tuning.place} cannot be written` : '';
   open.check();
+  const loadTogether = async (plan: Plan, networks: number, onProgress?: LoadProgress) => {
+    // Pages keep no tiles, and need not fetch the tuner.
+    const choose = tuning
+      ? await (await import('./tuning.js')).tune(open, plan, units, tuning, { onProgress })
+      : undefined;
+    const onCompiled = (done: number, total: number) => onProgress?.('compiling', done, total);
+    const how = { profile, matrixUnits: units, choose, rest: options.rest, networks };
+    return loadPrograms(open, plan, how, onCompiled);
+  };
   return {
     name: 'gpu',
     description: `${open.description}, ${note}${isFixed}`,
-    load: async (plan, onProgress) => {
-      // Pages keep no tiles, and need not fetch the tuner.
-      const choose = tuning
-        ? await (await import('./tuning.js')).tune(open, plan, units, tuning, { onProgress })
-        : undefined;
-      const onCompiled = (done: number, total: number) => onProgress?.('compiling', done, total);
-      return loadProgram(open, plan, { profile, matrixUnits: units, choose, rest: options.rest }, onCompiled);
-    },
+    load: async (plan, onProgress) => (await loadTogether(plan, 1, onProgress))[0]!,
+    loadTogether,
     dispose: async () => open.dispose(),
   };
 }

@@ -10,18 +10,47 @@
  */
 
 import { elementCount, type Tensor } from '../../graph/tensor.js';
-import { accessFunctions, elementOf, type Format, operandAccess, type Variable } from './formats.js';
+import { accessFunctions, elementBytes, elementOf, type Format, operandAccess, type Variable } from './formats.js';
+import { forNetworks } from './wgsl/networks.js';
 
 /** A planned device buffer, or a part of one: kernels that need more room raise `bytes` before the buffers are made. */
 export interface BufferPlan {
   readonly label: string;
+  /** Bytes for one network. */
   bytes: number;
+  /** Number of networks that compute together, whose numbers are in it one behind the other; one by default. */
+  readonly networks?: number;
   readonly within?: { readonly buffer: BufferPlan; readonly byteOffset: number };
+}
+
+/** The buffer of a part, or the buffer itself. */
+export function wholeOf(buffer: BufferPlan): BufferPlan {
+  return buffer.within?.buffer ?? buffer;
+}
+
+export function networksOf(buffer: BufferPlan): number {
+  return wholeOf(buffer).networks ?? 1;
+}
+
+/** Alignment in bytes of a binding's start, sufficient for every device. */
+export const offsetAlignment = 256;
+
+/** Bytes from the beginning of a network in a buffer to that of the next one. */
+export function strideOf({ bytes }: BufferPlan): number {
+  return Math.ceil(bytes / offsetAlignment) * offsetAlignment;
+}
+
+/** The words in front of the parameters of a kernel for several networks: elements of its variables from one to the next. */
+export function stridesOf({ bindings }: KernelCall): number[] {
+  const isShared = bindings.some(({ buffer }) => networksOf(buffer) > 1);
+  return isShared ? bindings.map(({ buffer, elementBytes }) => strideOf(wholeOf(buffer)) / elementBytes) : [];
 }
 
 interface KernelBinding {
   readonly buffer: BufferPlan;
   readonly writes: boolean;
+  /** Bytes of an element of its variable. */
+  readonly elementBytes: number;
 }
 
 /** Elements of a buffer that a kernel reads or writes. */
@@ -38,7 +67,10 @@ export interface KernelCall {
   readonly bindings: readonly KernelBinding[];
   /** Its accesses to the bound buffers. */
   readonly accesses: readonly BufferAccess[];
-  /** Contents of the uniform at binding 0, if there is one. */
+  /**
+   * Contents of the uniform at binding 0, if there is one. In front there are as many zeros as bindings if several networks
+   * compute together, for the elements from one to the next.
+   */
   readonly parameters: readonly number[];
   /**
    * Contents of a storage behind the other bindings: a table of words that is too long for a uniform; empty for none.
@@ -155,6 +187,10 @@ export function kernelSource<Names extends string>(
   for (const [name, request] of present) {
     addToVariable(variables, name, request!, octets.includes(name) ? 8 : wide.includes(name) ? 4 : 1);
   }
+  const isShared = [...variables.keys()].some((buffer) => networksOf(buffer) > 1);
+  if (isShared) {
+    for (const variable of variables.values()) variable.begin = `network * ${parameter(0)} + `;
+  }
   const operands = Object.fromEntries(
     present.map(([name, request]) => {
       const { buffer, format, offset } = request!;
@@ -187,8 +223,8 @@ fn word(i: u32) -> u32 { return parameters[(i >> 2u) + ${start}u][i & 3u]; }
       const [x = 1, y = 1, z = 1] = workgroups;
       return {
         label,
-        code: `${header}${declarations(list, parameters.length, longTable.length > 0)}${functions}${body}`,
-        bindings: list.map(({ buffer, writes }) => ({ buffer, writes })),
+        code: `${header}${declarations(list, parameters.length, longTable.length > 0)}${functions}${isShared ? forNetworks(body, z) : body}`,
+        bindings: list.map(({ buffer, writes, element }) => ({ buffer, writes, elementBytes: elementBytes[element] })),
         accesses: present.map(([, request]) => {
           const { buffer, offset, length, writes } = request!;
           return { buffer, begin: offset, end: offset + length, writes };
@@ -202,6 +238,7 @@ fn word(i: u32) -> u32 { return parameters[(i >> 2u) + ${start}u][i & 3u]; }
 }
 
 interface BoundVariable extends Variable {
+  begin: string;
   readonly buffer: BufferPlan;
   readonly writes: boolean;
   /** Type of its elements if it is accessed one by one. */
@@ -216,7 +253,7 @@ function addToVariable(
 ): void {
   const single = elementOf(format, 1);
   const element = elementOf(format, offset % 4 === 0 ? width : 1);
-  const known = variables.get(buffer) ?? { name: `${name}_`, buffer, element, single, writes };
+  const known = variables.get(buffer) ?? { name: `${name}_`, begin: '', buffer, element, single, writes };
   if (known.single !== single) throw new Error(`${buffer.label} holds numbers of two types`);
   const agreed = known.element === element ? element : single;
   variables.set(buffer, { ...known, element: agreed, writes: known.writes || writes });

@@ -7,7 +7,7 @@ import { buildTrainingProgram } from '../../program/trainingProgram.js';
 import { experimentFromSettings } from '../../settings/index.js';
 import { programOptions } from '../../train/programOptions.js';
 import { type OpenDevice, openDevice } from './device.js';
-import { loadProgram } from './gpuProgram.js';
+import { loadProgram, loadPrograms } from './gpuProgram.js';
 import { lowerPhase } from './lowering.js';
 import { nodeGpu } from './nodeGpu.js';
 import { placePlan } from './placement.js';
@@ -70,6 +70,12 @@ describe('kernels pass the checks of the null backend', () => {
     },
   );
 
+  it('resnet20 with other networks beside it', async () => {
+    const programs = await loadPrograms(open, plan('resnet20', 32, 20, extended), { networks: 3 });
+    await Promise.all(programs.map(({ run }) => run('train')));
+    for (const program of programs) await program.dispose();
+  });
+
   // The null backend grants 16 KiB of workgroup memory, too little for pipelines of these, so that only sources are checked.
   const onMatrixUnits = [
     ['resnet20', 32, 128, 'float16', ['= bitcast<vec4<f16>>(next', '= codesAsFloat16(next']],
@@ -81,8 +87,13 @@ describe('kernels pass the checks of the null backend', () => {
     'on matrix units: %s at %i, batch %i, %s',
     async (model, imageSize, batchSize, precision, narrowLoads) => {
       const training = plan(model, imageSize, batchSize, quantized);
-      const placement = placePlan(training, { matrixUnits: { precision, workgroupBytes: 49_152 } }).forPhase('train');
-      const codes = new Set(lowerPhase(training.phases.train!, placement).map(({ call }) => call.code));
+      const matrixUnits = { precision, workgroupBytes: 49_152 };
+      const codes = new Set(
+        [1, 2].flatMap((networks) => {
+          const placement = placePlan(training, { matrixUnits, networks }).forPhase('train');
+          return lowerPhase(training.phases.train!, placement).map(({ call }) => call.code);
+        }),
+      );
       const ofMatrices = [...codes].filter((code) => code.includes('subgroupMatrixMultiplyAccumulate'));
       expect(ofMatrices.length).toBeGreaterThan(10);
       for (const load of narrowLoads) {

@@ -9,11 +9,8 @@ import { elementCount, type Tensor } from '../../graph/tensor.js';
 import { type BufferLayout, type BufferPlace, bufferLayout } from '../../passes/bufferLayout.js';
 import { type BytesOf, lifetimes } from '../../passes/memory.js';
 import { bytesPerElement, type Format } from './formats.js';
-import type { BufferPlan, MatrixUnits, Placement } from './kernel.js';
+import { type BufferPlan, type MatrixUnits, offsetAlignment, type Placement } from './kernel.js';
 import { narrowFormats } from './narrowing.js';
-
-/** Alignment in bytes of a binding's start, sufficient for every device. */
-const offsetAlignment = 256;
 
 /**
  * Number of scratch buffers. Partial sums of one operation are read by its next kernel, which may run beside the next
@@ -35,6 +32,8 @@ export interface PlacementOptions {
   readonly choose?: TileChoice | undefined;
   /** Bytes of the largest buffer that the device allows; no limit by default. */
   readonly largestBuffer?: number;
+  /** Number of networks. */
+  readonly networks?: number;
 }
 
 /** The index of the tile to use for a product, by its name. */
@@ -42,16 +41,21 @@ export type TileChoice = (key: string, candidates: number) => number;
 
 export function placePlan(
   plan: Plan,
-  { matrixUnits = null, choose = () => 0, largestBuffer = Number.POSITIVE_INFINITY }: PlacementOptions = {},
+  {
+    matrixUnits = null,
+    choose = () => 0,
+    largestBuffer = Number.POSITIVE_INFINITY,
+    networks = 1,
+  }: PlacementOptions = {},
 ): PlanPlacement {
   const storages = new Map(
-    plan.storages.map(({ name, dtype, length }) => [name, { label: name, bytes: bytesOf(dtype, length) }]),
+    plan.storages.map(({ name, dtype, length }) => [name, { label: name, bytes: bytesOf(dtype, length), networks }]),
   );
   const narrow = new Map(Object.values(plan.phases).flatMap((calls) => [...narrowFormats(calls, matrixUnits)]));
   const formatOf = (tensor: Tensor) => narrow.get(tensor) ?? tensor.dtype;
   const tensorBytes = (tensor: Tensor) => bytesOf(formatOf(tensor), elementCount(tensor.shape));
   const { layouts, sizes } = layoutPhases(plan, tensorBytes, largestBuffer);
-  const transients = sizes.map((bytes, index): BufferPlan => ({ label: `transients ${index}`, bytes }));
+  const transients = sizes.map((bytes, index): BufferPlan => ({ label: `transients ${index}`, bytes, networks }));
   const parts = new Map<BufferPlace, BufferPlan>();
   const partOf = (place: BufferPlace): BufferPlan => {
     const buffer = transients[place.buffer]!;
@@ -60,7 +64,7 @@ export function placePlan(
     parts.set(place, part);
     return part;
   };
-  const scratch = Array.from({ length: scratchBuffers }, (_, i) => ({ label: `scratch ${i}`, bytes: 4 }));
+  const scratch = Array.from({ length: scratchBuffers }, (_, i) => ({ label: `scratch ${i}`, bytes: 4, networks }));
   let turn = 0;
   return {
     storages,

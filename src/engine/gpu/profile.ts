@@ -1,19 +1,23 @@
 /** Times of a phase's dispatches by the device's clock. */
 
-import type { Dispatch } from './gpuProgram.js';
+import type { Dispatch } from './dispatch.js';
 
 /** Most dispatches timed by one query set, which has two timestamps for each. */
 const perQuerySet = 2048;
 
-/** Runs the dispatches in order and adds to each its time; the device needs the feature `timestamp-query`. */
-export async function timeDispatches(device: GPUDevice, dispatches: readonly Dispatch[]): Promise<void> {
+/** Runs the dispatches of a network in order and adds to each its time; the device needs the feature `timestamp-query`. */
+export async function timeDispatches(
+  device: GPUDevice,
+  dispatches: readonly Dispatch[],
+  network: number,
+): Promise<void> {
   for (let start = 0; start < dispatches.length; start += perQuerySet) {
-    await timeSome(device, dispatches.slice(start, start + perQuerySet));
+    await timeSome(device, dispatches.slice(start, start + perQuerySet), network);
   }
 }
 
 /** Each dispatch has its own pass, since timestamps are at the ends of passes. */
-async function timeSome(device: GPUDevice, dispatches: readonly Dispatch[]): Promise<void> {
+async function timeSome(device: GPUDevice, dispatches: readonly Dispatch[], network: number): Promise<void> {
   const count = 2 * dispatches.length;
   const querySet = device.createQuerySet({ type: 'timestamp', count });
   const resolved = device.createBuffer({
@@ -22,12 +26,12 @@ async function timeSome(device: GPUDevice, dispatches: readonly Dispatch[]): Pro
   });
   const staging = device.createBuffer({ size: 8 * count, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
   const encoder = device.createCommandEncoder();
-  dispatches.forEach(({ pipeline, bindGroup, workgroups }, index) => {
+  dispatches.forEach(({ pipeline, bindGroups, workgroups }, index) => {
     const pass = encoder.beginComputePass({
       timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * index, endOfPassWriteIndex: 2 * index + 1 },
     });
     pass.setPipeline(pipeline);
-    pass.setBindGroup(0, bindGroup);
+    pass.setBindGroup(0, bindGroups[network]!);
     pass.dispatchWorkgroups(...workgroups);
     pass.end();
   });

@@ -3,6 +3,7 @@
 import type { StoragePart } from '../engine.js';
 import { linearDispatch, workgroupSize } from './kernel.js';
 import type { PartCopies } from './staging.js';
+import type { StoragePlace } from './storageAccess.js';
 
 /** A kernel over the words of a range, on the bits of numbers, which no rule for floats then changes on the way. */
 const kernel = (body: string): string => `@group(0) @binding(0) var<storage, read_write> numbers: array<u32>;
@@ -35,21 +36,22 @@ const widen = kernel(`let word = words[range.firstWord + i];
 export function roundedCopies(
   device: GPUDevice,
   { ranges }: StoragePart,
-  bufferOf: (storage: string) => GPUBuffer,
+  placeOf: (storage: string) => StoragePlace,
 ): PartCopies {
   let end = 0;
   const places = ranges.map(({ storage, offset, length }) => {
     const firstWord = end;
     end += Math.ceil(length / 2);
-    return { storage, length, range: uniform(device, [offset, length, firstWord]) };
+    const { buffer, begin } = placeOf(storage);
+    return { buffer, length, range: uniform(device, [begin / 4 + offset, length, firstWord]) };
   });
   const bytes = 4 * end;
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   const words = device.createBuffer({ label: 'rounded', size: bytes, usage });
   const dispatchesOf = (code: string): ((encoder: GPUCommandEncoder) => void) => {
     const pipeline = pipelineOf(device, code);
-    const groups = places.map(({ storage, range }) => {
-      const entries = [bufferOf(storage), words, range].map((buffer, binding) => ({ binding, resource: { buffer } }));
+    const groups = places.map(({ buffer: numbers, range }) => {
+      const entries = [numbers, words, range].map((buffer, binding) => ({ binding, resource: { buffer } }));
       return device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
     });
     return (encoder) => {

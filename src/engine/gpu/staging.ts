@@ -6,8 +6,9 @@
 import { yieldToEventLoop } from '../../eventLoop.js';
 import { lastWrite, type StorageRange } from '../../passes/lastWrite.js';
 import type { HostFloats, StoragePart, Upload } from '../engine.js';
-import type { Dispatch } from './gpuProgram.js';
+import type { Dispatch } from './dispatch.js';
 import { roundedCopies } from './roundedCopies.js';
+import type { StoragePlace } from './storageAccess.js';
 
 export interface StagedTransfers {
   /**
@@ -25,12 +26,12 @@ export interface StagedTransfers {
  */
 export function stagedTransfers(
   device: GPUDevice,
-  bufferOf: (storage: string) => GPUBuffer,
+  placeOf: (storage: string) => StoragePlace,
   encode: (encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]) => void,
   rest: (() => void) | undefined,
 ): StagedTransfers {
-  const reads = stagedReads(device, bufferOf, encode, rest);
-  const uploads = stagedUploads(device, bufferOf);
+  const reads = stagedReads(device, placeOf, encode, rest);
+  const uploads = stagedUploads(device, placeOf);
   return {
     ...{ runReading: reads.run, upload: uploads.of },
     dispose: () => {
@@ -41,11 +42,11 @@ export function stagedTransfers(
 }
 
 /** Uploads by a kept buffer for each part, which is mapped again as soon as the device has copied it. */
-function stagedUploads(device: GPUDevice, bufferOf: (storage: string) => GPUBuffer) {
+function stagedUploads(device: GPUDevice, placeOf: (storage: string) => StoragePlace) {
   const known = new Map<StoragePart, { readonly upload: Upload; dispose(): void }>();
   const make = (part: StoragePart) => {
     const usage = GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC;
-    const copies = copiesOf(device, part, bufferOf);
+    const copies = copiesOf(device, part, placeOf);
     const staging = device.createBuffer({ label: 'upload', size: copies.bytes, usage, mappedAtCreation: true });
     let values: Upload['values'] = Promise.resolve(floatsIn(staging, part));
     const write = (): void => {
@@ -92,11 +93,11 @@ export interface PartCopies {
   dispose(): void;
 }
 
-function copiesOf(device: GPUDevice, part: StoragePart, bufferOf: (storage: string) => GPUBuffer): PartCopies {
-  return part.isRounded ? roundedCopies(device, part, bufferOf) : floatCopies(part, bufferOf);
+function copiesOf(device: GPUDevice, part: StoragePart, placeOf: (storage: string) => StoragePlace): PartCopies {
+  return part.isRounded ? roundedCopies(device, part, placeOf) : floatCopies(part, placeOf);
 }
 
-function floatCopies({ ranges }: StoragePart, bufferOf: (storage: string) => GPUBuffer): PartCopies {
+function floatCopies({ ranges }: StoragePart, placeOf: (storage: string) => StoragePlace): PartCopies {
   let end = 0;
   const places = ranges.map(({ storage, offset, length }) => {
     const at = end;
@@ -107,12 +108,14 @@ function floatCopies({ ranges }: StoragePart, bufferOf: (storage: string) => GPU
     bytes: end,
     read: (encoder, staging) => {
       for (const { storage, offset, at, bytes } of places) {
-        encoder.copyBufferToBuffer(bufferOf(storage), offset, staging, at, bytes);
+        const { buffer, begin } = placeOf(storage);
+        encoder.copyBufferToBuffer(buffer, begin + offset, staging, at, bytes);
       }
     },
     write: (encoder, staging) => {
       for (const { storage, offset, at, bytes } of places) {
-        encoder.copyBufferToBuffer(staging, at, bufferOf(storage), offset, bytes);
+        const { buffer, begin } = placeOf(storage);
+        encoder.copyBufferToBuffer(staging, at, buffer, begin + offset, bytes);
       }
     },
     dispose: () => {},
@@ -128,12 +131,12 @@ const [FIRST_DISPATCHES, MOST_DISPATCHES] = [4, 32];
 
 function stagedReads(
   device: GPUDevice,
-  bufferOf: (storage: string) => GPUBuffer,
+  placeOf: (storage: string) => StoragePlace,
   encode: (encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]) => void,
   rest: (() => void) | undefined,
 ) {
   const withStaging = ({ part, end }: PlannedRead) => {
-    const copies = copiesOf(device, part, bufferOf);
+    const copies = copiesOf(device, part, placeOf);
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
     return { part, end, copies, staging: device.createBuffer({ label: 'staged read', size: copies.bytes, usage }) };
   };
