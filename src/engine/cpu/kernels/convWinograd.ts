@@ -6,6 +6,7 @@
 
 import { accumulateMoments, momentsBytes } from './convMoments';
 import { transformFourResult } from './convWinogradFour';
+import { hasTwoColumns, hasTwoRows } from './convWinogradParts';
 import { placesOf, SKEW, TILE_BYTES, TiledArguments, weightPlaceBytes } from './convWinogradTiles';
 import { transformTwoResult } from './convWinogradTwo';
 import { addProducts } from './integerProducts';
@@ -23,9 +24,12 @@ export class WinogradArguments extends TiledArguments {
   /** Transforms products in slots back to the results of 8 channels from `channel` on; places are `distance` apart. */
   storeResults(item: i32, channel: i32, entries: usize, tiles: i32, products: usize, distance: usize): void {
     const isTwo = this.edge == 2;
-    const pixelBytes = <usize>(this.channels << 2);
-    const rowBytes = pixelBytes * this.resultWidth;
-    const first = this.resultOf(item) + <usize>(channel << 2);
+    const part = this.partOf(channel);
+    const hasLastRow = part < 0 || hasTwoRows(part);
+    const hasLastColumn = part < 0 || hasTwoColumns(part);
+    const pixelBytes = this.pixelBytes();
+    const rowBytes = this.rowBytes();
+    const first = this.resultOf(item) + this.channelOffset(channel);
     const adds = this.addend != 0;
     const addend = this.addend - this.result;
     for (let tile = 0; tile < tiles; tile++, entries += TILE_BYTES) {
@@ -35,7 +39,22 @@ export class WinogradArguments extends TiledArguments {
       let p = products + (load<u32>(entries, 16) << 5);
       for (let half = 0; half < 2; half++, y += 16, p += 16) {
         if (isTwo) transformTwoResult(y, rowBytes, pixelBytes, rows, columns, addend, adds, p, distance);
-        else transformFourResult(y, rowBytes, pixelBytes, rows, columns, addend, adds, p, distance);
+        else {
+          transformFourResult(
+            y,
+            rowBytes,
+            pixelBytes,
+            rows,
+            columns,
+            addend,
+            adds,
+            p,
+            distance,
+            part >= 0,
+            hasLastRow,
+            hasLastColumn,
+          );
+        }
       }
     }
   }

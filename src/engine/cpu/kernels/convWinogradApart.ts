@@ -12,6 +12,9 @@ import { placesOf, SKEW, weightPlaceBytes } from './convWinogradTiles';
 class ApartWinogradArguments extends WinogradArguments {
   /** Inputs [places][tiles][depth], then products [places][panels][tiles][8], places `SKEW` further apart. */
   transformed: usize;
+  /** Panels of eight result channels of the call, to which `weights` and products belong. */
+  firstPanel: i32;
+  panels: i32;
 
   /** Slots of the call, and three more, since the last product may take fewer than four. */
   @inline
@@ -31,7 +34,7 @@ class ApartWinogradArguments extends WinogradArguments {
 
   @inline
   productDistance(): usize {
-    return <usize>(this.paddedTiles() * this.channels * 4) + SKEW;
+    return <usize>(this.paddedTiles() * this.panels * 32) + SKEW;
   }
 }
 
@@ -63,10 +66,11 @@ export function multiplyWinograd(args: ApartWinogradArguments, chunk: i32, worke
   const placeBytes = weightPlaceBytes(depth);
   const panelBytes = placeBytes * placesOf(args.edge);
   const inputs = args.transformed + <usize>place * args.inputDistance() + <usize>first * (depth << 2);
-  let products = args.products() + <usize>place * args.productDistance() + <usize>(first << 5);
-  let weights = args.weights + <usize>place * placeBytes;
-  for (let channel = 0; channel < args.channels; channel += 8, weights += panelBytes, products += tiles << 5) {
-    multiply(products, inputs, weights, taken, depth);
+  const weights = args.weights + <usize>place * placeBytes;
+  const products = args.products() + <usize>place * args.productDistance() + <usize>(first << 5);
+  const endPanel = min(args.panels, (args.endChannel(place) >> 3) - args.firstPanel);
+  for (let panel = max(0, (args.firstChannel(place) >> 3) - args.firstPanel); panel < endPanel; panel++) {
+    multiply(products + panel * (tiles << 5), inputs, weights + panel * panelBytes, taken, depth);
   }
 }
 
@@ -78,8 +82,8 @@ export function transformWinogradResults(args: ApartWinogradArguments, chunk: i3
     const used = args.tabulate(table, item, args.depth);
     args.assignSlots(table, item);
     let products = args.products();
-    for (let channel = 0; channel < args.channels; channel += 8, products += tiles << 5) {
-      args.storeResults(item, channel, table, used, products, args.productDistance());
+    for (let panel = 0; panel < args.panels; panel++, products += tiles << 5) {
+      args.storeResults(item, args.firstPanel + panel << 3, table, used, products, args.productDistance());
     }
     args.measure(args.firstChunk + chunk, item);
   }

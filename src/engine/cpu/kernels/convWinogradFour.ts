@@ -7,6 +7,7 @@
  * In two dimensions a transform goes through columns, then through rows, in place.
  */
 
+import { hasTwoColumns, hasTwoRows } from './convWinogradParts';
 import { mad } from './mad';
 import { gather, storeSum } from './vector';
 
@@ -19,13 +20,25 @@ const G0: f32 = 1 / (A2 * B2);
 const GA: f32 = 1 / (2 * A2 * (A2 - B2));
 const GB: f32 = 1 / (2 * B2 * (B2 - A2));
 
-/** Bᵀ d B of six by six pixels at `x`, four channels each, to 36 places `distance` apart. */
+/**
+ * Bᵀ d B of six by six pixels at `x`, four channels each, to 36 places `distance` apart. Places whose row or column is below
+ * `first`, which is 0 or 1, are not wanted.
+ */
 @inline
-export function transformFourInput(target: usize, distance: usize, x: usize, rowBytes: usize, pixel: usize): void {
+export function transformFourInput(
+  target: usize,
+  distance: usize,
+  x: usize,
+  rowBytes: usize,
+  pixel: usize,
+  first: i32,
+): void {
   const row = distance * 6;
-  let to = target;
+  let to = target + first * distance;
+  x += first * pixel;
   for (const end = target + row; to < end; x += pixel, to += distance) inputLine(to, row, x, rowBytes);
-  for (const end = target + row * 6; target < end; target += row) inputLine(target, distance, target, distance);
+  const end = target + row * 6;
+  for (to = target + first * row; to < end; to += row) inputLine(to, distance, to, distance);
 }
 
 @inline
@@ -56,7 +69,10 @@ function inputLine(to: usize, toStep: usize, from: usize, step: usize): void {
   v128.store(to + toStep, times(A2 * B2, d1, times(-A2 - B2, d3, d5)));
 }
 
-/** Aᵀ m A of 36 places at `products` to the `rows` × `columns` pixels at `y` that are inside the result, plus the addend. */
+/**
+ * Aᵀ m A of 36 places at `products` to the `rows` × `columns` pixels at `y` that are inside the result, plus the addend. Of
+ * a part, products in the first row and column of places are zeros, and in the last ones unless it has two taps there.
+ */
 @inline
 export function transformFourResult(
   y: usize,
@@ -68,12 +84,15 @@ export function transformFourResult(
   adds: bool,
   products: usize,
   distance: usize,
+  isPart: bool,
+  hasLastRow: bool,
+  hasLastColumn: bool,
 ): void {
   const row = distance * 6;
   const end = products + row;
-  for (let p = products; p < end; p += distance) resultLine(p, row, 4, 0, false, p, row);
+  for (let p = products; p < end; p += distance) resultLine(p, row, 4, 0, false, p, row, !isPart, hasLastRow);
   for (let index = 0; index < rows; index++, products += row, y += rowBytes) {
-    resultLine(y, pixelBytes, columns, addendDistance, adds, products, distance);
+    resultLine(y, pixelBytes, columns, addendDistance, adds, products, distance, !isPart, hasLastColumn);
   }
 }
 
@@ -86,8 +105,10 @@ function resultLine(
   adds: bool,
   from: usize,
   step: usize,
+  hasFirst: bool,
+  hasLast: bool,
 ): void {
-  const m0 = v128.load(from);
+  const m0 = hasFirst ? v128.load(from) : f32x4.splat(0);
   from += step;
   let p = v128.load(from);
   from += step;
@@ -100,7 +121,7 @@ function resultLine(
   q = v128.load(from);
   const evenB = f32x4.add(p, q);
   const oddB = f32x4.sub(p, q);
-  const m5 = v128.load(from + step);
+  const m5 = hasLast ? v128.load(from + step) : f32x4.splat(0);
   storeSum(to, f32x4.add(m0, f32x4.add(evenA, evenB)), addendDistance, adds);
   if (count < 2) return;
   to += toStep;
@@ -194,6 +215,50 @@ function weightLine(to: usize, step: usize, g0: v128, g1: v128, g2: v128): void 
   v128.store(to + step, g2);
 }
 
+/** G g Gᵀ of a part's taps, which are among the nine, to the places in which it needs products. */
+@inline
+export function transformPartWeights(
+  target: usize,
+  distance: usize,
+  g: usize,
+  rowBytes: usize,
+  columnBytes: usize,
+  channelBytes: usize,
+  part: i32,
+): void {
+  const row = distance * 6;
+  const twoRows = hasTwoRows(part);
+  const twoColumns = hasTwoColumns(part);
+  if (!twoRows) g += rowBytes;
+  if (!twoColumns) g += columnBytes;
+  const first = target + row + distance;
+  const columnsEnd = first + (twoColumns ? distance * 2 : distance);
+  for (let to = first; to < columnsEnd; to += distance, g += columnBytes * 2) {
+    const g1 = gather(g, channelBytes);
+    partWeightLine(to, row, g1, twoRows ? gather(g + rowBytes * 2, channelBytes) : g1, twoRows);
+  }
+  const end = target + row * (twoRows ? 6 : 5);
+  for (let to = first; to < end; to += row) {
+    partWeightLine(to, distance, v128.load(to), v128.load(to + distance), twoColumns);
+  }
+}
+
+/** G of (0, g₁, g₂), or of (0, g₁, 0), without the places of 0. */
+@inline
+function partWeightLine(to: usize, step: usize, g1: v128, g2: v128, isTwo: bool): void {
+  if (!isTwo) g2 = f32x4.splat(0);
+  let even = scaled(GA * A2, g2);
+  v128.store(to, times(GA * A, g1, even));
+  to += step;
+  v128.store(to, times(-GA * A, g1, even));
+  to += step;
+  even = scaled(GB * B2, g2);
+  v128.store(to, times(GB * B, g1, even));
+  to += step;
+  v128.store(to, times(-GB * B, g1, even));
+  if (isTwo) v128.store(to + step, g2);
+}
+
 /** Gᵀ s G of the sums in 36 places to the nine taps. */
 @inline
 export function transformFourSums(dw: usize, tapBytes: usize, sums: usize, distance: usize): void {
@@ -201,6 +266,38 @@ export function transformFourSums(dw: usize, tapBytes: usize, sums: usize, dista
   const end = sums + row;
   for (let p = sums; p < end; p += distance) sumsLine(p, row, p, row);
   for (let tapRow = 0; tapRow < 3; tapRow++, sums += row, dw += tapBytes * 3) sumsLine(dw, tapBytes, sums, distance);
+}
+
+/** The same of a part, to its taps. */
+@inline
+export function transformPartSums(dw: usize, tapBytes: usize, sums: usize, distance: usize, part: i32): void {
+  const row = distance * 6;
+  const twoRows = hasTwoRows(part);
+  const twoColumns = hasTwoColumns(part);
+  const end = sums + row + distance * (twoColumns ? 6 : 5);
+  const first = sums + row + distance;
+  for (let p = first; p < end; p += distance) partSumsLine(p, row, p, row, twoRows);
+  if (!twoRows) dw += tapBytes * 3;
+  if (!twoColumns) dw += tapBytes;
+  partSumsLine(dw, tapBytes * 2, first, distance, twoColumns);
+  if (twoRows) partSumsLine(dw + tapBytes * 6, tapBytes * 2, first + row, distance, twoColumns);
+}
+
+@inline
+function partSumsLine(to: usize, toStep: usize, from: usize, step: usize, isTwo: bool): void {
+  let p = v128.load(from);
+  from += step;
+  let q = v128.load(from);
+  const evenA = f32x4.add(p, q);
+  const oddA = f32x4.sub(p, q);
+  from += step;
+  p = v128.load(from);
+  from += step;
+  q = v128.load(from);
+  const evenB = f32x4.add(p, q);
+  const oddB = f32x4.sub(p, q);
+  v128.store(to, times(GA * A, oddA, scaled(GB * B, oddB)));
+  if (isTwo) v128.store(to + toStep, times(GA * A2, evenA, times(GB * B2, evenB, v128.load(from + step))));
 }
 
 @inline

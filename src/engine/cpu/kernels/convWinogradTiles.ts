@@ -8,6 +8,8 @@
  */
 
 import { ConvolutionArguments } from './convolutionArguments';
+import { copyBytes, zeroBytes } from './convPad';
+import { hasTwoColumns, hasTwoRows } from './convWinogradParts';
 import { transformFourInput } from './convWinogradFour';
 import { transformTwoInput } from './convWinogradTwo';
 
@@ -39,6 +41,10 @@ export class TiledArguments extends ConvolutionArguments {
   windowColumns: i32;
   /** Rows and columns of a tile's results, 2 or 4. */
   edge: i32;
+  /** 2 if the source's pixels are taken in pairs of rows and columns, else 1. */
+  sourceStride: i32;
+  /** 2 if the result's pixels are; then `resultHeight`, `resultWidth` and `channels` are those of the pairs. */
+  resultStride: i32;
   /** Groups of channels that are independent of each other. */
   groups: i32;
   firstChunk: i32;
@@ -139,6 +145,55 @@ export class TiledArguments extends ConvolutionArguments {
     return full * columns + (this.tileRows() - full) * (isLast ? this.fullAlong(this.resultWidth) : columns);
   }
 
+  /** Tells whether products are of parts, as in `convWinogradParts.ts`. */
+  @inline
+  hasParts(): bool {
+    return this.sourceStride + this.resultStride > 2;
+  }
+
+  /** The first of the parts that need products in a place. */
+  @inline
+  firstPart(place: i32): i32 {
+    return place / (this.edge + 2) > this.edge ? 1 : 0;
+  }
+
+  /** The end of the parts that need products in a place. */
+  @inline
+  endPart(place: i32): i32 {
+    const row = place / (this.edge + 2);
+    const column = place % (this.edge + 2);
+    if (row == 0 || column == 0) return this.firstPart(place);
+    return column > this.edge ? 2 : row > this.edge ? 3 : 4;
+  }
+
+  /** Channels of the window. */
+  @inline
+  windowDepth(): i32 {
+    return this.depth * this.sourceStride * this.sourceStride;
+  }
+
+  /** The first of the window's channels that need products in a place. */
+  @inline
+  firstDepth(place: i32): i32 {
+    return this.sourceStride > 1 ? this.firstPart(place) * this.depth : 0;
+  }
+
+  @inline
+  endDepth(place: i32): i32 {
+    return this.sourceStride > 1 ? this.endPart(place) * this.depth : this.depth;
+  }
+
+  /** The first of the result's channels that need products in a place. */
+  @inline
+  firstChannel(place: i32): i32 {
+    return this.resultStride > 1 ? this.firstPart(place) * (this.channels >> 2) : 0;
+  }
+
+  @inline
+  endChannel(place: i32): i32 {
+    return this.resultStride > 1 ? this.endPart(place) * (this.channels >> 2) : this.channels;
+  }
+
   /** Bytes of a window with `taken` channels. */
   @inline
   windowBytes(taken: i32): i32 {
@@ -161,11 +216,64 @@ export class TiledArguments extends ConvolutionArguments {
     this.padImages(target, image, count, top, this.left, this.windowRows, this.windowColumns, channel, taken);
   }
 
+  /** Copies all channels of an item's window, of each part of a pixel one after another. */
+  padWindow(target: usize, item: i32): void {
+    if (this.sourceStride == 1) {
+      this.padItem(target, item, 0, this.depth);
+      return;
+    }
+    const image = this.firstImage(item);
+    const end = image + this.imagesFrom(image);
+    const top = this.top + this.firstRowOf(item) * 2;
+    const width = this.width;
+    const partBytes = this.depth << 2;
+    for (let i = image; i < end; i++) {
+      for (let row = 0; row < this.windowRows; row++) {
+        for (let column = 0; column < this.windowColumns; column++) {
+          for (let part = 0; part < 4; part++, target += partBytes) {
+            const y = top + row * 2 + (hasTwoRows(part) ? 0 : 1);
+            const x = this.left + column * 2 + (hasTwoColumns(part) ? 0 : 1);
+            if (y < 0 || y >= this.height || x < 0 || x >= width) zeroBytes(target, partBytes);
+            else copyBytes(target, this.source + <usize>((i * this.height + y) * width + x) * partBytes, partBytes);
+          }
+        }
+      }
+    }
+  }
+
   /** Reads through the results of an item, to bring them into the cache. */
   @inline
   touchItem(item: i32): void {
     const image = this.firstImage(item);
     this.touchResult(image, this.imagesFrom(image), this.firstRowOf(item), this.rowsOf(item), 0, this.channels);
+  }
+
+  /** From the result's pixel to the next one of a tile. */
+  @inline
+  pixelBytes(): usize {
+    return <usize>this.channels << (this.resultStride > 1 ? 1 : 2);
+  }
+
+  /** From the result's row to the next one of a tile. */
+  @inline
+  rowBytes(): usize {
+    return <usize>(this.resultWidth * this.channels) << 2;
+  }
+
+  /** The part of the result that a channel is of, or −1. */
+  @inline
+  partOf(channel: i32): i32 {
+    return this.resultStride > 1 ? channel / (this.channels >> 2) : -1;
+  }
+
+  /** From the first pixel of a pair of rows and columns to a channel of one of its parts. */
+  @inline
+  channelOffset(channel: i32): usize {
+    const part = this.partOf(channel);
+    if (part < 0) return <usize>channel << 2;
+    const depth = this.channels >> 2;
+    const row = hasTwoRows(part) ? this.rowBytes() >> 1 : 0;
+    return row + <usize>(((hasTwoColumns(part) ? depth : 0) + channel % depth) << 2);
   }
 
   /** Lists the tiles of an item, in a window with `taken` channels, in slots one after another; their number. */
@@ -187,7 +295,7 @@ export class TiledArguments extends ConvolutionArguments {
           const column = this.startOf(tile, width);
           const pixel = (image * this.windowRows + row) * this.windowColumns + column;
           store<i32>(table, (pixel * taken) << 2);
-          store<i32>(table, (((image * height + row) * width + column) * this.channels) << 2, 4);
+          store<i32>(table, (image * height + row) * <i32>this.rowBytes() + column * <i32>this.pixelBytes(), 4);
           store<i32>(table, rows, 8);
           store<i32>(table, this.startOf(tile + 1, width) - column, 12);
           store<i32>(table, tiles, 16);
@@ -249,12 +357,13 @@ export class TiledArguments extends ConvolutionArguments {
     const pixelBytes = <usize>(taken << 2);
     const rowBytes = pixelBytes * this.windowColumns;
     const isTwo = this.edge == 2;
+    const hasParts = this.hasParts();
     for (let tile = 0; tile < tiles; tile++, entries += TILE_BYTES) {
       let x = window + load<u32>(entries);
       const end = x + pixelBytes;
       for (let target = inputs + load<u32>(entries, 16) * slotBytes; x < end; x += 16, target += fourBytes) {
         if (isTwo) transformTwoInput(target, distance, x, rowBytes, pixelBytes);
-        else transformFourInput(target, distance, x, rowBytes, pixelBytes);
+        else transformFourInput(target, distance, x, rowBytes, pixelBytes, hasParts ? 1 : 0);
       }
     }
   }

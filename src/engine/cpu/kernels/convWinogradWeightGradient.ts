@@ -1,25 +1,29 @@
 /**
- * Weight gradient of a 3×3 convolution of stride 1 by the transposed algorithm of F(4×4, 3×3),
+ * Weight gradient of a 3×3 convolution of stride 1 or 2 by the transposed algorithm of F(4×4, 3×3),
  * dW = Gᵀ[Σ (A dY Aᵀ) ⊙ (Bᵀ d B)]G over the tiles, in three steps: inputs and gradients of the tiles of a pass are transformed
  * to memory; each place sums its outer products over them, 4 input × 8 result channels at a time; after the last pass
  * the sums are transformed back.
  */
 
 import { outerProducts } from './convWeightGradient';
-import { transformFourGradient, transformFourSums } from './convWinogradFour';
+import { transformFourGradient, transformFourSums, transformPartSums } from './convWinogradFour';
 import { placesOf, SKEW, TILE_BYTES, TiledArguments, weightPlaceBytes } from './convWinogradTiles';
 
 /** `source` is x, `result` is dy; `edge` is 4. */
 @unmanaged
 class WinogradWeightGradientArguments extends TiledArguments {
-  /** [panels][places][input channels of a group][8], places `SKEW` further apart. */
-  sums: usize;
   /** Inputs [places][depth / 4][tiles][4], then gradients [places][panels][tiles][8], places `SKEW` further apart. */
   transformed: usize;
+  /** [panels][places][input channels of a group][8], places `SKEW` further apart. */
+  sums: usize;
+  dw: usize;
+  /** Panels of eight result channels of the call. */
+  firstPanel: i32;
+  panels: i32;
 
   @inline
   inputDistance(): usize {
-    return <usize>(this.tiles() * this.depth * 4) + SKEW;
+    return <usize>(this.tiles() * this.windowDepth() * 4) + SKEW;
   }
 
   @inline
@@ -35,7 +39,7 @@ class WinogradWeightGradientArguments extends TiledArguments {
 
 /** Chunks below `passChunks` transform inputs, further ones gradients. */
 export function transformWinogradOperands(args: WinogradWeightGradientArguments, chunk: i32, worker: i32): void {
-  const depth = args.depth;
+  const depth = args.windowDepth();
   const all = args.tiles();
   const takesInputs = chunk < args.passChunks;
   const index = chunk % args.passChunks;
@@ -46,7 +50,7 @@ export function transformWinogradOperands(args: WinogradWeightGradientArguments,
     const tiles = args.tabulate(table, item, depth);
     args.assignSlots(table, item);
     if (takesInputs) {
-      args.padItem(window, item, 0, depth);
+      args.padWindow(window, item);
       args.transformInputs(args.transformed, args.inputDistance(), 16, <usize>all << 4, window, table, tiles, depth);
     } else {
       // Panels read parts of every pixel.
@@ -87,14 +91,17 @@ const BLOCK_TILES = 256;
 /** Adds the products of a pass in one place, for a quarter of the panels. Chunk = 4 · place + quarter. */
 export function sumWinogradProducts(args: WinogradWeightGradientArguments, chunk: i32, worker: i32): void {
   const groups = args.groups;
-  const depth = args.depth / groups;
-  const panels = args.channels >> 3;
+  const depth = args.windowDepth() / groups;
+  const allPanels = args.channels >> 3;
+  const panels = args.panels;
   const tiles = args.tiles();
   const places = placesOf(args.edge);
   const placeBytes = weightPlaceBytes(depth);
   const place = chunk >> 2;
   const quarter = chunk & 3;
   const lastPanel = (quarter + 1) * panels >> 2;
+  const firstDepth = args.firstDepth(place) / groups;
+  const endDepth = args.endDepth(place) / groups;
   const inputs = args.transformed + <usize>place * args.inputDistance();
   const gradients = args.gradients() + <usize>place * args.gradientDistance();
   const firstTile = args.firstSlot(place);
@@ -105,11 +112,12 @@ export function sumWinogradProducts(args: WinogradWeightGradientArguments, chunk
     const used = min(BLOCK_TILES, lastTile - tile);
     const fresh = args.firstChunk == 0 && tile == firstTile;
     for (let panel = quarter * panels >> 2; panel < lastPanel; panel++) {
-      const group = panel * groups / panels;
-      let target = args.sums + <usize>(panel * places + place) * placeBytes;
-      let a = inputs + (<usize>((group * depth >> 2) * tiles + tile) << 4);
-      const b = gradients + (<usize>(panel * tiles + tile) << 5);
-      for (let i = 0; i < depth; i += 4, target += 128, a += tiles << 4) {
+      const own = args.firstPanel + panel;
+      const group = own * groups / allPanels;
+      let target = args.sums + <usize>(panel * places + place) * placeBytes + (<usize>firstDepth << 5);
+      let a = inputs + (<usize>((group * depth + firstDepth >> 2) * tiles + tile) << 4);
+      const b = gradients + (<usize>(own * tiles + tile) << 5);
+      for (let i = firstDepth; i < endDepth; i += 4, target += 128, a += tiles << 4) {
         inline.always(outerProducts(target, 4, fresh, a, b, 1, 1, used, 16, 0, 0));
       }
     }
@@ -117,31 +125,25 @@ export function sumWinogradProducts(args: WinogradWeightGradientArguments, chunk
   } while (tile < lastTile);
 }
 
-@unmanaged
-class WinogradSumsArguments {
-  sums: usize;
-  dw: usize;
-  /** Input channels of a group. */
-  depth: i32;
-  /** Result channels of all groups. */
-  channels: i32;
-  chunks: i32;
-}
+/** As `TARGET_CHUNKS` of the lowering. */
+const SUM_CHUNKS = 32;
 
 /** dw = Gᵀ s G, the intermediate results in the place of the sums. */
-export function transformWinogradSums(args: WinogradSumsArguments, chunk: i32, worker: i32): void {
-  const depth = args.depth;
+export function transformWinogradSums(args: WinogradWeightGradientArguments, chunk: i32, worker: i32): void {
+  const partDepth = args.depth / args.groups;
+  const depth = args.windowDepth() / args.groups;
   const channels = args.channels;
   const distance = weightPlaceBytes(depth);
-  const tapBytes = <usize>(depth * channels * 4);
-  const all = (channels >> 2) * depth;
-  const last = (chunk + 1) * all / args.chunks;
-  for (let index = chunk * all / args.chunks; index < last; index++) {
+  const tapBytes = <usize>(partDepth * channels * 4);
+  const all = args.panels * 2 * depth;
+  const last = (chunk + 1) * all / SUM_CHUNKS;
+  for (let index = chunk * all / SUM_CHUNKS; index < last; index++) {
     const half = index & 1;
     const i = (index >> 1) % depth;
     const panel = (index >> 1) / depth;
     const sums = args.sums + <usize>(panel * placesOf(4)) * distance + <usize>((i << 5) + (half << 4));
-    const dw = args.dw + <usize>((i * channels + panel * 8 + half * 4) << 2);
-    transformFourSums(dw, tapBytes, sums, distance);
+    const dw = args.dw + <usize>((i % partDepth * channels + (args.firstPanel + panel) * 8 + half * 4) << 2);
+    if (args.sourceStride == 1) transformFourSums(dw, tapBytes, sums, distance);
+    else transformPartSums(dw, tapBytes, sums, distance, i / partDepth);
   }
 }

@@ -1,10 +1,10 @@
 /** Packs the weights of Winograd convolutions, transformed, so that products read them in order. */
 
-import { transformFourWeights } from './convWinogradFour';
+import { transformFourWeights, transformPartWeights } from './convWinogradFour';
 import { placesOf, weightPlaceBytes } from './convWinogradTiles';
 import { transformTwoWeights } from './convWinogradTwo';
 
-/** Strides in elements; negative ones rotate. */
+/** Strides in elements. */
 @unmanaged
 class WinogradPackingArguments {
   weights: usize;
@@ -12,27 +12,32 @@ class WinogradPackingArguments {
   depth: i32;
   depthStride: i32;
   target: usize;
-  /** Element. */
-  first: i32;
-  rowStride: i32;
-  columnStride: i32;
-  /** Panels of a group of channels. */
+  /** From a tap to the next one; negative if taps are taken from last to first. */
+  tapStride: i32;
+  /** Panels of a group of channels, of all parts. */
   panels: i32;
   /** From a group's weights to the next one's. */
   groupStride: i32;
   /** Of a tile. */
   edge: i32;
+  /** As in `TiledArguments`. */
+  resultStride: i32;
+  /** The first panel of the call. */
+  firstPanel: i32;
 }
 
-/** Packs G g Gᵀ as [groups][panels][places][depth][8]. Chunk = group · panels + panel. */
+/** Packs G g Gᵀ as [groups][panels][places][depth][8]. Chunk + first panel = group · panels + panel. */
 export function packWinogradWeights(args: WinogradPackingArguments, chunk: i32, worker: i32): void {
   const channelBytes = <usize>(args.channelStride << 2);
   const depth = args.depth;
   const depthStride = args.depthStride;
-  const rowBytes = <usize>(args.rowStride << 2);
-  const columnBytes = <usize>(args.columnStride << 2);
-  const first = args.first + (chunk / args.panels) * args.groupStride;
-  const start = args.weights + <usize>(first << 2) + <usize>((chunk % args.panels) << 3) * channelBytes;
+  const rowBytes = <usize>(args.tapStride * 12);
+  const columnBytes = <usize>(args.tapStride << 2);
+  const index = args.firstPanel + chunk;
+  const first = max(0, args.tapStride * -8) + (index / args.panels) * args.groupStride;
+  const partPanels = args.panels / (args.resultStride * args.resultStride);
+  const panel = index % args.panels;
+  const start = args.weights + <usize>(first << 2) + <usize>((panel % partPanels) << 3) * channelBytes;
   const edge = args.edge;
   const distance = weightPlaceBytes(depth);
   let target = args.target + <usize>(chunk * placesOf(edge)) * distance;
@@ -41,7 +46,8 @@ export function packWinogradWeights(args: WinogradPackingArguments, chunk: i32, 
     for (let half = 0; half < 2; half++) {
       const p = source + <usize>(half << 2) * channelBytes;
       const to = target + (half << 4);
-      if (edge == 2) transformTwoWeights(to, distance, p, rowBytes, columnBytes, channelBytes);
+      if (args.resultStride > 1) transformPartWeights(to, distance, p, rowBytes, columnBytes, channelBytes, panel / partPanels);
+      else if (edge == 2) transformTwoWeights(to, distance, p, rowBytes, columnBytes, channelBytes);
       else transformFourWeights(to, distance, p, rowBytes, columnBytes, channelBytes);
     }
   }

@@ -20,7 +20,7 @@ import {
   TARGET_CHUNKS,
 } from './convolutionItems.js';
 import { lowerWinograd } from './winograd.js';
-import { winogradApplies } from './winogradTiles.js';
+import { forwardPlace, winogradStride } from './winogradTiles.js';
 
 /** Pixels of the result whose rows (or columns) meet the same taps. See `kernels/convDirect.ts`. */
 interface AxisClass {
@@ -62,9 +62,9 @@ function lowerForward(node: Node<'conv2d'> | Node<'groupedConv2d'>, context: Low
   const [tapRows, tapColumns, depth] = nhwc(w);
   const weightStrides = { channel: 1, depth: channels, column: depth * channels, row: tapColumns * depth * channels };
   const convolution = { source: x, weights: w, weightStrides, result: y, addend: null, moments, groups };
-  if (winogradApplies(w, node.attributes, depth, channels / groups)) {
+  if (winogradStride(w, node.attributes, depth, channels / groups, groups, height, width) === 1) {
     const isQuantized = context.isQuantized(x) || context.isQuantized(w);
-    const place = { top: -rows.before, left: -columns.before };
+    const place = { ...forwardPlace(node.attributes), resultStride: 1 };
     return lowerWinograd(context, { ...convolution, isQuantized, rotated: false, ...place });
   }
   const axes = { rows: forwardAxis(height, tapRows, rows), columns: forwardAxis(width, tapColumns, columns) };
@@ -83,8 +83,12 @@ function lowerInputGradient(
   const [tapRows, tapColumns, channels, depth] = nhwc(w);
   const weightStrides = { channel: depth, depth: 1, column: channels * depth, row: tapColumns * channels * depth };
   const convolution = { source: dy, weights: w, weightStrides, result: dx, addend, moments: null, groups };
-  if (winogradApplies(w, node.attributes, depth / groups, channels)) {
-    const place = { top: rows.before - 2, left: columns.before - 2 };
+  const grid = [height / rows.stride, width / columns.stride] as const;
+  // Of a pair of rows the first has to be the one that meets a single tap.
+  const [top, left] = [rows, columns].map(({ before, stride }) => (before - 1) / stride - 1) as [number, number];
+  const resultStride = winogradStride(w, node.attributes, depth / groups, channels, groups, ...grid);
+  if (resultStride && [...grid, top, left].every(Number.isInteger)) {
+    const place = { top, left, sourceStride: 1, resultStride };
     return lowerWinograd(context, { ...convolution, isQuantized: false, rotated: true, ...place });
   }
   const axes = { rows: gradientAxis(height, tapRows, rows), columns: gradientAxis(width, tapColumns, columns) };

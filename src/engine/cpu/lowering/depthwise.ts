@@ -162,30 +162,17 @@ interface Place {
 
 /** The place of the windows if `kernels/depthwiseColumns.ts` computes them, else null. */
 function placeOfColumns({ source, weights, result, addend, window, axis }: Gather): Place | null {
-  const isLong = nhwc(result)[0] * nhwc(result)[1] >= COLUMN_ROWS * TARGET_CHUNKS;
-  if (!isLong || addend !== null) return null;
-  const start = ({ before }: AxisWindow) => (axis === forwardAxis ? -before : before - 2);
-  return placeOfNeighbours(source, result, weights, window, { top: start(window.rows), left: start(window.columns) });
-}
-
-/**
- * The place if windows are 3×3 neighbours, one pixel apart, of which two rows and columns at least are inside the image, and
- * channels are whole vectors; else null.
- */
-function placeOfNeighbours(
-  source: Tensor,
-  result: Tensor,
-  weights: Tensor,
-  window: Window,
-  place: Place,
-): Place | null {
-  const [, height, width, channels] = nhwc(source);
+  const [images, height, width, channels] = nhwc(source);
   const [, resultHeight, resultWidth] = nhwc(result);
   const isThree = dimension(weights, 0) === 3 && dimension(weights, 1) === 3;
   const isDense = [window.rows, window.columns].every(({ stride, dilation }) => stride === 1 && dilation === 1);
+  const start = ({ before }: AxisWindow) => (axis === forwardAxis ? -before : before - 2);
+  const [top, left] = [start(window.rows), start(window.columns)];
+  // All windows have two rows and columns inside the image.
   const fits = (first: number, count: number, size: number) => first >= -1 && first + count <= size - 1 && size > 1;
-  const isInside = fits(place.top, resultHeight, height) && fits(place.left, resultWidth, width);
-  return isThree && isDense && channels % 4 === 0 && isInside ? place : null;
+  const isLong = images * resultHeight >= COLUMN_ROWS * TARGET_CHUNKS;
+  const applies = isThree && isDense && addend === null && channels % 4 === 0 && isLong;
+  return applies && fits(top, resultHeight, height) && fits(left, resultWidth, width) ? { top, left } : null;
 }
 
 function lowerColumns(context: LoweringContext, gather: Gather, place: Place): KernelCall[] {
@@ -236,20 +223,17 @@ export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradi
   const partials = context.scratch(chunks * panels * kernelRows * PANEL * 4);
   const reduceChunks = Math.min(TARGET_CHUNKS, Math.ceil((panels * kernelRows) / 64));
   const runs = runsOf(forwardAxis(resultWidth, width, tapColumns, columns));
-  const args = { ...convolutionArguments(context, x, dy, item, chunks, scratch), partials };
-  const place = placeOfNeighbours(x, dy, dw, node.attributes, { top: -rows.before, left: -columns.before });
   return [
-    place
-      ? { kernel: 'depthwiseNineSums', chunks, args: { ...args, ...place } }
-      : {
-          kernel: 'depthwiseWeightGradient',
-          chunks,
-          args: {
-            ...{ ...args, tapRows, tapColumns, rowDilation: rows.dilation, columnDilation: columns.dilation },
-            ...{ sourceStep: columns.stride, runs: runs.length },
-          },
-          tables: [...forwardAxis(resultHeight, height, tapRows, rows).spans, ...runs],
-        },
+    {
+      kernel: 'depthwiseWeightGradient',
+      chunks,
+      args: {
+        ...convolutionArguments(context, x, dy, item, chunks, scratch),
+        ...{ partials, tapRows, tapColumns, rowDilation: rows.dilation, columnDilation: columns.dilation },
+        ...{ sourceStep: columns.stride, runs: runs.length },
+      },
+      tables: [...forwardAxis(resultHeight, height, tapRows, rows).spans, ...runs],
+    },
     addPartialSums(reduceChunks, {
       ...{ partials, pixelChunks: chunks, dw: context.address(dw), kernelRows, channels },
     }),

@@ -25,7 +25,8 @@ export function integerWinograd(context: LoweringContext, convolution: IntegerCo
   const { y } = convolution.node.results;
   const [, , depth, channels] = nhwc(w);
   const width = nhwc(y)[2];
-  const { item } = cutBlocks({ source: x, result: y, edge: 2, groups: 1, top: 0, left: 0 }, depth).cut;
+  const strides = { sourceStride: 1, resultStride: 1 };
+  const { item } = cutBlocks({ source: x, result: y, edge: 2, groups: 1, top: 0, left: 0, ...strides }, depth).cut;
   const windowColumns = upTo(4, width) + 2;
   const windowBytes = (rows: number) => (upTo(4, rows) + 2) * windowColumns * depth * 2;
   const span = spanOf(item, windowBytes);

@@ -1,6 +1,6 @@
 /**
  * The weight gradient as kernel calls: chunks of pixels, and of input and result channels where the gradient is large,
- * leave partial sums that a second call adds in order. Stride-1 3×3 layers go by Winograd, others directly.
+ * leave partial sums that a second call adds in order. 3×3 layers of stride 1, and many of stride 2, go by Winograd.
  */
 
 import type { Node } from '../../../graph/graph.js';
@@ -18,7 +18,7 @@ import {
   windowArguments,
 } from './convolutionItems.js';
 import { cutGradient } from './gradientCut.js';
-import { winogradApplies } from './winogradTiles.js';
+import { forwardPlace, winogradStride } from './winogradTiles.js';
 import { lowerWinogradWeightGradient } from './winogradWeightGradient.js';
 
 /** Bytes that a tile reads repeatedly; smaller items flush their sums too often (measured). */
@@ -40,8 +40,10 @@ function lowerWeightGradient(
   const [, resultHeight, resultWidth, allChannels] = nhwc(dy);
   const [tapRows, tapColumns, depth] = nhwc(dw);
   const channels = allChannels / groups;
-  if (winogradApplies(dw, node.attributes, depth, channels)) {
-    return lowerWinogradWeightGradient(context, { x, dy, dw, groups, top: -rows.before, left: -columns.before });
+  const sourceStride = winogradStride(dw, node.attributes, depth, channels, groups, resultHeight, resultWidth);
+  if (sourceStride) {
+    const place = forwardPlace(node.attributes);
+    return lowerWinogradWeightGradient(context, { x, dy, dw, groups, ...place });
   }
 
   const panels = Math.ceil(channels / PANEL);

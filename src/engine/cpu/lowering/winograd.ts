@@ -1,6 +1,6 @@
 /**
- * Stride-1 3×3 convolutions, forward and input gradient, as calls of the Winograd kernels: forward products of
- * quantized networks by F(2×2, 3×3), others by F(4×4, 3×3) if that takes fewer products.
+ * 3×3 convolutions of stride 1, forward and input gradient, and input gradients of stride 2 as calls of the Winograd kernels:
+ * forward products of quantized networks by F(2×2, 3×3), others by F(4×4, 3×3) if that takes no more products.
  */
 
 import { nhwc } from '../../../graph/tensor.js';
@@ -8,14 +8,14 @@ import type { KernelCall, LoweringContext } from '../lowered.js';
 import { type Convolution, gatherMoments, PANEL, TARGET_CHUNKS } from './convolutionItems.js';
 import { winogradApart } from './winogradApart.js';
 import {
+  cutPanels,
   cutTiles,
-  placesOf,
+  type PanelGroup,
   skewBytes,
   type TileCut,
   type TiledConvolution,
   type TileEdge,
   tileBytes,
-  tilesOf,
   weightBytes,
 } from './winogradTiles.js';
 
@@ -27,48 +27,47 @@ const BLOCK_BYTES = 128 * 1024;
 /** Bytes of transformed weights that do not fit into a second-level cache. */
 export const LARGE_WEIGHT_BYTES = 4 * 1024 * 1024;
 
-export interface WinogradConvolution extends Convolution {
+/** Rows, and columns, of results from which on F(4×4, 3×3) takes no more products than F(2×2, 3×3). */
+const FEWEST_ROWS = 3;
+
+export interface WinogradConvolution extends Convolution, Omit<TiledConvolution, 'edge'> {
   /** A forward product of a quantized network: it is exact where both operands are quantized, and has to remain so. */
   readonly isQuantized: boolean;
   /** True for taps from last to first, as the input gradient needs them. */
   readonly rotated: boolean;
-  /** Row and column of the source at the first result's first tap. */
-  readonly top: number;
-  readonly left: number;
 }
 
 export function lowerWinograd(context: LoweringContext, convolution: WinogradConvolution): KernelCall[] {
-  const { source, weights, weightStrides, rotated, result, addend, moments, groups } = convolution;
+  const { source, weights, weightStrides, rotated, result, resultStride, addend, moments, groups } = convolution;
   const edge = edgeOf(convolution);
-  const allChannels = nhwc(result)[3];
+  const allChannels = nhwc(result)[3] * resultStride ** 2;
   const [depth, channels] = [nhwc(source)[3] / groups, allChannels / groups];
   const { cut, blockTiles } = cutBlocks({ ...convolution, edge }, depth);
   const blockBytes = blockTiles * tileBytes(edge, depth + PANEL) + skewBytes(edge);
-  const scratch = context.workerScratch(cut.windowBytes + blockBytes + cut.tableBytes);
+  const scratch = context.workerScratch(cut.bytes + blockBytes);
   const combined = gatherMoments(context, moments, cut.chunks, allChannels);
-  const packed = context.scratch(weightBytes(edge, depth, allChannels));
-  const direction = rotated ? -1 : 1;
+  const isApart = resultStride === 2 || (groups === 1 && tileBytes(edge, depth * channels) >= LARGE_WEIGHT_BYTES);
+  const panelGroups = cutPanels(edge, depth, allChannels, isApart);
+  const packed = context.scratch(weightBytes(edge, depth, panelGroups[0]!.panels * PANEL));
   const args = {
     ...cut.arguments(context, scratch),
     ...{ addend: addend ? context.address(addend) : 0, moments: combined.blocks, weights: packed, blockTiles },
   };
-  return [
-    {
-      kernel: 'packWinogradWeights',
-      chunks: allChannels / PANEL,
-      args: {
-        ...{ weights: context.address(weights), channelStride: weightStrides.channel },
-        ...{ depth, depthStride: weightStrides.depth, target: packed },
-        first: rotated ? 2 * (weightStrides.row + weightStrides.column) : 0,
-        ...{ rowStride: direction * weightStrides.row, columnStride: direction * weightStrides.column },
-        ...{ panels: channels / PANEL, groupStride: nhwc(weights)[3] / groups, edge },
-      },
+  const pack = ({ firstPanel, panels }: PanelGroup): KernelCall => ({
+    kernel: 'packWinogradWeights',
+    chunks: panels,
+    args: {
+      ...{ weights: context.address(weights), channelStride: weightStrides.channel },
+      ...{ depth, depthStride: weightStrides.depth, target: packed },
+      tapStride: rotated ? -weightStrides.column : weightStrides.column,
+      ...{ panels: channels / PANEL, groupStride: nhwc(weights)[3] / groups, edge },
+      ...{ resultStride, firstPanel },
     },
-    ...(groups === 1 && tileBytes(edge, depth * channels) >= LARGE_WEIGHT_BYTES
-      ? winogradApart(context, args, cut, edge, depth, channels)
-      : [{ kernel: 'convolveWinograd', chunks: cut.chunks, args }]),
-    ...combined.calls,
-  ];
+  });
+  const calls = isApart
+    ? winogradApart(context, args, cut, edge, depth, panelGroups, pack)
+    : [...panelGroups.map(pack), { kernel: 'convolveWinograd', chunks: cut.chunks, args }];
+  return [...calls, ...combined.calls];
 }
 
 /** Cuts a batch into items of one block of tiles, as far as windows have room. */
@@ -81,6 +80,5 @@ export function cutBlocks(convolution: TiledConvolution, depth: number): { cut: 
 
 function edgeOf({ isQuantized, result }: WinogradConvolution): TileEdge {
   const [, height, width] = nhwc(result);
-  const products = (edge: TileEdge) => placesOf(edge) * tilesOf(edge, height, width);
-  return isQuantized || products(2) <= products(4) ? 2 : 4;
+  return isQuantized || Math.min(height, width) < FEWEST_ROWS ? 2 : 4;
 }

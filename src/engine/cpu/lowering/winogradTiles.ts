@@ -1,7 +1,7 @@
 /** The division of a Winograd convolution into tiles, chunks and passes; see `kernels/convWinogradTiles.ts`. */
 
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
-import type { Window } from '../../../ops/window.js';
+import type { AxisWindow, Window } from '../../../ops/window.js';
 import type { ArgumentBlock, LoweringContext } from '../lowered.js';
 import { chooseItem, convolutionArguments, type Item, PANEL, upTo } from './convolutionItems.js';
 
@@ -11,14 +11,37 @@ const SKEW_BYTES = 64;
 /** Rows and columns of a tile's results: by F(2×2, 3×3) or F(4×4, 3×3). */
 export type TileEdge = 2 | 4;
 
+/** Rows, and columns, of results from which on at least a fifth of the products of stride 2 is saved, */
+const FEWEST_ROWS = 6;
+/** and input channels times result channels, for which transforms take less time than that saves. */
+const FEWEST_WEIGHTS = 2048;
+
 /**
- * Tells whether the kernels apply: 3×3 taps without dilation, stride 1, input channels a multiple of four and result
- * channels of eight.
+ * The stride of a convolution that the kernels compute, else 0: 3×3 taps without dilation, a group's input channels a multiple
+ * of four and result channels of eight. Stride 2 needs a single group, and many results, or pairs of them, and channels to be
+ * worth it, which is so for gradients only.
  */
-export function winogradApplies(weights: Tensor, { rows, columns }: Window, depth: number, channels: number): boolean {
+export function winogradStride(
+  weights: Tensor,
+  { rows, columns }: Window,
+  depth: number,
+  channels: number,
+  groups: number,
+  height: number,
+  width: number,
+): 0 | 1 | 2 {
   const [tapRows, tapColumns] = nhwc(weights);
-  const isDense = [rows, columns].every(({ stride, dilation }) => stride === 1 && dilation === 1);
-  return tapRows === 3 && tapColumns === 3 && isDense && depth % 4 === 0 && channels % PANEL === 0;
+  const isDense = rows.dilation === 1 && columns.dilation === 1 && rows.stride === columns.stride;
+  if (tapRows !== 3 || tapColumns !== 3 || !isDense || depth % 4 || channels % PANEL) return 0;
+  if (rows.stride === 1) return 1;
+  const saves = Math.min(height, width) >= FEWEST_ROWS && depth * channels >= FEWEST_WEIGHTS;
+  return rows.stride === 2 && groups === 1 && saves ? 2 : 0;
+}
+
+/** Where the source of a forward product or a weight gradient begins. The first of a pair of rows meets two taps. */
+export function forwardPlace({ rows, columns }: Window) {
+  const first = ({ before, stride }: AxisWindow) => 2 - before - 2 * stride;
+  return { top: first(rows), left: first(columns), sourceStride: rows.stride };
 }
 
 /** Places of a tile. */
@@ -46,14 +69,32 @@ export function skewBytes(edge: TileEdge): number {
   return 2 * placesOf(edge) * SKEW_BYTES;
 }
 
+/** Panels of eight result channels whose weights, or sums of the weight gradient, are in memory at a time. */
+export interface PanelGroup {
+  readonly firstPanel: number;
+  readonly panels: number;
+}
+
+/** Bytes of a group's weights or sums: as many as stay in a third-level cache beside inputs and products. */
+const GROUP_BYTES = 4 * 1024 * 1024;
+
+/** The panels of `channels`, in groups or all together. */
+export function cutPanels(edge: TileEdge, depth: number, channels: number, inGroups: boolean): PanelGroup[] {
+  const all = channels / PANEL;
+  const most = inGroups ? Math.ceil(all / Math.ceil(weightBytes(edge, depth, channels) / GROUP_BYTES)) : all;
+  return Array.from({ length: Math.ceil(all / most) }, (_, group) => {
+    const firstPanel = group * most;
+    return { firstPanel, panels: Math.min(most, all - firstPanel) };
+  });
+}
+
 export interface TileCut {
   readonly item: Item;
   readonly chunks: number;
   /** Tiles of the largest chunk. */
   readonly chunkTiles: number;
-  /** Bytes of an item's window and of its table. */
-  readonly windowBytes: number;
-  readonly tableBytes: number;
+  /** Of an item's window and its table. */
+  readonly bytes: number;
   /** Arguments as in `TiledArguments`, for all chunks. */
   arguments(context: LoweringContext, scratch: { readonly base: number; readonly stride: number }): ArgumentBlock;
 }
@@ -62,6 +103,10 @@ export interface TiledConvolution {
   readonly source: Tensor;
   readonly result: Tensor;
   readonly edge: TileEdge;
+  /** 2 for a source that is taken in pairs of rows and columns, as in `kernels/convWinogradParts.ts`. */
+  readonly sourceStride: number;
+  /** 2 for a result of pairs. */
+  readonly resultStride: number;
   readonly groups: number;
   /** Row and column of the source at the first result's first tap. */
   readonly top: number;
@@ -79,8 +124,9 @@ export function cutTiles(
   budget: number,
   mostChunks: number,
 ): TileCut {
-  const { source, result, edge, groups, top, left } = convolution;
-  const [images, height, width] = nhwc(result);
+  const { source, result, edge, groups, top, left, sourceStride, resultStride } = convolution;
+  const [images, allRows, allColumns, channels] = nhwc(result);
+  const [height, width] = [allRows / resultStride, allColumns / resultStride];
   const windowColumns = upTo(edge, width) + 2;
   const windowRows = (rows: number) => upTo(edge, rows) + 2;
   const windowBytes = (rows: number) => windowRows(rows) * windowColumns * taken * 4;
@@ -91,31 +137,33 @@ export function cutTiles(
     item,
     chunks,
     chunkTiles: Math.ceil(item.count / chunks) * itemTiles,
-    windowBytes: item.images * windowBytes(item.rows) + 64,
-    tableBytes: itemTiles * 20,
+    bytes: item.images * windowBytes(item.rows) + 64 + itemTiles * 20,
     arguments: (context, scratch) => ({
       ...convolutionArguments(context, source, result, item, chunks, scratch),
-      ...{
-        top,
-        left,
-        windowRows: windowRows(item.rows),
-        windowColumns,
-        edge,
-        groups,
-        firstChunk: 0,
-        passChunks: chunks,
-      },
+      ...{ resultHeight: height, resultWidth: width, channels: channels * resultStride ** 2 },
+      ...{ top, left, windowRows: windowRows(item.rows), windowColumns, edge },
+      ...{ sourceStride, resultStride, groups },
+      ...{ firstChunk: 0, passChunks: chunks },
     }),
   };
 }
 
-/** Passes of as many chunks as have room in `budget` bytes with `bytes` a tile, and what they need. */
-export function cutPasses({ chunks, chunkTiles }: TileCut, bytes: number, budget: number) {
+/** Passes of as many chunks as have room for `channels` numbers of each place in `budget` bytes, and that room. */
+export function cutPasses(
+  context: LoweringContext,
+  { chunks, chunkTiles }: TileCut,
+  edge: TileEdge,
+  channels: number,
+  budget: number,
+) {
+  const bytes = tileBytes(edge, channels);
   const passChunks = Math.min(chunks, Math.ceil(budget / (bytes * chunkTiles)));
-  const passes = Array.from({ length: Math.ceil(chunks / passChunks) }, (_, pass) => pass * passChunks);
-  // Tiles may be rounded up to four.
   return {
-    passes: passes.map((firstChunk) => ({ firstChunk, passChunks })),
-    bytes: bytes * (passChunks * chunkTiles + 4),
+    passes: Array.from({ length: Math.ceil(chunks / passChunks) }, (_, p) => ({
+      firstChunk: p * passChunks,
+      passChunks,
+    })),
+    // The last product of a place may take three tiles more than there are.
+    transformed: context.scratch(bytes * (passChunks * chunkTiles + 4) + skewBytes(edge)),
   };
 }
