@@ -65,9 +65,9 @@ export function frontReport({ rows, budgets, ways, plan, quick, teacher }: Front
         'Do the variants help?',
         budgets.flatMap((budget) => variantVerdicts(budget, points)),
       ),
-      { type: 'heading', text: 'The bits, and how far seeds agree about them' },
+      { type: 'heading', text: 'The bits' },
       ...bitPictures(points),
-      agreementTable(quantized),
+      ...agreementTable(quantized),
       { type: 'heading', text: 'Times' },
       timeTable(finished),
       ...makingOf(plan, finished, command),
@@ -245,7 +245,8 @@ function bitPictures(points: readonly Point[]): Block[] {
     : [];
 }
 
-function agreementTable(quantized: readonly Point[]): Block {
+/** How far seeds agree about the bits; nothing if no network has been trained with two. */
+function agreementTable(quantized: readonly Point[]): Block[] {
   const columns = [
     { title: 'network', align: 'left' },
     { title: 'seeds', align: 'right' },
@@ -254,14 +255,19 @@ function agreementTable(quantized: readonly Point[]): Block {
     { title: 'activations: same bits with every seed', align: 'right' },
     { title: 'deviation, bits', align: 'right' },
   ] as const;
-  const rows = quantized
-    .filter(({ row: { way } }) => way === 'learned' || way === 'allocated')
-    .map(({ row, result }) => {
-      const cells = (['weights', 'activations'] as const).flatMap((part) => {
-        const of = agreement(result.runs.map(({ bits }) => bits[part]));
-        return of ? [`${of.alike} of ${of.tensors}`, of.deviation.toFixed(2)] : ['–', '–'];
-      });
-      return [`\`${row.section}\``, String(result.runs.length), ...cells];
+  const compared = quantized.filter(
+    ({ row: { way }, result: { runs } }) => (way === 'learned' || way === 'allocated') && runs.length > 1,
+  );
+  if (compared.length === 0) return [];
+  const rows = compared.map(({ row, result }) => {
+    const cells = (['weights', 'activations'] as const).flatMap((part) => {
+      const of = agreement(result.runs.map(({ bits }) => bits[part]));
+      return of ? [`${of.alike} of ${of.tensors}`, of.deviation.toFixed(2)] : ['–', '–'];
     });
-  return { type: 'table', columns, rows };
+    return [`\`${row.section}\``, String(result.runs.length), ...cells];
+  });
+  return [
+    { type: 'text', text: 'How far seeds agree about them:' },
+    { type: 'table', columns, rows },
+  ];
 }

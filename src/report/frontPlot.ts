@@ -28,7 +28,7 @@ export interface FrontSeries {
   }[];
 }
 
-const SHAPES = ['circle', 'square', 'diamond', 'triangle-up'] as const;
+const SHAPES = ['circle', 'square', 'diamond', 'triangle-up', 'triangle-down', 'cross'] as const;
 
 /** The picture of at least one point. */
 export function frontPlot(subject: string, series: readonly FrontSeries[], float: MeasuredError | null): TopLevelSpec {
@@ -56,7 +56,7 @@ export function frontPlot(subject: string, series: readonly FrontSeries[], float
       text: `How small can it get? ${subject}`,
       subtitle: [
         'filled: no other network is both no larger and better; hollow: one is',
-        'bars: one standard deviation over the seeds',
+        ...(values.some(({ low, high }) => low < high) ? ['bars: one standard deviation over the seeds'] : []),
         ...(values.some(({ seeds }) => seeds !== '') ? ['2 of 3: seeds that are finished, where some are not'] : []),
       ],
     },
