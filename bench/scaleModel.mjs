@@ -90,19 +90,21 @@ function cpuStep(ranks) {
 
 /**
  * Milliseconds of a step on cards, `cards.perHost` of them on a host, with one shard each. What the host does with the
- * gradients overlaps the backward pass, two thirds of the computation, except for the last part. For two cards it is what
- * their step takes behind the forward pass; more of them exchange more, and all data between hosts go through one
- * interface of `gigabits` a second.
+ * gradients overlaps the backward pass, two thirds of the computation, except for the last part; the copies from and to the
+ * card do not. For two cards the host takes what their step takes behind the forward pass and beside the copies; more of them
+ * exchange more, and all data between hosts go through one interface of `gigabits` a second. All of it is proportional to
+ * the bytes, of which `share` is sent: 1 in float32, a half if gradients are rounded, which has not been measured.
  */
-function cardStep(count, gigabits) {
-  const { measured, bytes, parts, exchangeMs, perHost } = cards;
+function cardStep(count, gigabits, share = 1) {
+  const { measured, bytes, parts, exchangeMs, copyMs, perHost } = cards;
   const [stepMs, twoMs] = measured.map(({ ms }) => ms);
   if (count === 1) return stepMs;
   const local = Math.min(count, perHost);
   const sent = count > perHost ? (2 * perHost * bytes * (count - perHost)) / count : 0;
-  const host = twoMs - stepMs / 3 + (1 - 2 / local) * exchangeMs + sent / (gigabits * 125_000);
+  const two = twoMs - stepMs / 3 - 2 * copyMs;
+  const host = share * (two + (1 - 2 / local) * exchangeMs + sent / (gigabits * 125_000));
   const last = host / parts;
-  return stepMs / 3 + Math.max((2 / 3) * stepMs, host - last) + last;
+  return stepMs / 3 + Math.max((2 / 3) * stepMs, host - last) + last + 2 * share * copyMs;
 }
 
 const counts = [1, 2, 4, 8, 16, 32, 64];
@@ -117,6 +119,12 @@ for (const gigabits of networks) {
   const rates = counts.map((count) => Math.round((1000 * count * cards.batch) / cardStep(count, gigabits)));
   console.log(`ResNet-18, ${gigabits} Gb/s, img/s on ${counts.join(', ')} cards: ${rates.join(', ')}`);
 }
+const roundedSteps = counts.map((count) => cardStep(count, 400, 1 / 2));
+const roundedRates = roundedSteps.map((ms, at) => Math.round((1000 * counts[at] * cards.batch) / ms));
+const times = ((2 * roundedSteps[0]) / roundedSteps[1]).toFixed(2);
+console.log(
+  `The same with rounded gradients, 400 Gb/s: ${roundedRates.join(', ')}; two cards ${times} times as fast as one`,
+);
 for (const count of [1, 8, 64]) {
   const seconds = (cards.images * cards.epochs * cardStep(count, 400)) / (1000 * cards.batch * count);
   const cardHours = (seconds * count) / 3600;
@@ -137,6 +145,7 @@ const modelled = [1, 2, 4].map((ranks) => ({ ranks, ms: cpuStep(ranks) }));
 const speeds = networks.flatMap((gigabits) =>
   counts.map((count) => ({ count, rate: (1000 * count * cards.batch) / cardStep(count, gigabits), gigabits })),
 );
+const rounded = counts.map((count, at) => ({ count, rate: roundedRates[at] }));
 const ideal = counts.map((count) => ({ count, rate: (1000 * count * cards.batch) / cardStep(1) }));
 const reached = cards.measured.map(({ cards: count, ms }) => ({ count, rate: (1000 * count * cards.batch) / ms }));
 const atTheEnd = networks.map((gigabits) => speeds.findLast((each) => each.gigabits === gigabits));
@@ -171,10 +180,12 @@ const spec = {
           mark: { type: 'line', color: TRAINING_COLOR },
           encoding: { detail: { field: 'gigabits' } },
         },
+        { data: { values: rounded }, mark: { type: 'line', color: TRAINING_COLOR, strokeDash: [3, 3] } },
         { data: { values: reached }, mark: MEASURED_POINT },
         {
           data: {
             values: [
+              { ...rounded.at(-1), text: '400 Gb/s, 16 bits' },
               ...atTheEnd.map((each) => ({ ...each, text: `${each.gigabits} Gb/s` })),
               { ...ideal.at(-1), text: 'ideal' },
             ],
