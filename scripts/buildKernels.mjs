@@ -1,7 +1,7 @@
 /**
  * Compiles the AssemblyScript kernels: the files of the CPU engine, with shared memory, and those of the integer
- * runtime, whose bytes become a module, so that it needs no further file. Each with relaxed SIMD, and without for
- * machines that lack it.
+ * runtime and of the ranks, whose bytes become a module, so that they need no further file. Each with relaxed SIMD, and
+ * without for machines that lack it; ranks do without.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,6 +11,7 @@ import asc from 'assemblyscript/asc';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const cpu = join(root, 'src', 'engine', 'cpu');
 const runtime = join(root, 'src', 'runtime');
+const ranks = join(root, 'src', 'ranks');
 const sharedMemory = ['--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'];
 
 for (const [name, features] of [
@@ -27,16 +28,22 @@ for (const [name, features] of [
   await compile(runtime, 'index', `kernels-${name}.wasm`, ['--enable', features]);
 }
 
-const constants = ['simd', 'relaxed'].map((name) => {
-  const file = join(runtime, `kernels-${name}.wasm`);
-  const text = readFileSync(file).toString('base64');
-  rmSync(file);
-  return `export const ${name}Kernels = '${text}';\n`;
-});
-writeFileSync(
-  join(runtime, 'kernelBytes.ts'),
-  `/** Compiled from kernels/ by scripts/buildKernels.mjs, in base 64. */\n\n${constants.join('')}`,
-);
+await compile(ranks, 'index', 'kernels.wasm', ['--enable', 'simd']);
+writeBytes(runtime, { simdKernels: 'kernels-simd.wasm', relaxedKernels: 'kernels-relaxed.wasm' });
+writeBytes(ranks, { kernels: 'kernels.wasm' });
+
+/** Makes compiled files the constants of a module. */
+function writeBytes(folder, files) {
+  const constants = Object.entries(files).map(([name, file]) => {
+    const text = readFileSync(join(folder, file)).toString('base64');
+    rmSync(join(folder, file));
+    return `export const ${name} = '${text}';\n`;
+  });
+  writeFileSync(
+    join(folder, 'kernelBytes.ts'),
+    `/** Compiled from kernels/ by scripts/buildKernels.mjs, in base 64. */\n\n${constants.join('')}`,
+  );
+}
 
 async function compile(folder, source, file, options) {
   const { error, stderr } = await asc.main([

@@ -188,7 +188,7 @@ function importsOf(text) {
 export function sources() {
   const names = readdirSync('src', { recursive: true }).map((name) => name.replaceAll('\\', '/'));
   const wanted = (name) =>
-    name.endsWith('.ts') && !name.endsWith('.test.ts') && !/^(engine\/cpu|runtime)\/kernels\//.test(name);
+    name.endsWith('.ts') && !name.endsWith('.test.ts') && !/^(engine\/cpu|runtime|ranks)\/kernels\//.test(name);
   return new Map(names.filter(wanted).map((name) => [name, readFileSync(join('src', name), 'utf8')]));
 }
 

@@ -16,8 +16,11 @@ import { isTemporaryFolder, temporaryFolder } from './temporaryFolder.js';
 const built = [
   {
     builder: 'scripts/buildKernels.mjs',
-    sources: ['src/engine/cpu/kernels', 'src/runtime/kernels'],
-    results: [...kernelFiles.map((name) => `src/engine/cpu/${name}`), 'src/runtime/kernelBytes.ts'],
+    sources: ['src/engine/cpu/kernels', 'src/runtime/kernels', 'src/ranks/kernels'],
+    results: [
+      ...kernelFiles.map((name) => `src/engine/cpu/${name}`),
+      ...['src/runtime/kernelBytes.ts', 'src/ranks/kernelBytes.ts'],
+    ],
   },
   {
     builder: 'scripts/buildPage.mjs',

@@ -1,6 +1,6 @@
 /**
  * Numbers rounded to bfloat16 (a sign, 8 bits of exponent as in float32, 7 of fraction), two in a word of 32 bits, the
- * first in its lower half. `engine/gpu/roundedParts.ts` has the same rounding for GPUs.
+ * first in its lower half. `engine/gpu/roundedCopies.ts` has the same rounding for GPUs, `ranks/kernels/` for long means.
  */
 
 import type { FloatVector } from './treeSum.js';

@@ -61,6 +61,7 @@ const vectorsOf = (size: number, length: number, make: (floats: Float64Array) =>
   Array.from({ length: size }, () => make(new Float64Array(length).map(() => random.normal() * 10 ** random.below(6))));
 const float32 = (floats: Float64Array) => Float32Array.from(floats);
 const float64 = (floats: Float64Array) => floats;
+const infinite = (floats: Float64Array) => rounded(floats.map((value, i) => (i < 3 ? Number.NaN : value / 0)));
 
 // Lengths that ranks share evenly and others, longer ones that want more room, and other types.
 const lengths = [
@@ -73,6 +74,7 @@ const lengths = [
   [210, float32],
   [122, rounded],
   [301, rounded],
+  [20, infinite],
   [10, float32],
 ] as const;
 

@@ -8,10 +8,10 @@
 
 import type { HostVector } from '../engine/engine.js';
 import { yieldToEventLoop } from '../eventLoop.js';
-import { rounded, widened } from '../program/bfloat16.js';
 import { arraysOf, type Numbers, numbersOf } from '../program/hostFloats.js';
 import type { Ranks } from '../program/ranks.js';
 import type { FloatVector } from '../program/treeSum.js';
+import { roundedMean } from './roundedMean.js';
 
 /** Ranks of one machine. */
 export interface Neighbours<Shared> {
@@ -98,7 +98,11 @@ export interface Task {
   readonly count: number;
 }
 
-/** Elements that are summed and scaled at a time: few enough for the cache of a core. */
+function areWords(vectors: readonly HostVector[]): vectors is readonly Int32Array[] {
+  return vectors[0] instanceof Int32Array;
+}
+
+/** Floats that are summed and scaled at a time: few enough for the cache of a core. */
 const CHUNK = 2 ** 16;
 
 /** Means in memory that has room for a vector of so many bytes of each rank, behind a counter for each; in their order. */
@@ -126,12 +130,22 @@ export function meansIn(
       await yieldToEventLoop();
     }
   };
-  /** Where each rank's rounded numbers are widened. */
-  const wide: Float32Array[] = [];
-  const floatsOf = (part: HostVector, of: number): FloatVector => {
-    if (!(part instanceof Int32Array)) return part;
-    wide[of] ??= new Float32Array(2 * CHUNK);
-    return widened(part, wide[of].subarray(0, 2 * part.length));
+  let ofPairs: ReturnType<typeof roundedMean> | null = null;
+  /** Makes the first of the vectors their mean, by the tree of `TreeSum`. */
+  const average = (vectors: readonly HostVector[], factor: number): void => {
+    if (areWords(vectors)) {
+      ofPairs ??= roundedMean(size);
+      ofPairs(vectors, factor);
+      return;
+    }
+    const { length } = vectors[0]!;
+    for (let from = 0; from < length; from += CHUNK) {
+      const parts = vectors.map((each) => each.subarray(from, Math.min(from + CHUNK, length)) as FloatVector);
+      for (let apart = 1; apart < size; apart *= 2) {
+        for (let at = 0; at < size; at += 2 * apart) add(parts[at]!, parts[at + apart]!);
+      }
+      scale(parts[0]!, factor);
+    }
   };
   const mean = async ({ vector, into, bytes, numbers, count }: Task): Promise<void> => {
     const Vector = arraysOf[numbers];
@@ -142,17 +156,9 @@ export function meansIn(
     isDone();
     await everyone();
     const length = Math.ceil(elements / size);
-    const end = Math.min((rank + 1) * length, elements);
-    for (let from = rank * length; from < end; from += CHUNK) {
-      const chunks = vectors.map((each) => each.subarray(from, Math.min(from + CHUNK, end)));
-      const parts = chunks.map(floatsOf);
-      // The tree of `TreeSum`. Nobody else reads this part of any vector until it is the mean.
-      for (let apart = 1; apart < size; apart *= 2) {
-        for (let at = 0; at < size; at += 2 * apart) add(parts[at]!, parts[at + apart]!);
-      }
-      scale(parts[0]!, 1 / count);
-      if (chunks[0] instanceof Int32Array) rounded(parts[0]!, chunks[0]);
-    }
+    // Nobody else reads this part of any vector until it is the mean.
+    const own = vectors.map((each) => each.subarray(rank * length, (rank + 1) * length));
+    average(own, 1 / count);
     isDone();
     await everyone();
     copy(into, vectors[0]!, bytes);
