@@ -2,7 +2,8 @@
  * Direct convolution on NHWC tensors, forward and input gradient alike. An item is some whole images or a band of rows
  * of one image; its source window is copied into padded scratch, then every tile of 4 pixels × 8 result channels sums
  * over the rows of taps: within a row, taps and channels lie in one run (of each tap its own, where taps are apart).
- * Eight accumulators are what V8 keeps in registers; more spill.
+ * Eight accumulators are what V8 keeps in registers; more spill. With no more than four channels, as in narrow groups, tiles have 6 × 4
+ * results.
  *
  * The result is computed in classes: one for a forward convolution; for the input gradient one for each parity of the
  * stride (pixels y, x with the same (y + before) mod stride meet the same taps), each a plain convolution of stride 1.
@@ -34,8 +35,11 @@ class DirectArguments extends ConvolutionArguments {
   windowRows: i32;
   windowColumns: i32;
   classes: i32;
-  /** Groups of channels that are independent of each other. */
+  /** Groups of channels that are independent of each other, and of how many of them windows are copied at once. */
   groups: i32;
+  windowGroups: i32;
+  /** Bytes of the table of a class's pixels. */
+  tableBytes: i32;
 }
 
 @unmanaged
@@ -73,7 +77,10 @@ export function convolve(args: DirectArguments, chunk: i32, worker: i32): void {
   const imageBytes = args.resultHeight * resultRowBytes;
   const window = args.scratchOf(worker);
   const classes = tablesBehind(args);
-  const table = window + <usize>(args.itemImages * windowBytes + 63 & -64);
+  const groupBytes = args.itemImages * windowBytes;
+  const tables = window + <usize>(args.windowGroups * groupBytes + 63 & -64);
+  const isNarrow = channels <= 4;
+  const tilePixels = isNarrow ? NARROW_PIXELS : TILE_PIXELS;
   const firstItem = args.firstItem(chunk);
   const lastItem = args.firstItem(chunk + 1);
   for (let item = firstItem; item < lastItem; item++) {
@@ -82,51 +89,44 @@ export function convolve(args: DirectArguments, chunk: i32, worker: i32): void {
     const firstRow = args.firstRow(item);
     const top = args.top + firstRow * sourceRowStride;
     const images = result + <usize>image * imageBytes;
+    // Groups read parts of every pixel.
+    if (groups > 1) args.touchSource(image, count, top, args.windowRows);
+    tabulateClasses(args, tables, tilePixels, count, firstRow);
     for (let group = 0; group < groups; group++) {
-      args.padImages(window, image, count, top, args.left, args.windowRows, args.windowColumns, group * depth, depth);
+      const place = group % args.windowGroups;
+      if (place == 0) {
+        const parts = min(args.windowGroups, groups - group);
+        args.padImages(window, image, count, top, args.left, args.windowRows, args.windowColumns, group * depth, depth, parts);
+      }
+      const ownWindow = window + <usize>(place * groupBytes);
       const ownImages = images + <usize>(group * channels * 4);
       for (let index = 0; index < args.classes; index++) {
         const part = entry<ConvolutionClass>(classes, index);
         const rows = min(args.itemRows, part.rows - firstRow);
         if (rows <= 0 || part.columns <= 0) continue;
+        const tiles = tilesOf(count * rows * part.columns, tilePixels);
+        const table = tables + <usize>(index * args.tableBytes);
         const tapRows = part.tapRows;
         const runs = args.columnDilation == 1 ? 1 : part.tapColumns;
         const run = args.columnDilation == 1 ? part.tapColumns * depth : depth;
-        const x = window + <usize>((part.windowRow * args.windowColumns + part.windowColumn) * depth * 4);
+        const x = ownWindow + <usize>((part.windowRow * args.windowColumns + part.windowColumn) * depth * 4);
         const resultRow = part.firstRow + firstRow * args.resultRowStride;
         const y = ownImages + <usize>(resultRow * resultRowBytes + part.firstColumn * allChannels * 4);
-        const tiles = tabulate(
-          table,
-          count,
-          rows,
-          part.columns,
-          windowBytes,
-          sourceRowStride * rowBytes,
-          args.sourceColumnStride * depth * 4,
-          imageBytes,
-          args.resultRowStride * resultRowBytes,
-          args.resultColumnStride * allChannels * 4,
-        );
         const weightBytes = tapRows * part.tapColumns * depth * 32;
         const weights = part.weights + <usize>(group * ((channels + 7) >> 3)) * weightBytes;
         const runBytes = args.columnDilation * depth * 4;
         const tapRowBytes = args.rowDilation * rowBytes;
+        const distance = addend ? addend - result : 0;
+        const adds = addend != 0;
+        if (isNarrow) {
+          narrowPanel(table, tiles, x, y, distance, adds, weights, tapRows, runs, run, runBytes, tapRowBytes, channels);
+          continue;
+        }
         for (let channel = 0; channel < channels; channel += 8) {
-          panel(
-            table,
-            tiles,
-            x,
-            y + <usize>(channel << 2),
-            addend ? addend - result : 0,
-            addend != 0,
-            weights + <usize>(channel >> 3) * weightBytes,
-            tapRows,
-            runs,
-            run,
-            runBytes,
-            tapRowBytes,
-            min(8, channels - channel),
-          );
+          const to = y + <usize>(channel << 2);
+          const w = weights + <usize>(channel >> 3) * weightBytes;
+          const lanes = min(8, channels - channel);
+          panel(table, tiles, x, to, distance, adds, w, tapRows, runs, run, runBytes, tapRowBytes, lanes);
         }
       }
     }
@@ -139,12 +139,48 @@ export function convolve(args: DirectArguments, chunk: i32, worker: i32): void {
   }
 }
 
+/** Pixels of a tile × 8 channels, and of one × 4. */
+export const TILE_PIXELS = 4;
+const NARROW_PIXELS = 6;
+
+@inline
+function tilesOf(pixels: i32, tilePixels: i32): i32 {
+  return (pixels + tilePixels - 1) / tilePixels;
+}
+
+/** Tabulates the pixels of an item by class, which are the same in all groups. */
+function tabulateClasses(args: DirectArguments, tables: usize, tilePixels: i32, images: i32, firstRow: i32): void {
+  const depth = args.depth / args.groups;
+  const rowBytes = args.windowColumns * depth * 4;
+  const pixelBytes = args.channels * 4;
+  const resultRowBytes = args.resultWidth * pixelBytes;
+  for (let index = 0; index < args.classes; index++) {
+    const part = entry<ConvolutionClass>(tablesBehind(args), index);
+    const rows = min(args.itemRows, part.rows - firstRow);
+    if (rows <= 0 || part.columns <= 0) continue;
+    tabulate(
+      tables + <usize>(index * args.tableBytes),
+      tilePixels,
+      images,
+      rows,
+      part.columns,
+      args.windowRows * rowBytes,
+      args.sourceRowStride * rowBytes,
+      args.sourceColumnStride * depth * 4,
+      args.resultHeight * resultRowBytes,
+      args.resultRowStride * resultRowBytes,
+      args.resultColumnStride * pixelBytes,
+    );
+  }
+}
+
 /**
  * Writes for each pixel of an item the byte offsets of its window and its result, and repeats the last one to fill the
  * last tile. Returns the number of tiles. A tile may span rows and images of any size.
  */
 export function tabulate(
   table: usize,
+  tilePixels: i32,
   images: i32,
   rows: i32,
   columns: i32,
@@ -167,9 +203,9 @@ export function tabulate(
     }
   }
   const pixels = images * rows * columns;
-  const tiles = (pixels + 3) >> 2;
+  const tiles = tilesOf(pixels, tilePixels);
   const last = load<i64>(entry - 8);
-  for (let pixel = pixels; pixel < tiles * 4; pixel++, entry += 8) store<i64>(entry, last);
+  for (let pixel = pixels; pixel < tiles * tilePixels; pixel++, entry += 8) store<i64>(entry, last);
   return tiles;
 }
 
@@ -286,6 +322,94 @@ function panel(
     storeLanes(y2 + 16, c21, lanes - 4);
     storeLanes(y3, c30, lanes);
     storeLanes(y3 + 16, c31, lanes - 4);
+  }
+}
+
+/** The same with no more than four channels, `lanes`: six pixels a tile. */
+function narrowPanel(
+  table: usize,
+  tiles: i32,
+  x: usize,
+  y: usize,
+  addendDistance: usize,
+  adds: bool,
+  weights: usize,
+  tapRows: i32,
+  runs: i32,
+  run: i32,
+  runBytes: i32,
+  rowBytes: i32,
+  lanes: i32,
+): void {
+  const nextRun = runs == 1 ? 0 : runBytes - (run << 2);
+  const nextRow = rowBytes - runs * ((run << 2) + nextRun);
+  for (let tile = 0; tile < tiles; tile++, table += 8 * NARROW_PIXELS) {
+    let p0 = x + load<u32>(table);
+    let p1 = x + load<u32>(table, 8);
+    let p2 = x + load<u32>(table, 16);
+    let p3 = x + load<u32>(table, 24);
+    let p4 = x + load<u32>(table, 32);
+    let p5 = x + load<u32>(table, 40);
+    let w = weights;
+    let c0 = f32x4.splat(0);
+    let c1 = f32x4.splat(0);
+    let c2 = f32x4.splat(0);
+    let c3 = f32x4.splat(0);
+    let c4 = f32x4.splat(0);
+    let c5 = f32x4.splat(0);
+    for (let row = 0; row < tapRows; row++) {
+      for (let index = 0; index < runs; index++) {
+        const end = p0 + (run << 2);
+        while (p0 < end) {
+          const b = v128.load(w);
+          c0 = mad(v128.load32_splat(p0), b, c0);
+          c1 = mad(v128.load32_splat(p1), b, c1);
+          c2 = mad(v128.load32_splat(p2), b, c2);
+          c3 = mad(v128.load32_splat(p3), b, c3);
+          c4 = mad(v128.load32_splat(p4), b, c4);
+          c5 = mad(v128.load32_splat(p5), b, c5);
+          w += 32;
+          p0 += 4;
+          p1 += 4;
+          p2 += 4;
+          p3 += 4;
+          p4 += 4;
+          p5 += 4;
+        }
+        p0 += nextRun;
+        p1 += nextRun;
+        p2 += nextRun;
+        p3 += nextRun;
+        p4 += nextRun;
+        p5 += nextRun;
+      }
+      p0 += nextRow;
+      p1 += nextRow;
+      p2 += nextRow;
+      p3 += nextRow;
+      p4 += nextRow;
+      p5 += nextRow;
+    }
+    const y0 = y + load<u32>(table, 4);
+    const y1 = y + load<u32>(table, 12);
+    const y2 = y + load<u32>(table, 20);
+    const y3 = y + load<u32>(table, 28);
+    const y4 = y + load<u32>(table, 36);
+    const y5 = y + load<u32>(table, 44);
+    if (adds) {
+      c0 = f32x4.add(c0, loadPart(y0 + addendDistance, lanes));
+      c1 = f32x4.add(c1, loadPart(y1 + addendDistance, lanes));
+      c2 = f32x4.add(c2, loadPart(y2 + addendDistance, lanes));
+      c3 = f32x4.add(c3, loadPart(y3 + addendDistance, lanes));
+      c4 = f32x4.add(c4, loadPart(y4 + addendDistance, lanes));
+      c5 = f32x4.add(c5, loadPart(y5 + addendDistance, lanes));
+    }
+    storePart(y0, c0, lanes);
+    storePart(y1, c1, lanes);
+    storePart(y2, c2, lanes);
+    storePart(y3, c3, lanes);
+    storePart(y4, c4, lanes);
+    storePart(y5, c5, lanes);
   }
 }
 

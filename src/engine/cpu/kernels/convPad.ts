@@ -29,7 +29,8 @@ export function zeroBytes(target: usize, bytes: i32): void {
 
 /**
  * target [rows, columns, taken] = source rows from `top`, columns from `left`, channels from `channel` of an image
- * [height, width, channels].
+ * [height, width, channels]. So do as many channels behind them to each of the other `parts`, whose targets are
+ * `distance` bytes apart: channels of a pixel share cache lines.
  */
 export function padImage(
   target: usize,
@@ -43,28 +44,35 @@ export function padImage(
   columns: i32,
   channel: i32,
   taken: i32,
+  parts: i32,
+  distance: usize,
 ): void {
   const pixelBytes = taken << 2;
   const rowBytes = columns * pixelBytes;
   const before = min(max(-left, 0), columns);
   const inside = max(min(width - left, columns) - before, 0);
+  const partsEnd = <usize>parts * distance;
   for (let row = 0; row < rows; row++, target += rowBytes) {
     const y = top + row;
     if (y < 0 || y >= height || inside == 0) {
-      zeroBytes(target, rowBytes);
+      for (let part: usize = 0; part < partsEnd; part += distance) zeroBytes(target + part, rowBytes);
       continue;
     }
     let from = image + <usize>((((y * width + left + before) * channels) + channel) << 2);
     let to = target + before * pixelBytes;
-    zeroBytes(target, before * pixelBytes);
+    for (let part: usize = 0; part < partsEnd; part += distance) {
+      zeroBytes(target + part, before * pixelBytes);
+      zeroBytes(to + part + inside * pixelBytes, (columns - before - inside) * pixelBytes);
+    }
     if (taken == channels) {
       copyBytes(to, from, inside * pixelBytes);
-      to += inside * pixelBytes;
     } else {
       for (let pixel = 0; pixel < inside; pixel++, from += channels << 2, to += pixelBytes) {
-        copyBytes(to, from, pixelBytes);
+        let own = from;
+        for (let part: usize = 0; part < partsEnd; part += distance, own += pixelBytes) {
+          copyBytes(to + part, own, pixelBytes);
+        }
       }
     }
-    zeroBytes(to, (columns - before - inside) * pixelBytes);
   }
 }

@@ -103,7 +103,7 @@ export function convolutionWeightGradient(args: DirectWeightGradientArguments, c
     args.touchPanels(item, firstPanel, lastPanel);
     for (let group = 0; group < groups; group++) {
       const partial = partials + <usize>(group * panels * kernelRows * 32);
-      args.padImages(window, image, count, top, args.left, windowRows, windowColumns, group * depth + firstDepth, taken);
+      args.padImages(window, image, count, top, args.left, windowRows, windowColumns, group * depth + firstDepth, taken, 1);
       // The pixels of an item are consecutive: whole images, or a band of one.
       const gradient = args.result + <usize>((image * args.resultHeight + firstRow) * resultWidth) * (allChannels * 4) + <usize>(group * channels * 4);
       packPanels(packed, gradient, pixels, channels, allChannels, firstPanel, lastPanel);

@@ -213,7 +213,7 @@ export class TiledArguments extends ConvolutionArguments {
     const image = this.firstImage(item);
     const top = this.top + this.firstRowOf(item);
     const count = this.imagesFrom(image);
-    this.padImages(target, image, count, top, this.left, this.windowRows, this.windowColumns, channel, taken);
+    this.padImages(target, image, count, top, this.left, this.windowRows, this.windowColumns, channel, taken, 1);
   }
 
   /** Copies all channels of an item's window, of each part of a pixel one after another. */

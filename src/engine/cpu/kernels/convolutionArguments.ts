@@ -81,7 +81,10 @@ export class ConvolutionArguments {
     else for (let pixel = 0; pixel < pixels; pixel++, p += pixelBytes) touch(p, taken << 2);
   }
 
-  /** Copies `taken` channels of the same window of `count` images from image `first`, one after another. */
+  /**
+   * Copies `taken` channels of the same window of `count` images from image `first`, one after another; behind these, as
+   * far as `parts` go, the window of the next channels.
+   */
   @inline
   padImages(
     target: usize,
@@ -93,13 +96,15 @@ export class ConvolutionArguments {
     columns: i32,
     channel: i32,
     taken: i32,
+    parts: i32,
   ): void {
     const imageBytes = this.height * this.width * this.depth * 4;
     const windowBytes = rows * columns * taken * 4;
+    const distance = <usize>this.itemImages * windowBytes;
     for (let i = 0; i < count; i++) {
       const from = this.source + <usize>(first + i) * imageBytes;
       const to = target + <usize>i * windowBytes;
-      padImage(to, from, this.height, this.width, this.depth, top, left, rows, columns, channel, taken);
+      padImage(to, from, this.height, this.width, this.depth, top, left, rows, columns, channel, taken, parts, distance);
     }
   }
 }

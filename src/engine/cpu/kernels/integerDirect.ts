@@ -3,7 +3,7 @@
  * neighbouring codes of a pixel at a time.
  */
 
-import { tabulate } from './convDirect';
+import { TILE_PIXELS, tabulate } from './convDirect';
 import { addProducts, codePairs, IntegerWeightArguments } from './integerProducts';
 import { IntegerConvolutionArguments } from './integerWindow';
 
@@ -36,6 +36,7 @@ export function convolveIntegers(args: IntegerDirectArguments, chunk: i32, worke
     for (let image = 0; image < count; image++) {
       const tiles = tabulate(
         table,
+        TILE_PIXELS,
         1,
         rows,
         args.resultWidth,

@@ -22,6 +22,11 @@ import {
 import { lowerWinograd } from './winograd.js';
 import { forwardPlace, winogradStride } from './winogradTiles.js';
 
+/** Pixels of the largest tile. */
+const LARGEST_TILE = 6;
+/** Floats of a cache line. */
+const LINE_FLOATS = 16;
+
 /** Pixels of the result whose rows (or columns) meet the same taps. See `kernels/convDirect.ts`. */
 interface AxisClass {
   /** First row of the result, and number of rows. */
@@ -122,8 +127,11 @@ function lowerDirect(context: LoweringContext, convolution: DirectConvolution): 
   const classColumns = Math.max(...columns.classes.map((c) => c.count));
   const item = chooseItem(images, classRows, classColumns, windowBytes, DIRECT_WINDOW_BYTES, ITEM_PIXELS);
   const chunks = Math.min(TARGET_CHUNKS, item.count);
-  const tableBytes = (item.images * item.rows * classColumns + 3) * 8;
-  const scratch = context.workerScratch(item.images * windowBytes(item.rows) + tableBytes + 64);
+  const tableBytes = (item.images * item.rows * classColumns + LARGEST_TILE) * 8;
+  const windowGroups = Math.min(groups, Math.max(1, Math.floor(LINE_FLOATS / depth)));
+  const itemBytes = item.images * windowBytes(item.rows);
+  const classCount = rows.classes.length * columns.classes.length;
+  const scratch = context.workerScratch(windowGroups * itemBytes + classCount * tableBytes + 64);
   const combined = gatherMoments(context, moments, chunks, channels * groups);
 
   const classes = rows.classes.flatMap((row) =>
@@ -156,7 +164,8 @@ function lowerDirect(context: LoweringContext, convolution: DirectConvolution): 
         ...{ sourceRowStride: rows.sourceStride, sourceColumnStride: columns.sourceStride },
         ...{ resultRowStride: rows.resultStride, resultColumnStride: columns.resultStride },
         ...{ rowDilation: rows.dilation, columnDilation: columns.dilation },
-        ...{ top, left, windowRows: windowRows(item.rows), windowColumns, classes: classes.length, groups },
+        ...{ top, left, windowRows: windowRows(item.rows), windowColumns, classes: classes.length },
+        ...{ groups, windowGroups, tableBytes },
       },
       tables: classes,
     },
