@@ -8,6 +8,7 @@ import { windowLike } from '../../../test/engine/windows.js';
 import { Graph } from '../../graph/index.js';
 import { makePlan } from '../../passes/index.js';
 import type { ArgumentBlock, KernelCall, LoweringContext } from './lowered.js';
+import * as depthwise from './lowering/depthwise.js';
 import { lower } from './lowering/index.js';
 import { lowerQuantized } from './lowering/integerProducts.js';
 
@@ -51,10 +52,11 @@ const context: LoweringContext = {
   alternatives: (first, second) => [first(), second()],
   gridOf: () => ({ range: 0, signed: true }),
   lowerQuantized,
+  depthwise,
   floats: () => new Float32Array(),
   integers: () => new Int32Array(),
 };
-/** A convolution of more channels than conformance cases have. */
+/** Convolutions of more channels, or rows, than conformance cases have. */
 const wide = new Graph();
 const tensor = (name: string, ...shape: number[]) =>
   wide.whole({ name, dtype: 'float', length: shape.reduce((a, b) => a * b) }, shape);
@@ -66,6 +68,13 @@ for (const taps of [1, 3]) {
     windowLike({ padding: (taps - 1) / 2 }),
   );
 }
+
+wide.append(
+  'depthwiseConv2d',
+  { x: tensor('high', 1, 96, 4, 4), w: tensor('depthwise', 3, 3, 4) },
+  { y: tensor('y', 1, 96, 4, 4), moments: null },
+  windowLike({ padding: 1 }),
+);
 
 const calls: KernelCall[] = [...Object.values(families).flat(), { plan: makePlan({ step: wide }) }]
   .flatMap(({ plan }) => Object.values(plan.phases).flat())

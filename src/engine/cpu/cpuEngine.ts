@@ -12,6 +12,7 @@ import { quantizedTensors } from '../../passes/quantizedTensors.js';
 import type { Engine, ProfileEntry, Program, StorageArray } from '../engine.js';
 import { compileKernels, instantiateKernels, type KernelModule, type Kernels } from './kernelModule.js';
 import { argumentWords } from './lowered.js';
+import { lowerings } from './lowering/index.js';
 import { argumentBytes, type LoweredPhase, placePlan, RECORD_BYTES } from './placement.js';
 import type { CpuPlatform, WorkerThread } from './platform.js';
 
@@ -83,9 +84,13 @@ async function loadProgram(
   spins: number,
   timed: boolean,
 ): Promise<Program> {
-  const isQuantized = Object.values(plan.phases).some((nodes) => quantizedTensors(nodes).size > 0);
-  const integers = isQuantized ? await import('./lowering/integerProducts.js') : null;
-  const placement = placePlan(plan, staticEnd(kernels.evaluation), threads, integers?.lowerQuantized ?? null);
+  const phasesOfPlan = Object.values(plan.phases);
+  const isQuantized = phasesOfPlan.some((nodes) => quantizedTensors(nodes).size > 0);
+  const isDepthwise = phasesOfPlan.flat().some(({ op }) => !(op in lowerings));
+  const placement = placePlan(plan, staticEnd(kernels.evaluation), threads, {
+    lowerQuantized: isQuantized ? (await import('./lowering/integerProducts.js')).lowerQuantized : null,
+    depthwise: isDepthwise ? await import('./lowering/depthwise.js') : null,
+  });
   const { control, pages } = placement;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const phases = placement.lower(memory);

@@ -44,10 +44,14 @@ export interface Grid {
   readonly signed: boolean;
 }
 
-/** Fetched where a plan has quantized tensors, so that a page that trains a float network does not. */
-export type LowerQuantized = typeof import('./lowering/integerProducts.js').lowerQuantized;
+/** Lowerings that are fetched where a plan has what they lower, so that the page of another network does not; else null. */
+export interface FetchedLowerings {
+  /** Lowers convolutions of quantized tensors with integers. */
+  readonly lowerQuantized: typeof import('./lowering/integerProducts.js').lowerQuantized | null;
+  readonly depthwise: typeof import('./lowering/depthwise.js') | null;
+}
 
-export interface LoweringContext {
+export interface LoweringContext extends FetchedLowerings {
   /** Byte address of a tensor's first element in the shared memory. */
   address(tensor: Tensor): number;
   /** Memory that lives from the first to the last lowered call of one node, shared by all workers; 64-byte aligned. */
@@ -65,8 +69,6 @@ export interface LoweringContext {
   alternatives<A, B>(first: () => A, second: () => B): readonly [A, B];
   /** What all values of a tensor are multiples of, if a uniform quantizer made them; null for other tensors. */
   gridOf(tensor: Tensor): Grid | null;
-  /** Lowers convolutions of quantized tensors with integers; `null` in a plan without any. */
-  readonly lowerQuantized: LowerQuantized | null;
   /** A view of a tensor's elements in the shared memory, for host calls. */
   floats(tensor: Tensor): Float32Array;
   integers(tensor: Tensor): Int32Array;

@@ -13,7 +13,7 @@ import type { Plan } from '../../graph/plan.js';
 import { elementCount, type Storage, type Tensor } from '../../graph/tensor.js';
 import { arenaLayout } from '../../passes/memory.js';
 import { type QuantizingActivation, quantizedTensors } from '../../passes/quantizedTensors.js';
-import { argumentWords, type LoweredCall, type LoweringContext, type LowerQuantized } from './lowered.js';
+import { argumentWords, type FetchedLowerings, type LoweredCall, type LoweringContext } from './lowered.js';
 import { rangeAddress } from './lowering/activationKind.js';
 import { lower } from './lowering/index.js';
 
@@ -44,7 +44,7 @@ export interface Placement {
  *
  * @throws InputError if it does not fit into the 4 GiB that WebAssembly can address
  */
-export function placePlan(plan: Plan, base: number, threads: number, lowerQuantized: LowerQuantized | null): Placement {
+export function placePlan(plan: Plan, base: number, threads: number, fetched: FetchedLowerings): Placement {
   const control = aligned(base);
   let end = control + CONTROL_BYTES;
   const storages = new Map<string, { storage: Storage; address: number }>();
@@ -111,7 +111,7 @@ export function placePlan(plan: Plan, base: number, threads: number, lowerQuanti
             [next, nextOfWorkers] = [Math.max(next, firstEnd), Math.max(nextOfWorkers, firstEndOfWorkers)];
             return [one, other];
           },
-          lowerQuantized,
+          ...fetched,
           gridOf: (tensor) => {
             const origin = quantized.get(tensor);
             if (!origin || !isUniform(origin.activation)) return null;
