@@ -17,6 +17,8 @@ export {
 export { sliceGradient, biasGradient, multiplyChannelsGradient } from './channels';
 export { convolutionWeightGradient, reduceWeightGradient } from './convWeightGradient';
 export { transformWinogradOperands, sumWinogradProducts, transformWinogradSums } from './convWinogradWeightGradient';
+export { depthwiseNineSums } from './depthwiseNineSums';
+export { depthwiseQuads } from './depthwiseQuads';
 export { depthwiseWeightGradient } from './depthwiseWeightGradient';
 export { scaleGradient, sumRows } from './elementwise';
 export { linearInputGradient, linearWeightGradient } from './linear';

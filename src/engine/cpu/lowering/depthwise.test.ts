@@ -89,6 +89,7 @@ const cut: readonly (readonly [what: string, geometry: Geometry])[] = [
   ['groups of images', [70, 4, 4, 24, 3, 1, 1]],
   ['columns in chunks of several images', [40, 5, 6, 20, 3, 1, 1]],
   ['columns cut into bands', [2, 50, 9, 12, 3, 1, 1]],
+  ['quads of odd rows and columns', [3, 21, 13, 20, 3, 2, 1]],
   ['columns without borders', [12, 11, 12, 20, 3, 1, 0]],
   ['blocks of channels with a tail', [3, 7, 7, 165, 3, 1, 1]],
   ['wide windows', [1, 20, 20, 20, 7, 1, 3]],
@@ -106,7 +107,7 @@ describe('cut depthwise convolutions', () => {
       expect(worst / scale, name).toBeLessThan(4e-6);
     }
     expect(await results(await createCpuEngine({ threads: 3 }), geometry)).toEqual(got);
-    // With an addend gradients are computed in tiles, without one in columns where these apply.
+    // With an addend gradients are computed in tiles, without one in columns or quads where these apply.
     const [x, alone] = [got.get('x')!, got.get('dxAlone')!];
     expect(got.get('dx')).toEqual(alone.map((value, i) => Math.fround(value + x[i]!)));
   });

@@ -52,11 +52,14 @@ export const depthwiseConv2d: Lowering<'depthwiseConv2d'> = (node, context) =>
     ...{ addend: null, moments: node.results.moments, window: node.attributes, axis: forwardAxis },
   });
 
-export const depthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradient'> = (node, context) =>
-  lowerGather(context, {
-    ...{ source: node.operands.dy, weights: node.operands.w, result: node.results.dx },
-    ...{ addend: node.operands.addend, moments: null, window: node.attributes, axis: gradientAxis },
-  });
+export const depthwiseConv2dInputGradient: Lowering<'depthwiseConv2dInputGradient'> = (node, context) => {
+  const { dy, w, addend } = node.operands;
+  const { dx } = node.results;
+  const window = node.attributes;
+  if (addend === null && isHalving(dx, dy, w, window)) return [lowerQuads(context, dy, w, dx)];
+  const shared = { addend, moments: null, window, axis: gradientAxis };
+  return lowerGather(context, { source: dy, weights: w, result: dx, ...shared });
+};
 
 /** `count` outputs and the `size` inputs that they meet at `taps` taps. */
 export function forwardAxis(count: number, size: number, taps: number, window: AxisWindow): GatherAxis {
@@ -162,17 +165,59 @@ interface Place {
 
 /** The place of the windows if `kernels/depthwiseColumns.ts` computes them, else null. */
 function placeOfColumns({ source, weights, result, addend, window, axis }: Gather): Place | null {
-  const [images, height, width, channels] = nhwc(source);
-  const [, resultHeight, resultWidth] = nhwc(result);
-  const isThree = dimension(weights, 0) === 3 && dimension(weights, 1) === 3;
-  const isDense = [window.rows, window.columns].every(({ stride, dilation }) => stride === 1 && dilation === 1);
+  const isLong = nhwc(result)[0] * nhwc(result)[1] >= COLUMN_ROWS * TARGET_CHUNKS;
+  if (!isLong || addend !== null) return null;
   const start = ({ before }: AxisWindow) => (axis === forwardAxis ? -before : before - 2);
-  const [top, left] = [start(window.rows), start(window.columns)];
-  // All windows have two rows and columns inside the image.
+  return placeOfNeighbours(source, result, weights, window, { top: start(window.rows), left: start(window.columns) });
+}
+
+/**
+ * The place if windows are 3×3 neighbours, one pixel apart, of which two rows and columns at least are inside the image, and
+ * channels are whole vectors; else null.
+ */
+function placeOfNeighbours(
+  source: Tensor,
+  result: Tensor,
+  weights: Tensor,
+  window: Window,
+  place: Place,
+): Place | null {
+  const [, height, width] = nhwc(source);
+  const [, resultHeight, resultWidth] = nhwc(result);
   const fits = (first: number, count: number, size: number) => first >= -1 && first + count <= size - 1 && size > 1;
-  const isLong = images * resultHeight >= COLUMN_ROWS * TARGET_CHUNKS;
-  const applies = isThree && isDense && addend === null && channels % 4 === 0 && isLong;
-  return applies && fits(top, resultHeight, height) && fits(left, resultWidth, width) ? { top, left } : null;
+  const isInside = fits(place.top, resultHeight, height) && fits(place.left, resultWidth, width);
+  return isInside && isThreeByThree(weights, window, 1) ? place : null;
+}
+
+/** Tells whether windows are two pixels apart with padding 1, so that `kernels/depthwiseQuads.ts` computes the gradient. */
+function isHalving(large: Tensor, small: Tensor, weights: Tensor, window: Window): boolean {
+  const [, height, width] = nhwc(large);
+  const [, halfHeight, halfWidth] = nhwc(small);
+  const isPadded = window.rows.before === 1 && window.columns.before === 1;
+  const isHalf = halfHeight === Math.ceil(height / 2) && halfWidth === Math.ceil(width / 2);
+  return isPadded && isHalf && isThreeByThree(weights, window, 2);
+}
+
+/** Tells whether windows are 3×3 neighbours, `step` pixels apart, and channels whole vectors. */
+function isThreeByThree(weights: Tensor, { rows, columns }: Window, step: number): boolean {
+  const isDense = [rows, columns].every(({ stride, dilation }) => stride === step && dilation === 1);
+  return dimension(weights, 0) === 3 && dimension(weights, 1) === 3 && isDense && dimension(weights, 2) % 4 === 0;
+}
+
+function lowerQuads(context: LoweringContext, dy: Tensor, weights: Tensor, dx: Tensor): KernelCall {
+  const [images, height, width, channels] = nhwc(dy);
+  const [, resultHeight, resultWidth] = nhwc(dx);
+  const rows = images * height;
+  const chunks = Math.min(TARGET_CHUNKS, rows);
+  return {
+    kernel: 'depthwiseQuads',
+    chunks,
+    args: {
+      ...{ source: context.address(dy), height, width },
+      ...{ result: context.address(dx), resultHeight, resultWidth, channels },
+      ...{ weights: context.address(weights), rows, chunks },
+    },
+  };
 }
 
 function lowerColumns(context: LoweringContext, gather: Gather, place: Place): KernelCall[] {
@@ -223,17 +268,20 @@ export const depthwiseConv2dWeightGradient: Lowering<'depthwiseConv2dWeightGradi
   const partials = context.scratch(chunks * panels * kernelRows * PANEL * 4);
   const reduceChunks = Math.min(TARGET_CHUNKS, Math.ceil((panels * kernelRows) / 64));
   const runs = runsOf(forwardAxis(resultWidth, width, tapColumns, columns));
+  const args = { ...convolutionArguments(context, x, dy, item, chunks, scratch), partials };
+  const place = placeOfNeighbours(x, dy, dw, node.attributes, { top: -rows.before, left: -columns.before });
   return [
-    {
-      kernel: 'depthwiseWeightGradient',
-      chunks,
-      args: {
-        ...convolutionArguments(context, x, dy, item, chunks, scratch),
-        ...{ partials, tapRows, tapColumns, rowDilation: rows.dilation, columnDilation: columns.dilation },
-        ...{ sourceStep: columns.stride, runs: runs.length },
-      },
-      tables: [...forwardAxis(resultHeight, height, tapRows, rows).spans, ...runs],
-    },
+    place
+      ? { kernel: 'depthwiseNineSums', chunks, args: { ...args, ...place } }
+      : {
+          kernel: 'depthwiseWeightGradient',
+          chunks,
+          args: {
+            ...{ ...args, tapRows, tapColumns, rowDilation: rows.dilation, columnDilation: columns.dilation },
+            ...{ sourceStep: columns.stride, runs: runs.length },
+          },
+          tables: [...forwardAxis(resultHeight, height, tapRows, rows).spans, ...runs],
+        },
     addPartialSums(reduceChunks, {
       ...{ partials, pixelChunks: chunks, dw: context.address(dw), kernelRows, channels },
     }),
