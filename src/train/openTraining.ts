@@ -19,19 +19,16 @@ import {
   type TaughtBy,
   type TrainingProgram,
 } from '../program/trainingProgram.js';
-import type { Experiment, ResolvedLayer } from '../settings/index.js';
-import { type LoadedWeights, startLine } from '../weights/loadedWeights.js';
-import { startOnActivations } from './activationStart.js';
-import { budgetOutlook } from './budgetLimits.js';
-import { checkpointFile, readCheckpoint, type StartingCheckpoint } from './checkpoint.js';
+import { type Experiment, hasBudget, type ResolvedLayer } from '../settings/index.js';
+import type { LoadedWeights } from '../weights/loadedWeights.js';
+import { type Checkpoint, checkpointFile, readCheckpoint, type StartingCheckpoint } from './checkpoint.js';
 import type { CheckpointState } from './checkpointState.js';
 import type { DataDescription } from './dataDescription.js';
 import { describe } from './description.js';
-import { dataShape, programOptions, resolvedLayers } from './programOptions.js';
+import { type DataShape, dataShape, programOptions, resolvedLayers } from './programOptions.js';
 import type { Recorder, TrainingEvents } from './recorder.js';
 import type { RunSummary } from './summary.js';
 import { initialState, train } from './train.js';
-import { zeroedWeights } from './zeroedWeights.js';
 
 /** The images of a run. */
 export interface TrainingImages {
@@ -134,51 +131,21 @@ export interface OpenTraining {
 export async function openTraining(
   experiment: Experiment,
   images: TrainingImages,
-  {
-    starting,
-    teacher = null,
-    checkpoint,
-    engine: openEngine,
-    cpuEngine,
-    description,
-    events,
-    ranks = oneRank,
-  }: TrainingStart,
+  start: TrainingStart,
 ): Promise<OpenTraining> {
+  const { checkpoint, description, events, ranks = oneRank } = start;
   checkBatchSize(experiment, images.train.count);
   const sets = evaluationSets(images);
   const shape = { ...dataShape(images, sets[0].count, sets[1]?.count), scaling: description };
-  const options = { ...programOptions(experiment, shape, starting), distillation: distillation(experiment, teacher) };
-  // A page that starts from random weights does not fetch it.
-  const moments = starting && (await import('./batchNormStart.js'));
-  const measured = moments && (await moments.withMeasuredMoments(starting, options, images.train, cpuEngine));
-  const built = buildTrainingProgram({ ...options, starting: measured });
+  const built = await buildProgram(experiment, images, shape, start);
   const { variables } = built;
   checkMoments(experiment, variables);
-  const writeTeacher = teacher?.weights ? teach(built, teacher.weights) : null;
-  if (!checkpoint) await startOnActivations(built, images.train, cpuEngine);
-  const outlook = budgetOutlook(experiment, built);
-  if (measured !== starting) {
-    events.line?.(
-      'batch normalisations that had been folded into the weights: their moments are measured on training images',
-    );
-  }
-  if (starting) events.line?.(startLine(variables, starting, images.classes));
-  if (teacher?.weights) events.line?.(`learns from ${teacher.weights.source}, too`);
-  if (outlook) events.line?.(outlook);
-  const zeroed = checkpoint ? null : zeroedWeights(variables);
-  if (zeroed) events.line?.(zeroed);
+  const writeTeacher = start.teacher?.weights ? teach(built, start.teacher.weights) : null;
+  await startQuantizers(experiment, images, built, start);
   if (experiment.layers.length > 0) events.onLayers?.(resolvedLayers(experiment, shape));
-  const restored = checkpoint && readCheckpoint(checkpoint, built);
-  if (restored && restored.state.epoch > experiment.training.epochs) {
-    const { epochs } = experiment.training;
-    throw new InputError(
-      `${checkpoint.source}: cannot resume to ${epochs} epochs, it has trained ${restored.state.epoch}; ` +
-        'ask for as many or more',
-    );
-  }
+  const restored = checkpoint && restorable(experiment, checkpoint, built);
   const { engine, session } = await firstBefore(ranks, async () => {
-    const opened = await openEngine();
+    const opened = await start.engine();
     return { engine: opened, session: await openSession(opened, built, events.task, ranks) };
   });
   try {
@@ -209,6 +176,73 @@ export async function openTraining(
       }),
     close: () => session.program.dispose(),
   };
+}
+
+/**
+ * Builds the program, with the weights to start from if there are any, and tells which of these the network takes.
+ *
+ * @throws InputError if they belong to another network
+ */
+async function buildProgram(
+  experiment: Experiment,
+  images: TrainingImages,
+  shape: DataShape,
+  { starting, teacher = null, cpuEngine, events }: TrainingStart,
+): Promise<TrainingProgram> {
+  const options = { ...programOptions(experiment, shape, starting), distillation: distillation(experiment, teacher) };
+  if (!starting) return buildTrainingProgram(options);
+  // A page that starts from random weights fetches neither.
+  const { withMeasuredMoments } = await import('./batchNormStart.js');
+  const { startLine } = await import('../weights/loadReport.js');
+  const measured = await withMeasuredMoments(starting, options, images.train, cpuEngine);
+  const built = buildTrainingProgram({ ...options, starting: measured });
+  if (measured !== starting) {
+    events.line?.(
+      'batch normalisations that had been folded into the weights: their moments are measured on training images',
+    );
+  }
+  const line = startLine(built.variables, starting, images.classes);
+  events.line?.(line);
+  return built;
+}
+
+/**
+ * Measures the start values of quantizers, unless a checkpoint has them, and tells what the run learns from, whether its
+ * budget can be met, and whether too many weights start as zeros.
+ *
+ * @throws InputError if a guaranteed budget cannot be met
+ */
+async function startQuantizers(
+  experiment: Experiment,
+  { train: images }: TrainingImages,
+  built: TrainingProgram,
+  { teacher, checkpoint, cpuEngine, events }: TrainingStart,
+): Promise<void> {
+  const isFresh = !checkpoint && built.variables.quantizers.length > 0;
+  // A page that trains in float fetches neither.
+  const quantizers = isFresh ? await import('./quantizerStart.js') : null;
+  const hasLimits = hasBudget(experiment.budget) || experiment.budget.costs !== null;
+  const budget = hasLimits ? await import('./budgetLimits.js') : null;
+  await quantizers?.startOnActivations(built, images, cpuEngine);
+  const outlook = budget?.budgetOutlook(experiment, built);
+  if (teacher?.weights) events.line?.(`learns from ${teacher.weights.source}, too`);
+  if (outlook) events.line?.(outlook);
+  const zeroed = quantizers?.zeroedWeights(built.variables);
+  if (zeroed) events.line?.(zeroed);
+}
+
+/** The state of a checkpoint, to be restored; throws an `InputError` if it has trained more epochs than are asked for. */
+function restorable(
+  { training: { epochs } }: Experiment,
+  checkpoint: StartingCheckpoint,
+  built: TrainingProgram,
+): Checkpoint {
+  const restored = readCheckpoint(checkpoint, built);
+  if (restored.state.epoch <= epochs) return restored;
+  throw new InputError(
+    `${checkpoint.source}: cannot resume to ${epochs} epochs, it has trained ${restored.state.epoch}; ` +
+      'ask for as many or more',
+  );
 }
 
 function distillation({ training: { distill } }: Experiment, teacher: Teacher | null): TaughtBy | null {

@@ -240,6 +240,14 @@ describe('training from arrays', () => {
       { settings: { batch_size: 64 } },
       'batch_size = 64: more than the 48 training images',
     ],
+    [
+      'weights of another network',
+      {
+        weights: safetensorsFile([{ name: 'other', shape: [1], data: Float32Array.of(1) }], {}),
+        settings: { batch_size: 8, epochs: 1 },
+      },
+      'weights: holds parameters of another network: its first names are other;',
+    ],
     ['damaged weights', { weights: new Uint8Array(9) }, 'weights: no valid safetensors file'],
   ])('refuses %s in words', async (_, changes, message) => {
     const refused = train({ data, settings: { epochs: 1, device: 'cpu', threads: 1 }, ...changes });
