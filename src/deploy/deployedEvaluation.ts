@@ -5,7 +5,7 @@ import { type InputArray, targetLength } from '../data/imageSet.js';
 import { type Images, isStream, readAhead } from '../data/imageStream.js';
 import { elementLossDefinition } from '../ops/elementLoss.js';
 import { softmaxCrossEntropyDefinition } from '../ops/softmaxCrossEntropy.js';
-import { scoreOf } from '../program/score.js';
+import { loadScores } from '../program/evaluate.js';
 import { load } from '../runtime/index.js';
 import { checkImages, testImages } from '../ship/checkImages.js';
 import { type IntegerNetwork, multiplications, outputsOf } from '../ship/integerNetwork.js';
@@ -47,7 +47,8 @@ export async function evaluateDeployed(
   const { unit } = outputsOf(network);
   const macs = multiplications(network);
   const predictions = task.loss === 'classes' ? new Int32Array(images.count) : null;
-  const score = scoreOf(task, images, scaling)?.() ?? null;
+  const scoresOf = await loadScores(task);
+  const score = scoresOf?.(images, scaling)() ?? null;
   let [counted, loss, index] = [0, 0, 0];
   const add = (image: InputArray, logits: Float64Array): void => {
     const outputs = logits.map((logit) => logit * unit);

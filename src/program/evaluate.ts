@@ -1,12 +1,14 @@
 /** Evaluation of the current parameters: the loss, and the task's metric as an error. */
 
 import type { BatchTable } from '../data/batches.js';
+import type { Images } from '../data/imageStream.js';
 import type { Program, StorageArray } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
 import { METRICS, METRICS_LENGTH } from '../ops/attributes.js';
+import type { Task } from '../task.js';
 import type { BatchFeed } from './batchFeed.js';
 import { isTrueOfAny, type Ranks } from './ranks.js';
-import type { Score } from './score.js';
+import type { Scaling, Score } from './score.js';
 
 export interface Evaluation {
   /**
@@ -27,6 +29,19 @@ export interface EvaluationSet {
   /** Makes a new score of the set, if its metric needs the outputs. Image 0 is the feed's `first`. */
   readonly score?: (() => Score) | null | undefined;
   readonly first?: number;
+}
+
+/** Makes a function that makes scores of a set; throws what `scoreOf` throws. */
+export type ScoresOf = (images: Images, scaling: Scaling) => () => Score;
+
+/**
+ * Loads what makes the scores of sets; `null` if the engine counts everything that the metric needs, so that a page that
+ * tells classes does not fetch it.
+ */
+export async function loadScores({ metric, target }: Task): Promise<ScoresOf | null> {
+  if (metric === 'error' || metric === 'mse') return null;
+  const { scoreOf } = await import('./score.js');
+  return (images, scaling) => scoreOf({ metric, target }, images, scaling);
 }
 
 /** Callbacks during an evaluation. */

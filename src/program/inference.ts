@@ -8,11 +8,10 @@ import { modelDefinition, STORAGE, type Variables } from '../nn/index.js';
 import { classification } from '../task.js';
 import type { LoadedWeights } from '../weights/loadedWeights.js';
 import { evaluationStorages, oneBatchFeed } from './batchFeed.js';
-import { type Evaluation, type EvaluationSet, evaluate } from './evaluate.js';
+import { type Evaluation, type EvaluationSet, evaluate, loadScores } from './evaluate.js';
 import { restoreParameters, useFixedPairs } from './parameters.js';
 import { countChannels } from './prunedChannels.js';
 import { type QuantizerReport, quantizerReport } from './quantizerReport.js';
-import { scoreOf } from './score.js';
 import { buildEvaluationProgram, type ProgramOptions } from './trainingProgram.js';
 
 /** Callbacks during an evaluation. */
@@ -50,6 +49,7 @@ export async function openInference(
   const program = await engine.load(built.plan);
   restoreParameters(built, program, weights);
   const { batchSize, task = classification, evaluation: scaling } = options;
+  const scoresOf = await loadScores(task);
   if (scaling.type === 'batch') throw new Error('an evaluation program gathers its batches');
   const outputShape = [modelDefinition(options.model, options.imageShape).outputs].flat();
   const outputs = elementCount(outputShape);
@@ -71,7 +71,7 @@ export async function openInference(
     outputShape,
     variables: built.variables,
     quantizers: quantizerReport(built.variables, await quantizerTable(program, built.variables.quantizers.length), 0),
-    evaluate: (images, events) => visitAll(images, scoreOf(task, images, scaling), events),
+    evaluate: (images, events) => visitAll(images, scoresOf?.(images, scaling) ?? null, events),
     logits: async (images) => {
       const all = new Float64Array(images.count * outputs);
       await visitAll(images, null, { visit: (own, image) => all.set(own, image * outputs) });

@@ -3,16 +3,15 @@
 import { describe, expect, it } from 'vitest';
 import type { ImageSet } from '../data/imageSet.js';
 import type { Images } from '../data/imageStream.js';
-import type { Task } from '../task.js';
-import { areaUnderCurve, scoreOf } from './score.js';
+import { areaUnderCurve, type ScoredTask, scoreOf } from './score.js';
 
 const set = (more: Partial<ImageSet>): ImageSet => ({
   ...{ images: new Uint8Array(4), labels: new Int32Array(4), count: 4, height: 1, width: 1, channels: 1 },
   ...more,
 });
 const scaling = { scale: [1], offset: [0] };
-const errorOf = (task: Task, images: ImageSet, outputs: readonly (readonly number[])[]): number => {
-  const score = scoreOf(task, images, scaling)!();
+const errorOf = (task: ScoredTask, images: ImageSet, outputs: readonly (readonly number[])[]): number => {
+  const score = scoreOf(task, images, scaling)();
   outputs.forEach((own, image) => {
     score.add(own, image);
   });
@@ -28,7 +27,7 @@ it('the area under the curve counts pairs in the right order, ties a half', () =
 });
 
 describe('labels', () => {
-  const task: Task = { loss: 'labels', target: 'data', metric: 'auc' };
+  const task: ScoredTask = { target: 'data', metric: 'auc' };
   const targets = { values: Float32Array.of(0, 1, 1, 1, 1, -1, 0, 1), shape: [2] };
 
   it('are judged by the mean over those that some inputs have and others have not', () => {
@@ -49,7 +48,7 @@ describe('labels', () => {
 });
 
 describe('anomalies', () => {
-  const task: Task = { loss: 'values', target: 'input', metric: 'auc' };
+  const task: ScoredTask = { target: 'input', metric: 'auc' };
   const labels = Int32Array.of(0, 0, 3, 3);
 
   it('are told by the mean squared error, group by group', () => {
@@ -68,7 +67,7 @@ describe('anomalies', () => {
 });
 
 it('classes of pixels are judged by the mean of intersection over union, without those of no class', () => {
-  const task: Task = { loss: 'pixels', target: 'data', metric: 'iou' };
+  const task: ScoredTask = { target: 'data', metric: 'iou' };
   const targets = { values: Int32Array.of(0, 1, 1, -1), shape: [1, 2] };
   const predicted = (...classes: readonly number[]) =>
     classes.flatMap((own) => [0, 1, 2].map((k) => Number(k === own)));
@@ -77,12 +76,9 @@ it('classes of pixels are judged by the mean of intersection over union, without
   expect(errorOf(task, images, [predicted(0, 1), predicted(0, 2)])).toBe(1 - 1 / 2);
 });
 
-it.each([
-  ['labels', 'auc'],
-  ['pixels', 'iou'],
-] as const)('of %s is not known of streamed images', (loss, metric) => {
+it.each(['auc', 'iou'] as const)('%s is not known of streamed images', (metric) => {
   const stream = { ...set({}), files: [] } as unknown as Images;
-  expect(() => scoreOf({ loss, target: 'data', metric }, stream, scaling)).toThrow(
+  expect(() => scoreOf({ target: 'data', metric }, stream, scaling)).toThrow(
     `metric = ${metric}: is not known of streamed images; set stream = false`,
   );
 });

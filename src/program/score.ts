@@ -6,7 +6,7 @@
 import { type ImageSet, type InputArray, targetLength } from '../data/imageSet.js';
 import { type Images, isStream } from '../data/imageStream.js';
 import { InputError } from '../errors.js';
-import type { Task } from '../task.js';
+import type { MetricName, Task } from '../task.js';
 
 export interface Score {
   /** Adds the outputs of one input, number `image` of the set. */
@@ -15,29 +15,29 @@ export interface Score {
 }
 
 /** Scaling of inputs: v·scale + offset for each channel. */
-interface Scaling {
+export interface Scaling {
   readonly scale: readonly number[];
   readonly offset: readonly number[];
 }
 
+/** A task whose metric is a score. */
+export type ScoredTask = Pick<Task, 'target'> & { readonly metric: Exclude<MetricName, 'error' | 'mse'> };
+
 /**
- * A function that makes a new score of a set; `null` if the engine counts everything that the metric needs.
+ * A function that makes a new score of a set.
  *
  * @throws InputError for a set without what the metric needs
  */
-export function scoreOf(task: Task, images: Images, scaling: Scaling): (() => Score) | null {
-  switch (task.metric) {
-    case 'error':
-    case 'mse':
-      return null;
+export function scoreOf({ metric, target }: ScoredTask, images: Images, scaling: Scaling): () => Score {
+  switch (metric) {
     case 'auc': {
-      const set = resident(images, task.metric);
-      return task.target === 'input' ? anomalyScore(set, scaling) : labelScore(set);
+      const set = resident(images, metric);
+      return target === 'input' ? anomalyScore(set, scaling) : labelScore(set);
     }
     case 'iou':
-      return pixelScore(resident(images, task.metric));
+      return pixelScore(resident(images, metric));
     default:
-      throw new Error(`there is no score ${task.metric satisfies never}`);
+      throw new Error(`there is no score ${metric satisfies never}`);
   }
 }
 

@@ -14,11 +14,12 @@ import {
   type Evaluation,
   type EvaluationSet,
   evaluateTogether,
+  loadScores,
   type QueuedEvaluation,
   queueEvaluation,
+  type ScoresOf,
 } from './evaluate.js';
 import { oneRank, type Ranks } from './ranks.js';
-import { scoreOf } from './score.js';
 import { ownShards, wholeStep } from './step.js';
 import type { ProgramOptions, TrainingProgram } from './trainingProgram.js';
 
@@ -69,6 +70,7 @@ export async function openSession(
   if (variables.table.length) program.write(STORAGE.quantizers, variables.table);
   const { batchSize, shards = 1, momentBatches = 0, gradientBatches = 0 } = training.options;
   const own = shards / ranks.size;
+  const scoresOf = await loadScores(training.options.task ?? classification);
   const shardedStep = shards === 1 ? null : await shardedSteps(program, training, ranks);
   let trainingFeed: BatchFeed | null = null;
   let evaluationSets: readonly EvaluationSet[] = [];
@@ -88,7 +90,7 @@ export async function openSession(
       trainingFeed = batchFeed(program, trainingStorages, images);
     },
     setEvaluationImages: (...sets) => {
-      evaluationSets = evaluationSetsOf(program, sets, training.options);
+      evaluationSets = evaluationSetsOf(program, sets, training.options, scoresOf);
     },
     setBatches: (table, first = 0) => begun(trainingFeed).begin(ownShards(table, batchSize, ranks), first * own),
     step: async (batch) => {
@@ -121,7 +123,8 @@ export async function openSession(
 function evaluationSetsOf(
   program: Program,
   sets: readonly [Images, ...Images[]],
-  { batchSize, task = classification, evaluation }: ProgramOptions,
+  { batchSize, evaluation }: ProgramOptions,
+  scoresOf: ScoresOf | null,
 ): readonly EvaluationSet[] {
   if (evaluation.type === 'batch') throw new Error('the host writes each batch: there are no sets to evaluate');
   // Resident sets are concatenated.
@@ -131,7 +134,8 @@ function evaluationSetsOf(
     const { count } = images;
     const feed = together ?? batchFeed(program, evaluationStorages, images);
     const table = evaluationBatches(count, batchSize, together ? first : 0);
-    const set = { count, table, feed, score: scoreOf(task, images, evaluation), first: together ? first : 0 };
+    const score = scoresOf?.(images, evaluation) ?? null;
+    const set = { count, table, feed, score, first: together ? first : 0 };
     first += count;
     return set;
   });

@@ -48,9 +48,10 @@ it('is small, and brings its kernels as files', () => {
   // The page's own scripts, kernels, what tunes, times and trains several networks, which no page does, and the judge.
   const apart = ['index.js', 'worker.js', 'gpuKernels.js', 'tuning.js', 'profile.js', 'lockstep.js', 'reference.js'];
   // Fetched by trainings that ask for them: quantizers, budgets, live lines, counts of oscillating weights, gradients and
-  // moments of many batches, shards, weights to start from, and on the CPU learned bits and depthwise convolutions.
+  // moments of many batches, shards, weights to start from, AUC and IoU, and on the CPU learned bits and depthwise
+  // convolutions.
   apart.push('bitFitting.js', 'liveLines.js', 'oscillations.js', 'measurements.js', 'shardedStep.js', 'staging.js');
-  apart.push('quantizerStart.js', 'budgetLimits.js', 'loadReport.js', 'batchNormStart.js');
+  apart.push('quantizerStart.js', 'budgetLimits.js', 'loadReport.js', 'batchNormStart.js', 'score.js');
   apart.push('integerProducts.js', 'depthwise.js');
   const scripts = [...sizes.keys()].filter((name) => name.endsWith('.js') && !apart.includes(name));
   const sum = scripts.reduce((total, name) => total + size(name), 0);
