@@ -92,19 +92,19 @@ function cpuStep(ranks) {
  * Milliseconds of a step on cards, `cards.perHost` of them on a host, with one shard each. What the host does with the
  * gradients overlaps the backward pass, two thirds of the computation, except for the last part; the copies from and to the
  * card do not. For two cards the host takes what their step takes behind the forward pass and beside the copies; more of them
- * exchange more, and all data between hosts go through one interface of `gigabits` a second. All of it is proportional to
- * the bytes, of which `share` is sent: 1 in float32, a half if gradients are rounded, which has not been measured.
+ * exchange more, and all data between hosts go through one interface of `gigabits` a second. `shares`: bytes, and time of the
+ * host, of those in float32.
  */
-function cardStep(count, gigabits, share = 1) {
+function cardStep(count, gigabits, shares = { bytes: 1, host: 1 }) {
   const { measured, bytes, parts, exchangeMs, copyMs, perHost } = cards;
   const [stepMs, twoMs] = measured.map(({ ms }) => ms);
   if (count === 1) return stepMs;
   const local = Math.min(count, perHost);
   const sent = count > perHost ? (2 * perHost * bytes * (count - perHost)) / count : 0;
   const two = twoMs - stepMs / 3 - 2 * copyMs;
-  const host = share * (two + (1 - 2 / local) * exchangeMs + sent / (gigabits * 125_000));
+  const host = shares.host * (two + (1 - 2 / local) * exchangeMs) + (shares.bytes * sent) / (gigabits * 125_000);
   const last = host / parts;
-  return stepMs / 3 + Math.max((2 / 3) * stepMs, host - last) + last + 2 * share * copyMs;
+  return stepMs / 3 + Math.max((2 / 3) * stepMs, host - last) + last + 2 * shares.bytes * copyMs;
 }
 
 const counts = [1, 2, 4, 8, 16, 32, 64];
@@ -119,7 +119,7 @@ for (const gigabits of networks) {
   const rates = counts.map((count) => Math.round((1000 * count * cards.batch) / cardStep(count, gigabits)));
   console.log(`ResNet-18, ${gigabits} Gb/s, img/s on ${counts.join(', ')} cards: ${rates.join(', ')}`);
 }
-const roundedSteps = counts.map((count) => cardStep(count, 400, 1 / 2));
+const roundedSteps = counts.map((count) => cardStep(count, 400, cards.rounded));
 const roundedRates = roundedSteps.map((ms, at) => Math.round((1000 * counts[at] * cards.batch) / ms));
 const times = ((2 * roundedSteps[0]) / roundedSteps[1]).toFixed(2);
 console.log(
