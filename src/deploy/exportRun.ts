@@ -18,7 +18,8 @@ import type { InputQuantization, IntegerNetwork } from '../ship/integerNetwork.j
 import { exactModel } from '../ship/onnx/exactModel.js';
 import { npuModel } from '../ship/onnx/npuModel.js';
 import { qonnxModel } from '../ship/onnx/qonnxModel.js';
-import { packNetwork, unpackNetwork } from '../ship/packedFile.js';
+import { packNetwork } from '../ship/packedFile.js';
+import { unpackNetwork } from '../ship/packedReader.js';
 import { networkFault } from '../ship/verification.js';
 import { type CheckResult, checkOnnx, checkRuntime, expectedResults } from './checks.js';
 import { codeBytes } from './codeBytes.js';

@@ -6,8 +6,9 @@ import {
   type IntegerNetwork,
   isLast,
   multiplicationsOf,
+  weightsOfLayer,
 } from '../ship/integerNetwork.js';
-import { constantBytes, weightBytesOf, weightsOfLayer } from '../ship/packedFile.js';
+import { constantBytes, weightBytesOf } from '../ship/packedFile.js';
 
 export interface ExportedLayer {
   readonly name: string;

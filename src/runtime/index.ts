@@ -23,7 +23,7 @@ import {
   type SumPoolLayer,
 } from '../ship/integerNetwork.js';
 import { classifyIntegers, predictionOf, predictionsOf, runIntegers, sumPool } from '../ship/interpreter.js';
-import { unpackNetwork } from '../ship/packedFile.js';
+import { unpackNetwork } from '../ship/packedReader.js';
 import { type KernelKind, usableKinds } from './kernelModule.js';
 import { loadProgram, type RuntimeProgram } from './program.js';
 

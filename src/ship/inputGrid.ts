@@ -1,7 +1,7 @@
 /** Integer grids for normalised bytes. */
 
 /** Byte p of a channel is the integer p·factor − offset. */
-interface InputGrid {
+export interface InputGrid {
   readonly factor: number;
   readonly offsets: readonly number[];
 }

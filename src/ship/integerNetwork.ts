@@ -247,6 +247,25 @@ export function isLast(layer: IntegerLayer): layer is LastLayer {
   return layer.op === 'classifier' || layer.op === 'outputs';
 }
 
+/** The weights of a layer, in the order of its definition. */
+export function weightsOfLayer(layer: IntegerLayer): IntegerWeights[] {
+  switch (layer.op) {
+    case 'convolution':
+    case 'outputs':
+      return layer.products.map(({ weights }) => weights);
+    case 'classifier':
+      return [layer.weights, ...(layer.bias ? [layer.bias] : [])];
+    case 'input':
+    case 'arrange':
+    case 'maxPool':
+    case 'subsample':
+    case 'sumPool':
+      return [];
+    default:
+      return layer satisfies never;
+  }
+}
+
 /** The outputs of a network's last layer. */
 export function outputsOf({ layers }: IntegerNetwork): Outputs {
   const layer = layers.at(-1);

@@ -9,22 +9,16 @@ import { type AnyNode, operandsOf, resultsOf, type Tensor } from '../graph/index
 import type { Activation } from '../ops/attributes.js';
 import type { AxisWindow, SizedAxisWindow, Window } from '../ops/window.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
-import {
-  channelScale,
-  effectiveRange,
-  elementQuantizers,
-  type Quantizer,
-  type QuantizerCore,
-  tableBits,
-} from '../quant/index.js';
+import { channelScale, effectiveRange, type Quantizer, type QuantizerCore, tableBits } from '../quant/index.js';
 import { boundedProduct, demandAccumulator } from './bounds.js';
 import type { Channel } from './certificate.js';
-import { demandStorable, demandWeightByte, gridOf, wholeMultiple } from './grids.js';
+import { demandStorable, demandWeightByte, gridOf } from './grids.js';
 import { gridOfBytes } from './inputGrid.js';
 import {
   type ConvolutionLayer,
   codeBits,
   type Grid,
+  type InnerLayer,
   type IntegerLayer,
   type IntegerNetwork,
   type IntegerTensor,
@@ -32,11 +26,12 @@ import {
   outputsOf,
   type Product,
   pixelWindow,
-  type SumPoolLayer,
 } from './integerNetwork.js';
 import { classifierLayer, scaledClassifier, sumPoolLayer } from './loweredClassifier.js';
+import { byteInput, quantizedInput } from './loweredInput.js';
 import { outputLayer } from './loweredOutputs.js';
 import { described, type Sum, singleTerm, type Value } from './loweredValue.js';
+import { integerWeights } from './loweredWeights.js';
 import { certified, channelSteps, defined, type Normalised, type Sums, type Target } from './requantization.js';
 import { integerTensor, TensorForms } from './tensorForms.js';
 import { asIs, identity, meanOf, scaledBy } from './terms.js';
@@ -165,24 +160,14 @@ class Lowering {
         this.#forms.set(node.results.y, this.#forms.get(node.operands.x));
         break;
       case 'concat':
-        this.#forms.set(node.results.y, {
-          type: 'channels',
-          channels: [...this.#forms.channelsOf(node.operands.a), ...this.#forms.channelsOf(node.operands.b)],
-        });
+        this.#concat(node);
         break;
-      case 'slice': {
-        const { first, channels } = node.attributes;
-        const some = this.#forms.channelsOf(node.operands.x).slice(first, first + channels);
-        this.#forms.set(node.results.y, { type: 'channels', channels: some });
+      case 'slice':
+        this.#slice(node);
         break;
-      }
-      case 'shuffleChannels': {
-        const all = this.#forms.channelsOf(node.operands.x);
-        const { groups } = node.attributes;
-        const at = (c: number) => (c % groups) * (all.length / groups) + Math.floor(c / groups);
-        this.#forms.set(node.results.y, { type: 'channels', channels: all.map((_, c) => all[at(c)]!) });
+      case 'shuffleChannels':
+        this.#shuffle(node);
         break;
-      }
       case 'bias':
         this.#bias(node);
         break;
@@ -200,51 +185,24 @@ class Lowering {
     }
   }
 
-  /**
-   * x = p·scale + offset of bytes p becomes u = k·p − z in steps of scale/k, with the smallest k for which z is an
-   * integer.
-   */
-  #input({ operands, results, attributes: { scale, offset } }: Node<'gatherBatch'>): void {
+  #input({ operands, results: { x }, attributes: { scale, offset } }: Node<'gatherBatch'>): void {
     const found = operands.images.dtype === 'uint8' ? gridOfBytes(scale, offset) : { fault: 'inputs are numbers' };
-    if ('fault' in found) {
-      this.#forms.set(results.x, { type: 'numbers', fault: found.fault, scale, offset });
-      return;
-    }
-    const { factor, offsets } = found;
-    const grid: Grid = { type: 'uniform', lo: 0 - Math.max(...offsets), hi: 255 * factor - Math.min(...offsets) };
-    // Images stay bytes in memory; u is computed by the layers that read them.
-    const output = integerTensor('images', imageShape(results.x), grid, scale[0]! / factor, 8);
-    this.layers.push({ op: 'input', name: 'images', scale: factor, offsets, quantization: null, output });
-    this.#forms.set(results.x, { type: 'integers', tensor: output });
+    if ('fault' in found) this.#forms.set(x, { type: 'numbers', fault: found.fault, scale, offset });
+    else this.#store(byteInput(found, scale[0]!, imageShape(x)), x);
   }
 
-  /** Inputs whose first quantizer makes their bytes, before the network runs: codes with 128 for 0. */
+  /** Inputs whose first quantizer makes their bytes, before the network runs. */
   #quantizedInput(
-    { scale, offset }: Extract<Value, { type: 'numbers' }>,
+    normalisation: Extract<Value, { type: 'numbers' }>,
     { row, core, signed }: Quantization,
     y: Tensor,
   ): void {
-    const quantizer = this.#quantizers[row]!;
     const [step, e1] = this.#ranges[row]!;
     const name = this.#forms.nameOf(y);
     const grid = gridOf(core, signed, step, e1);
-    if (grid.type !== 'uniform') {
-      throw new InputError(
-        `${name}: powers of two have no integer form there; give it a uniform quantizer by a rule in layers`,
-      );
-    }
-    demandStorable(name, grid, quantizer);
-    const output = integerTensor(name, imageShape(y), { type: 'uniform', lo: -128, hi: 127 }, step, 8);
-    const offsets = scale.map(() => 128);
-    this.layers.push({
-      op: 'input',
-      name,
-      scale: 1,
-      offsets,
-      quantization: { scale, offset, step, limit: grid.hi },
-      output,
-    });
-    this.#forms.set(y, { type: 'integers', tensor: output });
+    const layer = quantizedInput(name, normalisation, { grid, step }, imageShape(y));
+    demandStorable(name, grid, this.#quantizers[row]!);
+    this.#store(layer, y);
   }
 
   #activation(node: Node<'activation'>): void {
@@ -268,25 +226,12 @@ class Lowering {
   #weights(x: Tensor, y: Tensor, { row, core }: { row: number; core: QuantizerCore }, exponents: Tensor | null): void {
     const parameter = this.#forms.get(x);
     if (parameter.type !== 'parameter') throw new Error(`${x.name} is no parameter`);
-    const [e0, e1] = this.#ranges[row]!;
-    const channels = x.shape.at(-1)!;
+    const range = this.#ranges[row]!;
+    const grid = gridOf(core, true, ...range);
     const scales = exponents && Array.from(this.#forms.parameter(exponents), channelScale);
-    const { value } = elementQuantizers[core];
-    const values = Int32Array.from(parameter.values, (weight, index) => {
-      const scale = scales ? scales[index % channels]! : 1;
-      return wholeMultiple(value(true, scale * e0, scale * e1, weight), scale * e0, parameter.name);
-    });
-    const grid = gridOf(core, true, e0, e1);
+    const quantization = { core, range, grid, scales, bits: this.#storedBits(row, grid) };
+    const weights = integerWeights(parameter, x.shape, quantization);
     demandWeightByte(parameter.name, grid, this.#quantizers[row]!);
-    const weights: IntegerWeights = {
-      name: parameter.name,
-      shape: x.shape,
-      values,
-      grid,
-      step: e0,
-      channelExponents: scales && Int8Array.from(scales, Math.log2),
-      bits: this.#storedBits(row, grid),
-    };
     this.#forms.set(y, { type: 'weights', weights });
   }
 
@@ -404,25 +349,22 @@ class Lowering {
     const single = this.prove && terms.length === 1 && first ? certified(first, addend, target) : null;
     const { requantization, proof, channels } = single ?? defined(terms, addend, target);
     const layer: ConvolutionLayer = { op: 'convolution', name, products, addend, requantization, proof, output };
-    this.layers.push(layer);
+    this.#store(layer, y);
     if (channels) this.certified.push({ layer, channels });
-    this.#forms.set(y, { type: 'integers', tensor: output });
   }
 
   #subsample({ operands: { x }, results: { y }, attributes: { stride } }: Node<'subsample'>): void {
     const input = this.#forms.integers(x, 'shortcut');
     const name = `${input.name}/every ${stride}`;
     const output: IntegerTensor = { ...input, name, shape: imageShape(y) };
-    this.layers.push({ op: 'subsample', name, stride, input, output });
-    this.#forms.set(y, { type: 'integers', tensor: output });
+    this.#store({ op: 'subsample', name, stride, input, output }, y);
   }
 
   #maxPool({ operands: { x }, results: { y }, attributes }: Node<'maxPool'>): void {
     const input = this.#forms.integers(x, 'max pooling');
     const name = `${input.name}/max`;
     const output: IntegerTensor = { ...input, name, shape: imageShape(y) };
-    this.layers.push({ op: 'maxPool', name, window: windowOf(attributes), input, output });
-    this.#forms.set(y, { type: 'integers', tensor: output });
+    this.#store({ op: 'maxPool', name, window: windowOf(attributes), input, output }, y);
   }
 
   #averagePool({ operands: { x }, results: { y }, attributes }: Node<'averagePool'>): void {
@@ -437,6 +379,22 @@ class Lowering {
     this.#forms.set(y, singleTerm(meanOf(input, sides, window)));
   }
 
+  #concat({ operands: { a, b }, results: { y } }: Node<'concat'>): void {
+    const channels = [...this.#forms.channelsOf(a), ...this.#forms.channelsOf(b)];
+    this.#forms.set(y, { type: 'channels', channels });
+  }
+
+  #slice({ operands: { x }, results: { y }, attributes: { first, channels } }: Node<'slice'>): void {
+    const some = this.#forms.channelsOf(x).slice(first, first + channels);
+    this.#forms.set(y, { type: 'channels', channels: some });
+  }
+
+  #shuffle({ operands: { x }, results: { y }, attributes: { groups } }: Node<'shuffleChannels'>): void {
+    const all = this.#forms.channelsOf(x);
+    const at = (c: number) => (c % groups) * (all.length / groups) + Math.floor(c / groups);
+    this.#forms.set(y, { type: 'channels', channels: all.map((_, c) => all[at(c)]!) });
+  }
+
   /** Channels times numbers of their own: a product of two tensors. */
   #multiplyChannels({ operands: { x, factor }, results: { y } }: Node<'multiplyChannels'>): void {
     const [input, by] = [x, factor].map((each) => this.#forms.integers(each, 'multiplication')) as [
@@ -449,9 +407,10 @@ class Lowering {
   #classifier({ operands: { x, w, b }, results }: Node<'linear'>): void {
     const value = this.#forms.get(x);
     const [weights, bias] = [this.#forms.quantizedWeights(w), this.#forms.quantizedWeights(b)];
-    const input =
-      value.type === 'mean' ? this.#append(sumPoolLayer(value.input)) : this.#forms.integers(x, 'classifier');
-    const pixels = value.type === 'mean' ? value.input.shape[0]! * value.input.shape[1]! : 1;
+    const pooled = value.type === 'mean' ? sumPoolLayer(value.input) : null;
+    if (pooled) this.layers.push(pooled);
+    const input = pooled?.output ?? this.#forms.integers(x, 'classifier');
+    const pixels = pooled ? pooled.input.shape[0]! * pooled.input.shape[1]! : 1;
     this.layers.push(classifierLayer(input, weights, bias, pixels));
     this.#forms.set(results.y, { type: 'classified' });
   }
@@ -461,9 +420,10 @@ class Lowering {
     return Math.max(this.#bits[row]!, codeBits(grid));
   }
 
-  #append(layer: SumPoolLayer): IntegerTensor {
+  /** Appends a layer, whose output is the tensor `y` of the plan. */
+  #store(layer: InnerLayer, y: Tensor): void {
     this.layers.push(layer);
-    return layer.output;
+    this.#forms.set(y, { type: 'integers', tensor: layer.output });
   }
 
   #scale({ operands, results }: Node<'scale'>): void {

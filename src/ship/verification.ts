@@ -10,10 +10,10 @@ import {
   type IntegerLayer,
   type IntegerNetwork,
   type IntegerWeights,
+  weightsOfLayer,
 } from './integerNetwork.js';
 import { channelFunction } from './interpreter.js';
 import type { Lowered } from './lowering.js';
-import { weightsOfLayer } from './packedFile.js';
 
 /** The first fault of a network that should equal a lowered one, in words, or null for none. */
 export function networkFault(network: IntegerNetwork, { network: wanted, certified }: Lowered): string | null {

@@ -1,7 +1,8 @@
 /** Files that are no packed files of this version, or damaged ones: refused in one line. */
 
 import { expect, it } from 'vitest';
-import { packNetwork, sealed, unpackNetwork } from '../../src/ship/packedFile.js';
+import { packNetwork, sealed } from '../../src/ship/packedFile.js';
+import { unpackNetwork } from '../../src/ship/packedReader.js';
 import { decodeSafetensors } from '../../src/weights/safetensors.js';
 import { randomNetwork } from './randomNetwork.js';
 

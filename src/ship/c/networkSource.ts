@@ -16,8 +16,9 @@ import {
   largestTotal,
   leastOf,
   outputsOf,
+  weightsOfLayer,
 } from '../integerNetwork.js';
-import { weightBytesOf, weightsOfLayer } from '../packedFile.js';
+import { weightBytesOf } from '../packedFile.js';
 import { type Coding, codeOf, codingOf, packCodes } from './codes.js';
 import { type Codes, functionsOf } from './kernels.js';
 import { listOf } from './literals.js';

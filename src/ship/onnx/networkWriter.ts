@@ -20,8 +20,8 @@ import {
   type Product,
   type SubsampleLayer,
   type SumPoolLayer,
+  weightsOfLayer,
 } from '../integerNetwork.js';
-import { weightsOfLayer } from '../packedFile.js';
 import { type Attribute, DataType, type Endpoint, type ModelBuilder } from './modelBuilder.js';
 
 export abstract class NetworkWriter {
