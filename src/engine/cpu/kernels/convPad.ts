@@ -51,28 +51,43 @@ export function padImage(
   const rowBytes = columns * pixelBytes;
   const before = min(max(-left, 0), columns);
   const inside = max(min(width - left, columns) - before, 0);
-  const partsEnd = <usize>parts * distance;
+  const pixelStep = channels << 2;
   for (let row = 0; row < rows; row++, target += rowBytes) {
     const y = top + row;
-    if (y < 0 || y >= height || inside == 0) {
-      for (let part: usize = 0; part < partsEnd; part += distance) zeroBytes(target + part, rowBytes);
-      continue;
-    }
+    const isInside = y >= 0 && y < height && inside > 0;
     let from = image + <usize>((((y * width + left + before) * channels) + channel) << 2);
-    let to = target + before * pixelBytes;
-    for (let part: usize = 0; part < partsEnd; part += distance) {
-      zeroBytes(target + part, before * pixelBytes);
-      zeroBytes(to + part + inside * pixelBytes, (columns - before - inside) * pixelBytes);
-    }
-    if (taken == channels) {
-      copyBytes(to, from, inside * pixelBytes);
-    } else {
-      for (let pixel = 0; pixel < inside; pixel++, from += channels << 2, to += pixelBytes) {
-        let own = from;
-        for (let part: usize = 0; part < partsEnd; part += distance, own += pixelBytes) {
-          copyBytes(to + part, own, pixelBytes);
-        }
+    let to = target;
+    for (let part = 0; part < parts; part++, from += pixelBytes, to += distance) {
+      if (!isInside) {
+        zeroBytes(to, rowBytes);
+        continue;
       }
+      zeroBytes(to, before * pixelBytes);
+      copyPixels(to + before * pixelBytes, from, inside, pixelBytes, pixelStep);
+      const end = (before + inside) * pixelBytes;
+      zeroBytes(to + end, rowBytes - end);
     }
   }
+}
+
+/** Copies `pixelBytes` of each pixel, with loops of their own for four and eight channels, which groups often have. */
+function copyPixels(target: usize, source: usize, pixels: i32, pixelBytes: i32, pixelStep: i32): void {
+  if (pixelBytes == pixelStep) {
+    copyBytes(target, source, pixels * pixelBytes);
+    return;
+  }
+  if (pixelBytes == 32) {
+    for (; pixels > 0; pixels--, target += 32, source += pixelStep) {
+      const a = v128.load(source);
+      const b = v128.load(source, 16);
+      v128.store(target, a);
+      v128.store(target, b, 16);
+    }
+    return;
+  }
+  if (pixelBytes == 16) {
+    for (; pixels > 0; pixels--, target += 16, source += pixelStep) v128.store(target, v128.load(source));
+    return;
+  }
+  for (; pixels > 0; pixels--, target += pixelBytes, source += pixelStep) copyBytes(target, source, pixelBytes);
 }

@@ -100,6 +100,8 @@ export function convolutionWeightGradient(args: DirectWeightGradientArguments, c
     const pixels = count * rows * resultWidth;
     const top = args.top + firstRow * rowStride;
     const windowRows = (rows - 1) * rowStride + (tapRows - 1) * rowDilation + 1;
+    // Groups read parts of every pixel.
+    if (groups > 1) args.touchSource(image, count, top, windowRows);
     args.touchPanels(item, firstPanel, lastPanel);
     for (let group = 0; group < groups; group++) {
       const partial = partials + <usize>(group * panels * kernelRows * 32);
