@@ -97,8 +97,8 @@ export function frontCommand(): Command {
         else if (options.run !== undefined) await executeOneRun(plan, options.run, how, options);
         else if (options.dryRun) process.stdout.write(await planText(front));
         else {
-          const lanes = sideBySide(plan, words, options);
-          await executeCall({ ...how, lanes }, (running) => makeFront(front, running));
+          const running = { ...how, sideBySide: await sideBySide(plan, words, options) };
+          await executeCall(running, (executing) => makeFront(front, executing));
         }
       } finally {
         await bench.dispose();

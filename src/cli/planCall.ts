@@ -6,7 +6,7 @@ import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { oneRank, type Ranks } from '../program/ranks.js';
 import type { ReportEnd } from '../reproduce/reproduce.js';
-import { type ExecuteOptions, executePlan, type Lanes } from '../runs/plan/executePlan.js';
+import { type ExecuteOptions, executePlan } from '../runs/plan/executePlan.js';
 import type { PlannedRun } from '../runs/plan/planRuns.js';
 import { toldEvents } from '../runs/plan/processLanes.js';
 import type { Workbench } from '../runs/workbench.js';
@@ -16,7 +16,7 @@ import { joinOnCards, runOnCards, startsRanks } from './gpus.js';
 import { interruptible } from './interruptible.js';
 import { autotuneOption } from './options.js';
 import { type PlanDisplay, planDisplay, silentPlanDisplay } from './planProgress.js';
-import { parallelOption } from './sideBySide.js';
+import { parallelOption, type SideBySide } from './sideBySide.js';
 import { type SubmissionOptions, submissionKeys } from './submission.js';
 
 /** Adds the options of a command that runs a plan. */
@@ -55,26 +55,29 @@ interface PlanCall {
   readonly bench: Workbench;
   /** The processes that train together, by default only this one; the first of them reports. */
   readonly ranks?: Ranks;
-  /** The lanes in which runs train side by side. */
-  readonly lanes?: Lanes | undefined;
+  /** How runs train at a time; by default one after another. */
+  readonly sideBySide?: SideBySide;
   /** Report events to the parent process instead of drawing a display. */
   readonly tell?: boolean | undefined;
 }
 
 /** Executes a plan with a display, until its end or the first Ctrl-C, and reports its end. */
 export async function executeCall(
-  { command, runs, force, report = false, bench, ranks = oneRank, lanes, tell = false }: PlanCall,
+  { command, runs, force, report = false, bench, ranks = oneRank, sideBySide = {}, tell = false }: PlanCall,
   execute: (options: ExecuteOptions & { readonly command: string }) => Promise<ReportEnd>,
 ): Promise<void> {
   const isFirst = ranks.rank === 0;
-  const display = displayOf(isFirst, tell, lanes?.count);
+  const { lanes, together = 1 } = sideBySide;
+  const atOnce = lanes?.count ?? together;
+  const display = displayOf(isFirst, tell, atOnce);
   await interruptible(display, async (signal, onTraining) => {
-    const options = { force, trainsNothing: report, bench, events: display, signal, onTraining, command, ranks, lanes };
+    const how = { force, trainsNothing: report, bench, ranks, ...sideBySide };
+    const options = { ...how, events: display, signal, onTraining, command };
     const { complete, failed, paths } = await execute(options);
     display.stop();
     if (!complete) {
-      const how = report ? ' --report' : lanes ? ` --parallel ${lanes.count}` : '';
-      if (isFirst) process.stderr.write(`interrupted; go on with: ${programName()} ${command}${how}\n`);
+      const option = report ? ' --report' : atOnce > 1 ? ` --parallel ${atOnce}` : '';
+      if (isFirst) process.stderr.write(`interrupted; go on with: ${programName()} ${command}${option}\n`);
       process.exitCode = INTERRUPTED;
       return;
     }
@@ -86,7 +89,7 @@ export async function executeCall(
   });
 }
 
-function displayOf(isFirst: boolean, tell: boolean, atOnce: number | undefined): PlanDisplay {
+function displayOf(isFirst: boolean, tell: boolean, atOnce: number): PlanDisplay {
   if (!isFirst) return silentPlanDisplay;
   return tell ? { ...toldEvents(), stop: () => {} } : planDisplay(atOnce);
 }
@@ -129,7 +132,9 @@ export function wordsOfCall(words: readonly string[], options: object, call: Com
     const option = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     if (submissionKeys.includes(key) || call.getOptionValueSource(key) !== 'cli') return [];
     if (key === 'autotune') return value === false ? ['--no-autotune'] : [];
-    return value === true ? [option] : [option, String(value)];
+    if (value === true) return [option];
+    // An empty list is given as `none`.
+    return [option, String(value) || 'none'];
   });
   return [...words, ...given];
 }

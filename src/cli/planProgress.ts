@@ -33,7 +33,7 @@ interface Place {
  *
  * @param atOnce number of runs that may be active at a time
  */
-export function planDisplay(atOnce = 1): PlanDisplay {
+export function planDisplay(atOnce: number): PlanDisplay {
   const bars = drawnBars(atOnce);
   const started = performance.now();
   const places = Array.from({ length: atOnce }, (): Place => ({ run: null, fraction: 0, written: writtenBar() }));

@@ -70,7 +70,7 @@ export function reproduceCommand(): Command {
         const how = { command: commandWords(words), runs: plan.length, force, report: options.report, bench };
         const execution =
           options.run === undefined
-            ? executeCall({ ...how, lanes: sideBySide(plan, words, options) }, (running) =>
+            ? executeCall({ ...how, sideBySide: await sideBySide(plan, words, options) }, (running) =>
                 reproduce(reproduction, running),
               )
             : executeOneRun(plan, options.run, how, options);

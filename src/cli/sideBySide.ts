@@ -1,10 +1,10 @@
-/** `--parallel N`: runs of a plan side by side on this machine, one process each. */
+/** `--parallel N`: runs of a plan at a time on this machine, in processes, or on one GPU together in this process. */
 
 import { Option } from 'commander';
 import { usableCores } from '../engine/cpu/nodePlatform.js';
 import { seeingOnly } from '../ranks/cards.js';
 import { thisMachine } from '../ranks/startRanks.js';
-import type { Lanes } from '../runs/plan/executePlan.js';
+import type { ExecuteOptions } from '../runs/plan/executePlan.js';
 import type { PlannedRun } from '../runs/plan/planRuns.js';
 import { processLanes } from '../runs/plan/processLanes.js';
 import type { Experiment } from '../settings/index.js';
@@ -12,31 +12,43 @@ import { positive } from './options.js';
 import type { SubmissionOptions } from './submission.js';
 
 export function parallelOption(): Option {
-  return new Option('--parallel <n>', 'number of runs at a time on this machine, one process each').argParser(positive);
+  return new Option('--parallel <n>', 'number of runs at a time on this machine').argParser(positive);
 }
 
+/** How runs train at a time: in lanes, or without any up to so many together in this process. */
+export type SideBySide = Pick<ExecuteOptions, 'lanes' | 'together'>;
+
 /**
- * Lanes for the runs of a plan; undefined for one run at a time. The runs share the cores unless the settings give
- * numbers of threads, and take turns at the cards.
+ * The way in which so many runs of a plan train at a time. A GPU computes the seeds of a section together. Where there
+ * are several cards or none, each run has a process; they take turns at the cards, and share the cores unless the settings
+ * give numbers of threads.
  *
  * @param words the command line's words that make the plan; with `--run PATH` they train one of its runs
  */
-export function sideBySide(
+export async function sideBySide(
   plan: readonly PlannedRun[],
   words: readonly string[],
   { parallel: count = 1, force = false }: Pick<SubmissionOptions, 'parallel' | 'force'>,
-): Lanes | undefined {
-  if (count === 1) return undefined;
+): Promise<SideBySide> {
+  if (count === 1) return {};
+  const { cards, unshare } = thisMachine();
+  const onGpu = await anyOnGpu(plan);
+  if (onGpu && cards.length < 2) return { together: count };
   const share = String(Math.max(1, Math.floor(usableCores() / count)));
-  const onCardOf = plan.some(({ experiment: { device } }) => device === 'auto' || device === 'gpu')
-    ? cardsByTurns()
-    : null;
-  return processLanes(count, ({ path, experiment }, lane) => {
+  const onCardOf = onGpu ? cardsByTurns(cards, unshare) : null;
+  const lanes = processLanes(count, ({ path, experiment }, lane) => {
     const program = [process.execPath, ...process.execArgv, process.argv[1] ?? ''];
     const how = ['--run', path, '--tell', ...(force ? ['--force'] : []), ...shareOf(experiment, share)];
     const call = [...program, ...words, ...how];
     return onCardOf ? onCardOf(lane, call) : call;
   });
+  return { lanes };
+}
+
+async function anyOnGpu(plan: readonly PlannedRun[]): Promise<boolean> {
+  const devices = plan.map(({ experiment }) => experiment.device);
+  if (devices.includes('gpu')) return true;
+  return devices.includes('auto') && (await import('../engine/gpu/nodeGpu.js')).mayHaveGpu();
 }
 
 function shareOf({ threads, data: { decodeThreads } }: Experiment, share: string): string[] {
@@ -46,12 +58,11 @@ function shareOf({ threads, data: { decodeThreads } }: Experiment, share: string
   ];
 }
 
-/**
- * Hides all cards but one from the command of a lane; null with fewer than two cards, or where cards cannot be hidden.
- */
-function cardsByTurns(): ((lane: number, command: readonly string[]) => readonly string[]) | null {
-  const { cards, unshare } = thisMachine();
-  if (cards.length < 2) return null;
+/** Hides all cards but one from the command of a lane; null where cards cannot be hidden. */
+function cardsByTurns(
+  cards: readonly string[],
+  unshare: readonly string[] | null,
+): ((lane: number, command: readonly string[]) => readonly string[]) | null {
   if (unshare === null) {
     process.stderr.write(
       `NOTE: all runs share ${cards[0]}, since cards cannot be hidden from a process here (unshare --mount is not allowed)\n`,

@@ -2,10 +2,11 @@
 
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
+import type { Engine } from '../../engine/engine.js';
 import { InputError } from '../../errors.js';
 import { parseConfig } from '../../settings/configFile.js';
 import { readConfigFile } from '../../settings/readConfigFile.js';
-import type { Workbench } from '../workbench.js';
+import { openWorkbench, type Workbench } from '../workbench.js';
 import { executePlan, type Lanes, type PlanEvents, type RunEnd } from './executePlan.js';
 import { planRuns } from './planRuns.js';
 
@@ -13,6 +14,7 @@ const out = temporaryFolder();
 
 const file = readConfigFile('configs/train_resnet_quant_fp.cfg');
 const sections = ['DEFAULT', 'DEFAULT_INIT', 'FP_W2Q_INIT', 'PARAMETRIC_FP_WQ_DELTA_XMAX'];
+const narrower = parseConfig('[DEFAULT]\n[NARROW]\nweight_decay = 0\n', 'narrower.cfg');
 const planned = sections.map((section) => ({ file, section }));
 const plan = planRuns(planned, { seeds: [0], out, settings: { data: 'synthetic:16' }, budgetSettings: {} });
 
@@ -130,4 +132,39 @@ it('a signal stops all runs under way, and so does what is wrong with the call o
   wrong.begun.get(sections[1]!)!.ends(new InputError('no images'));
   await expect(wrong.end).rejects.toThrow(new InputError('no images'));
   expect([wrong.begun.size, wrong.ends]).toEqual([2, []]);
+});
+
+it('runs that differ in their seeds only share the engine of one that computes them together', async () => {
+  const settings = { data: 'synthetic:64', model: 'tiny', batchSize: '16' };
+  const parts = ['DEFAULT', 'NARROW'].map((section) => ({ file: narrower, section }));
+  const runs = planRuns(parts, { seeds: [0, 1, 2], out, settings, budgetSettings: {} });
+  const loaded: number[] = [];
+  let disposals = 0;
+  const engine: Engine = {
+    ...{ name: 'gpu', description: 'broken' },
+    load: async () => {
+      throw new Error('lost alone');
+    },
+    loadTogether: async (_plan, networks) => {
+      loaded.push(networks);
+      throw new Error('lost together');
+    },
+    dispose: async () => {},
+  };
+  const own = openWorkbench();
+  const bench: Workbench = { ...own, engine: async () => engine, disposeEngine: async () => void disposals++ };
+  const ends: string[] = [];
+  const how = { force: false, events: told(ends), signal: new AbortController().signal, onTraining: () => {} };
+  const end = await executePlan(runs, { ...how, bench, together: 2 });
+  await own.dispose();
+  expect(end).toEqual({ complete: true, failed: 6 });
+  expect(ends).toEqual([
+    'DEFAULT failed: lost together',
+    'DEFAULT failed: lost together',
+    'NARROW failed: lost together',
+    'NARROW failed: lost together',
+    'DEFAULT failed: lost alone',
+    'NARROW failed: lost alone',
+  ]);
+  expect([loaded, disposals]).toEqual([[2, 2], 2]);
 });

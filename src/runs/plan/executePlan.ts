@@ -2,14 +2,14 @@
  * Executes a plan: finished runs are reused, interrupted ones resumed, the others trained. All state is in the run
  * folders, so a plan may be killed anywhere and started again.
  *
- * Runs train one after another in this process, or side by side in lanes: the next one is the first in the plan's order
- * that waits for no other. Each is prepared (images read, GPU tiles tuned) before the next begins, which then finds the
- * results in the cache folder.
+ * Runs train one after another in this process, seeds of one section together if a GPU can do that, or side by side in
+ * lanes: the next one is the first in the plan's order that waits for no other. Each is prepared (images read, GPU tiles
+ * tuned) before the next begins, which then finds the results in the cache folder.
  */
 
 import { InputError } from '../../errors.js';
 import { oneRank, type Ranks } from '../../program/ranks.js';
-import { type Experiment, resolveExperiment } from '../../settings/index.js';
+import { type Experiment, resolveExperiment, settingsDifference } from '../../settings/index.js';
 import { describeData } from '../../train/dataDescription.js';
 import { TrainingFault } from '../../train/train.js';
 import { dataDifference } from '../dataDescription.js';
@@ -19,6 +19,7 @@ import { runExperiment } from '../runExperiment.js';
 import type { Workbench } from '../workbench.js';
 import { type PlannedRun, prerequisites } from './planRuns.js';
 import { keepFault, missingParameters, parametersToStartFrom, runRoot, type Standing, standing } from './standing.js';
+import { trainTogether } from './trainTogether.js';
 
 /** Position of a run in the plan, for messages. */
 export interface PlanPosition {
@@ -53,8 +54,10 @@ export interface ExecuteOptions {
   readonly onTraining: () => void;
   /** The processes that train together, by default only this one. */
   readonly ranks?: Ranks;
-  /** Lanes in which runs train side by side; by default they train in this process, one after another. */
+  /** Lanes in which runs train side by side; by default they train in this process. */
   readonly lanes?: Lanes | undefined;
+  /** Without lanes, the number of runs that a GPU may train together in this process; by default one after another. */
+  readonly together?: number | undefined;
 }
 
 /** Lanes in which runs train at the same time. */
@@ -87,7 +90,7 @@ export interface PlanEnd {
  *   run what `checkFolders` throws
  */
 export async function executePlan(plan: readonly PlannedRun[], options: ExecuteOptions): Promise<PlanEnd> {
-  const { force, events, signal, lanes } = options;
+  const { force, trainsNothing, bench, events, signal, lanes, together = 1 } = options;
   checkFolders(plan, force);
   const stop = stoppedBy(signal);
   const waiting = plan.map((run, at): PlanPosition => ({ run, index: at + 1, total: plan.length }));
@@ -96,9 +99,9 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
   let failed = 0;
   let isComplete = true;
   const faults: unknown[] = [];
-  const settle = async (at: PlanPosition, onTraining: () => void): Promise<void> => {
+  const settle = async (at: PlanPosition, bench: Workbench, onTraining: () => void): Promise<void> => {
     try {
-      const end = await endOf(at, { ...options, signal: stop.signal, onTraining });
+      const end = await endOf(at, { ...options, bench, signal: stop.signal, onTraining });
       if (end?.type === 'failed' || end?.type === 'left out') failed++;
       if (end) events.ends(at, end);
       else isComplete = false;
@@ -109,26 +112,47 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
       underWay.delete(at.run);
     }
   };
+  const begin = (at: PlanPosition, bench: Workbench, isPrepared = () => {}): Promise<void> => {
+    waiting.splice(waiting.indexOf(at), 1);
+    const onTraining = (): void => {
+      options.onTraining();
+      events.trains?.(at);
+      isPrepared();
+    };
+    const end = settle(at, bench, onTraining).finally(isPrepared);
+    underWay.set(at.run, end);
+    return end;
+  };
   while (waiting.length > 0 && !stop.signal.aborted) {
     const isFree = underWay.size < (lanes?.count ?? 1);
-    const next = waiting.findIndex(({ run }) => !prerequisites(run).some(isOpen));
-    if (!isFree || next < 0) {
+    const ready = waiting.filter(({ run }) => !prerequisites(run).some(isOpen));
+    const [next] = ready;
+    if (!isFree || !next) {
       await Promise.race(underWay.values());
       continue;
     }
-    const [at] = waiting.splice(next, 1) as [PlanPosition];
-    await new Promise<void>((isPrepared) => {
-      const onTraining = (): void => {
-        options.onTraining();
-        events.trains?.(at);
-        isPrepared();
-      };
-      underWay.set(at.run, settle(at, onTraining).finally(isPrepared));
-    });
+    const group = trainsNothing ? [next] : seedsOf(ready, together);
+    const engine = group.length > 1 ? await bench.engine(next.run.experiment).catch(() => null) : null;
+    if (engine?.loadTogether) {
+      const trainings = group.map((at) => (own: Workbench) => begin(at, own));
+      await trainTogether(bench, engine, trainings, stop.signal);
+    } else await new Promise<void>((isPrepared) => void begin(next, bench, isPrepared));
   }
   await Promise.all(underWay.values());
   if (faults.length > 0) throw faults[0];
   return { complete: isComplete && waiting.length === 0, failed };
+}
+
+/** The first of the runs, with at most so many in all that are to be trained and differ from it in their seeds only. */
+function seedsOf(ready: readonly PlanPosition[], most: number): PlanPosition[] {
+  const [{ run: first }] = ready as [PlanPosition];
+  const { seed } = first.experiment.settings;
+  const isToTrain = (run: PlannedRun): boolean => !['finished', 'failed'].includes(standing(run).type);
+  const isAlike = ({ run }: PlanPosition): boolean =>
+    settingsDifference(first.experiment.settings, { ...run.experiment.settings, seed }) === null;
+  return most > 1 && isToTrain(first)
+    ? ready.filter((at) => isAlike(at) && isToTrain(at.run)).slice(0, most)
+    : ready.slice(0, 1);
 }
 
 /** A controller that is aborted by the signal, or by its owner. */

@@ -1,0 +1,102 @@
+/** Seeds that train together on a GPU, SwiftShader's, have the files of seeds that train alone; so have those that go on. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { skipsGpu } from '../../../test/softwareGpu.js';
+import { temporaryFolder } from '../../../test/temporaryFolder.js';
+import { parseConfig } from '../../settings/configFile.js';
+import { readSafetensors } from '../../weights/index.js';
+import { openWorkbench } from '../workbench.js';
+import { executePlan, type PlanEvents, type PlanPosition, type RunEnd } from './executePlan.js';
+import { planRuns } from './planRuns.js';
+
+const text = `[DEFAULT]
+model = tiny
+data = synthetic:96
+batch_size = 16
+epochs = 2
+select = validation
+validation_split = 16
+device = gpu
+initial_learning_rate = 0.05
+
+[LEARNED]
+weightfile = DEFAULT/params_best.h5
+w_quantize = parametric_fp_d_xmax
+a_quantize = parametric_fp_d_xmax_relu
+target_weight_kbytes = 1
+budget = guaranteed
+`;
+
+const sections = ['DEFAULT', 'LEARNED'];
+
+interface Watched {
+  /** Called with each finished epoch. */
+  readonly onEpoch?: (at: PlanPosition, epoch: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Executes the plan of two sections and two seeds, and tells how its runs ended, in order. */
+async function execute(
+  out: string,
+  together: number,
+  { onEpoch, signal = new AbortController().signal }: Watched = {},
+) {
+  const file = parseConfig(text, 'together.cfg');
+  const planned = sections.map((section) => ({ file, section }));
+  const plan = planRuns(planned, { seeds: [0, 1], out, settings: {}, budgetSettings: {} });
+  const ends: string[] = [];
+  const events: PlanEvents = {
+    runs: (at) => ({ task: () => {}, line: () => {}, onEpoch: ({ epoch }) => onEpoch?.(at, epoch) }),
+    ends: ({ run }, end: RunEnd) => ends.push(`${run.path} ${end.type}${'reason' in end ? `: ${end.reason}` : ''}`),
+    line: () => {},
+  };
+  const bench = openWorkbench();
+  const how = { force: false, bench, events, signal, onTraining: () => {}, together };
+  const end = await executePlan(plan, how).finally(bench.dispose);
+  return { ...end, ends };
+}
+
+/** What a run has written of its training: rows without their times, and tensors. */
+function written(out: string, path: string) {
+  const root = join(out, path);
+  const rows = readFileSync(join(root, 'results.csv'), 'utf8');
+  const tensors = readSafetensors(join(root, 'params_last.safetensors'));
+  return { rows, tensors };
+}
+
+it.skipIf(skipsGpu)(
+  'seeds together write what they write alone, also after an interruption and a fault of one',
+  async () => {
+    const [alone, together, interrupted] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
+    await execute(alone, 1);
+    const whole = await execute(together, 2);
+    expect(whole.ends.toSorted()).toEqual(
+      ['seed-0/DEFAULT', 'seed-0/LEARNED', 'seed-1/DEFAULT', 'seed-1/LEARNED'].map((path) => `${path} finished`),
+    );
+    const stop = new AbortController();
+    const part = await execute(interrupted, 2, {
+      onEpoch: ({ run }) => run.path === 'seed-1/DEFAULT' && stop.abort(),
+      signal: stop.signal,
+    });
+    expect(part).toEqual({ complete: false, failed: 0, ends: [] });
+    // A run that fails stops no other.
+    const failing = await execute(interrupted, 2, {
+      onEpoch: ({ run }) => {
+        if (run.path === 'seed-0/DEFAULT') throw new Error('no space left');
+      },
+    });
+    expect(failing.ends).toEqual([
+      'seed-0/DEFAULT failed: no space left',
+      'seed-1/DEFAULT finished',
+      'seed-0/LEARNED left out: DEFAULT has no parameters to start from',
+      'seed-1/LEARNED finished',
+    ]);
+    expect(await execute(interrupted, 2)).toMatchObject({ complete: true, failed: 0 });
+    for (const path of ['seed-0/DEFAULT', 'seed-1/DEFAULT', 'seed-0/LEARNED', 'seed-1/LEARNED']) {
+      expect(written(together, path), path).toEqual(written(alone, path));
+      expect(written(interrupted, path), path).toEqual(written(alone, path));
+    }
+  },
+);

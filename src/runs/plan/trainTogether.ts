@@ -1,0 +1,53 @@
+/**
+ * Runs of one network that train together in this process, on one engine: where their plans are equal, as those of several
+ * seeds are, each dispatch computes for all of them. They are prepared one after the other, each with images of its own.
+ */
+
+import type { Engine } from '../../engine/engine.js';
+import { sharedEngine } from '../../engine/sharedEngine.js';
+import { openWorkbench, type Workbench } from '../workbench.js';
+
+/**
+ * Trains the runs. Resolves when all have ended.
+ *
+ * @param bench whose engine they share; disposed of if it may be broken
+ * @param runs each trains on the workbench that it gets, and resolves when it has ended, however that was
+ * @param signal keeps runs that have not begun from it
+ */
+export async function trainTogether(
+  bench: Workbench,
+  engine: Engine,
+  runs: readonly ((own: Workbench) => Promise<void>)[],
+  signal: AbortSignal,
+): Promise<void> {
+  let isBroken = false;
+  const ends: Promise<void>[] = [];
+  for (const [index, share] of sharedEngine(engine, runs.length).entries()) {
+    if (signal.aborted) {
+      share.leave();
+      continue;
+    }
+    const own = openWorkbench();
+    await new Promise<void>((isPrepared) => {
+      const shared: Workbench = {
+        ...own,
+        engine: async () => {
+          isPrepared();
+          return share.engine;
+        },
+        dispose: async () => {
+          isBroken = true;
+          await own.dispose();
+        },
+      };
+      const ended = runs[index]!(shared).finally(() => {
+        share.leave();
+        isPrepared();
+        return own.dispose();
+      });
+      ends.push(ended);
+    });
+  }
+  await Promise.all(ends);
+  if (isBroken) await bench.disposeEngine();
+}
