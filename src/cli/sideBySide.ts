@@ -3,7 +3,7 @@
 import { Option } from 'commander';
 import { usableCores } from '../engine/cpu/nodePlatform.js';
 import { seeingOnly } from '../ranks/cards.js';
-import { thisMachine } from '../ranks/startRanks.js';
+import { type Machine, thisMachine } from '../ranks/startRanks.js';
 import type { ExecuteOptions } from '../runs/plan/executePlan.js';
 import type { PlannedRun } from '../runs/plan/planRuns.js';
 import { processLanes } from '../runs/plan/processLanes.js';
@@ -31,11 +31,10 @@ export async function sideBySide(
   { parallel: count = 1, force = false }: Pick<SubmissionOptions, 'parallel' | 'force'>,
 ): Promise<SideBySide> {
   if (count === 1) return {};
-  const { cards, unshare } = thisMachine();
-  const onGpu = await anyOnGpu(plan);
-  if (onGpu && cards.length < 2) return { together: count };
+  const machine = (await anyOnGpu(plan)) ? thisMachine() : null;
+  if (machine && machine.cards.length < 2) return { together: count };
   const share = String(Math.max(1, Math.floor(usableCores() / count)));
-  const onCardOf = onGpu ? cardsByTurns(cards, unshare) : null;
+  const onCardOf = machine && cardsByTurns(machine);
   const lanes = processLanes(count, ({ path, experiment }, lane) => {
     const program = [process.execPath, ...process.execArgv, process.argv[1] ?? ''];
     const how = ['--run', path, '--tell', ...(force ? ['--force'] : []), ...shareOf(experiment, share)];
@@ -59,10 +58,10 @@ function shareOf({ threads, data: { decodeThreads } }: Experiment, share: string
 }
 
 /** Hides all cards but one from the command of a lane; null where cards cannot be hidden. */
-function cardsByTurns(
-  cards: readonly string[],
-  unshare: readonly string[] | null,
-): ((lane: number, command: readonly string[]) => readonly string[]) | null {
+function cardsByTurns({
+  cards,
+  unshare,
+}: Machine): ((lane: number, command: readonly string[]) => readonly string[]) | null {
   if (unshare === null) {
     process.stderr.write(
       `NOTE: all runs share ${cards[0]}, since cards cannot be hidden from a process here (unshare --mount is not allowed)\n`,
