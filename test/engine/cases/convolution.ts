@@ -169,7 +169,8 @@ function even(op: ConvolutionOp, geometry: Geometry, seed: number, exact: boolea
 
 /**
  * Forward and both gradients, with and without moments and addend; `exact`: on the grid of a quantizer, where sums have no
- * rounding. Gradients of 3×3 convolutions of stride 1 and 2 may have some: an engine may transform them by fractions.
+ * rounding. Gradients of 3×3 convolutions of stride 1 and 2, and of 7×7 ones of stride 2, may have some: an engine may
+ * transform them by fractions.
  */
 function allFour(
   op: ConvolutionOp,
@@ -205,7 +206,7 @@ function allFour(
   c.graph.append(op, { x, w }, { y: c.output('yWithMoments', yShape, { exact }), moments }, window);
   const { rows, columns } = window;
   const mayRound =
-    ['3,3,1,1', '3,3,2,2'].includes(`${size},${rows.stride},${columns.stride}`) && op !== 'depthwiseConv2d';
+    ['3,3,1,1', '3,3,2,2', '7,7,2,2'].includes(`${size},${rows.stride},${columns.stride}`) && op !== 'depthwiseConv2d';
   const gradient = (name: string, shape: readonly number[]) => c.output(name, shape, { exact: exact && !mayRound });
   c.graph.append(`${op}InputGradient`, { dy, w, addend: null }, { dx: gradient('dx', xShape) }, window);
   c.graph.append(`${op}InputGradient`, { dy, w, addend }, { dx: gradient('dxPlus', xShape) }, window);

@@ -1,12 +1,12 @@
 /**
- * 3×3 convolution of stride 1, forward or input gradient, by Winograd's algorithms. The transforms are fused around
+ * 3×3 convolution of stride 1, forward or input gradient, and 7×7 of stride 2, by Winograd's algorithms. The transforms are fused around
  * the products: a block of tiles is transformed into scratch that stays in the second cache, and for each panel of 8
  * result channels a small matrix product for each place is computed and transformed back at once.
  */
 
 import { accumulateMoments, momentsBytes } from './convMoments';
 import { transformFourResult } from './convWinogradFour';
-import { hasTwoColumns, hasTwoRows } from './convWinogradParts';
+import { hasMoreColumns, hasMoreRows } from './convWinogradParts';
 import { placesOf, SKEW, TILE_BYTES, TiledArguments, weightPlaceBytes } from './convWinogradTiles';
 import { transformTwoResult } from './convWinogradTwo';
 import { addProducts } from './integerProducts';
@@ -25,8 +25,8 @@ export class WinogradArguments extends TiledArguments {
   storeResults(item: i32, channel: i32, entries: usize, tiles: i32, products: usize, distance: usize): void {
     const isTwo = this.edge == 2;
     const part = this.partOf(channel);
-    const hasLastRow = part < 0 || hasTwoRows(part);
-    const hasLastColumn = part < 0 || hasTwoColumns(part);
+    const hasLastRow = part < 0 || hasMoreRows(part);
+    const hasLastColumn = part < 0 || hasMoreColumns(part);
     const pixelBytes = this.pixelBytes();
     const rowBytes = this.rowBytes();
     const first = this.resultOf(item) + this.channelOffset(channel);
@@ -41,6 +41,7 @@ export class WinogradArguments extends TiledArguments {
         if (isTwo) transformTwoResult(y, rowBytes, pixelBytes, rows, columns, addend, adds, p, distance);
         else {
           transformFourResult(
+            this.edge,
             y,
             rowBytes,
             pixelBytes,
@@ -71,7 +72,7 @@ export class WinogradArguments extends TiledArguments {
 
 export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i32): void {
   const groups = args.groups;
-  const depth = args.depth / groups;
+  const depth = args.windowDepth() / groups;
   const channels = args.channels / groups;
   const places = placesOf(args.edge);
   const blockTiles = args.blockTiles;
@@ -89,7 +90,8 @@ export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i3
     if (groups > 1) args.touchSource(image, args.imagesFrom(image), args.top + args.firstRowOf(item), args.windowRows);
     args.touchItem(item);
     for (let group = 0; group < groups; group++) {
-      args.padItem(window, item, group * depth, depth);
+      if (groups == 1) args.padWindow(window, item);
+      else args.padItem(window, item, group * depth, depth);
       for (let tile = 0; tile < tiles; tile += blockTiles) {
         const used = min(blockTiles, tiles - tile);
         const padded = (used + 3) & -4;

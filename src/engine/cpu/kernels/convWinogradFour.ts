@@ -4,21 +4,24 @@
  * error of the usual ±1, ±2, and their squares are exact in float32; still errors are about three times those of
  * F(2×2, 3×3), and products of integers are not exact.
  *
+ * F(3×3, 4×4) has the same points: its inputs are transformed in the same way, its results and their gradients as far as there
+ * are three rows, of which the last is the one that needs the point ∞.
+ *
  * In two dimensions a transform goes through columns, then through rows, in place.
  */
 
-import { hasTwoColumns, hasTwoRows } from './convWinogradParts';
+import { hasMoreColumns, hasMoreRows } from './convWinogradParts';
 import { mad } from './mad';
 import { gather, storeSum } from './vector';
 
-const A: f32 = 0.625;
-const B: f32 = 1.5;
-const A2: f32 = A * A;
-const B2: f32 = B * B;
+export const A: f32 = 0.625;
+export const B: f32 = 1.5;
+export const A2: f32 = A * A;
+export const B2: f32 = B * B;
 /** Of G: 1 / ∏ (point − other point), for 0, ±a and ±b. */
-const G0: f32 = 1 / (A2 * B2);
-const GA: f32 = 1 / (2 * A2 * (A2 - B2));
-const GB: f32 = 1 / (2 * B2 * (B2 - A2));
+export const G0: f32 = 1 / (A2 * B2);
+export const GA: f32 = 1 / (2 * A2 * (A2 - B2));
+export const GB: f32 = 1 / (2 * B2 * (B2 - A2));
 
 /**
  * Bᵀ d B of six by six pixels at `x`, four channels each, to 36 places `distance` apart. Places whose row or column is below
@@ -75,6 +78,7 @@ function inputLine(to: usize, toStep: usize, from: usize, step: usize): void {
  */
 @inline
 export function transformFourResult(
+  edge: i32,
   y: usize,
   rowBytes: usize,
   pixelBytes: usize,
@@ -90,14 +94,15 @@ export function transformFourResult(
 ): void {
   const row = distance * 6;
   const end = products + row;
-  for (let p = products; p < end; p += distance) resultLine(p, row, 4, 0, false, p, row, !isPart, hasLastRow);
+  for (let p = products; p < end; p += distance) resultLine(edge, p, row, 4, 0, false, p, row, !isPart, hasLastRow);
   for (let index = 0; index < rows; index++, products += row, y += rowBytes) {
-    resultLine(y, pixelBytes, columns, addendDistance, adds, products, distance, !isPart, hasLastColumn);
+    resultLine(edge, y, pixelBytes, columns, addendDistance, adds, products, distance, !isPart, hasLastColumn);
   }
 }
 
 @inline
 function resultLine(
+  edge: i32,
   to: usize,
   toStep: usize,
   count: i32,
@@ -128,14 +133,16 @@ function resultLine(
   storeSum(to, times(A, oddA, scaled(B, oddB)), addendDistance, adds);
   if (count < 3) return;
   to += toStep;
-  storeSum(to, times(A2, evenA, scaled(B2, evenB)), addendDistance, adds);
-  if (count < 4) return;
+  const third = times(A2, evenA, scaled(B2, evenB));
+  storeSum(to, edge == 3 ? f32x4.add(third, m5) : third, addendDistance, adds);
+  if (count < 4 || edge == 3) return;
   storeSum(to + toStep, times(A2 * A, oddA, times(B2 * B, oddB, m5)), addendDistance, adds);
 }
 
 /** A dy Aᵀ of `rows` × `columns` pixels of four channels, zeros further on, to 36 places `distance` apart. */
 @inline
 export function transformFourGradient(
+  edge: i32,
   target: usize,
   distance: usize,
   dy: usize,
@@ -146,15 +153,15 @@ export function transformFourGradient(
 ): void {
   const row = distance * 6;
   let to = target;
-  for (let column = 0; column < 4; column++, dy += pixelBytes, to += distance) {
-    gradientLine(to, row, dy, rowBytes, column < columns ? rows : 0);
+  for (let column = 0; column < edge; column++, dy += pixelBytes, to += distance) {
+    gradientLine(edge, to, row, dy, rowBytes, column < columns ? rows : 0);
   }
   const end = target + row * 6;
-  for (to = target; to < end; to += row) gradientLine(to, distance, to, distance, 4);
+  for (to = target; to < end; to += row) gradientLine(edge, to, distance, to, distance, edge);
 }
 
 @inline
-function gradientLine(to: usize, toStep: usize, from: usize, step: usize, count: i32): void {
+function gradientLine(edge: i32, to: usize, toStep: usize, from: usize, step: usize, count: i32): void {
   const zero = f32x4.splat(0);
   const y0 = count > 0 ? v128.load(from) : zero;
   from += step;
@@ -175,7 +182,7 @@ function gradientLine(to: usize, toStep: usize, from: usize, step: usize, count:
   v128.store(to, times(B, odd, even));
   to += toStep;
   v128.store(to, times(-B, odd, even));
-  v128.store(to + toStep, y3);
+  v128.store(to + toStep, edge == 3 ? y2 : y3);
 }
 
 /** G g Gᵀ of the nine taps of four channels at `g` to 36 places `distance` apart. */
@@ -227,8 +234,8 @@ export function transformPartWeights(
   part: i32,
 ): void {
   const row = distance * 6;
-  const twoRows = hasTwoRows(part);
-  const twoColumns = hasTwoColumns(part);
+  const twoRows = hasMoreRows(part);
+  const twoColumns = hasMoreColumns(part);
   if (!twoRows) g += rowBytes;
   if (!twoColumns) g += columnBytes;
   const first = target + row + distance;
@@ -272,8 +279,8 @@ export function transformFourSums(dw: usize, tapBytes: usize, sums: usize, dista
 @inline
 export function transformPartSums(dw: usize, tapBytes: usize, sums: usize, distance: usize, part: i32): void {
   const row = distance * 6;
-  const twoRows = hasTwoRows(part);
-  const twoColumns = hasTwoColumns(part);
+  const twoRows = hasMoreRows(part);
+  const twoColumns = hasMoreColumns(part);
   const end = sums + row + distance * (twoColumns ? 6 : 5);
   const first = sums + row + distance;
   for (let p = first; p < end; p += distance) partSumsLine(p, row, p, row, twoRows);
@@ -323,11 +330,11 @@ function sumsLine(to: usize, toStep: usize, from: usize, step: usize): void {
 }
 
 @inline
-function times(factor: f32, a: v128, b: v128): v128 {
+export function times(factor: f32, a: v128, b: v128): v128 {
   return mad(f32x4.splat(factor), a, b);
 }
 
 @inline
-function scaled(factor: f32, a: v128): v128 {
+export function scaled(factor: f32, a: v128): v128 {
   return f32x4.mul(f32x4.splat(factor), a);
 }

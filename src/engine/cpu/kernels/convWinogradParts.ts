@@ -6,14 +6,25 @@
  * These are (5 + 4)² products for 16 results instead of 144.
  *
  * The parts that need products in a place follow one another: (1, 2) taps of rows and columns, (2, 2), (2, 1), (1, 1).
+ *
+ * 7×7 taps are 4 and 3 of each pair: F(3×3, 4×4) on the same points, in `convWinogradSeven.ts`. There parts are in the order of
+ * their pixels.
  */
 
+/** Tells which parts have the first row of a pair in a convolution's source, which meets a tap more than the second. */
 @inline
-export function hasTwoRows(part: i32): bool {
+export function hasMoreRows(part: i32): bool {
   return part == 1 || part == 2;
 }
 
 @inline
-export function hasTwoColumns(part: i32): bool {
+export function hasMoreColumns(part: i32): bool {
   return part < 2;
+}
+
+/** The part of a source's pixel, which is in row `row` and column `column` of its pair. */
+@inline
+export function partAt(edge: i32, row: i32, column: i32): i32 {
+  if (edge == 3) return row * 2 + column;
+  return row == 0 ? 1 + column : column * 3;
 }

@@ -1,5 +1,5 @@
 /**
- * Tiles of Winograd's algorithms: `edge` by `edge` results of a 3×3 convolution of stride 1 from (edge + 2)² inputs, by as many
+ * Tiles of Winograd's algorithms: `edge` by `edge` results of a convolution of stride 1 from `side` by `side` inputs, by as many
  * products: Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A (Lavin and Gray 2016). A tile's transformed numbers are in places, one for each
  * product. The transforms are in `convWinogradTwo.ts` and `convWinogradFour.ts`.
  *
@@ -9,7 +9,7 @@
 
 import { ConvolutionArguments } from './convolutionArguments';
 import { copyBytes, zeroBytes } from './convPad';
-import { hasTwoColumns, hasTwoRows } from './convWinogradParts';
+import { hasMoreColumns, hasMoreRows, partAt } from './convWinogradParts';
 import { transformFourInput } from './convWinogradFour';
 import { transformTwoInput } from './convWinogradTwo';
 
@@ -19,7 +19,13 @@ export const SKEW: usize = 64;
 /** Places of a tile. */
 @inline
 export function placesOf(edge: i32): i32 {
-  return (edge + 2) * (edge + 2);
+  return sideOf(edge) * sideOf(edge);
+}
+
+/** Rows and columns of a tile's inputs: for 3×3 taps, or for 4×4 taps where `edge` is 3. */
+@inline
+export function sideOf(edge: i32): i32 {
+  return edge == 2 ? 4 : 6;
 }
 
 /** Bytes of a place of transformed weights, or of sums of the weight gradient, for eight result channels. */
@@ -39,7 +45,7 @@ export class TiledArguments extends ConvolutionArguments {
   left: i32;
   windowRows: i32;
   windowColumns: i32;
-  /** Rows and columns of a tile's results, 2 or 4. */
+  /** Rows and columns of a tile's results: 2, 4, or 3 of 7×7 taps. */
   edge: i32;
   /** 2 if the source's pixels are taken in pairs of rows and columns, else 1. */
   sourceStride: i32;
@@ -131,7 +137,7 @@ export class TiledArguments extends ConvolutionArguments {
   @inline
   firstSlot(place: i32): i32 {
     const width = this.resultWidth;
-    const isLast = place % (this.edge + 2) > this.edge;
+    const isLast = place % this.side() == this.side() - 1;
     return isLast ? this.fullRows() * (this.tilesAlong(width) - this.fullAlong(width)) : 0;
   }
 
@@ -140,30 +146,35 @@ export class TiledArguments extends ConvolutionArguments {
   endSlot(place: i32): i32 {
     const columns = this.tilesAlong(this.resultWidth);
     const full = this.fullRows();
-    if (place / (this.edge + 2) > this.edge) return full * columns;
-    const isLast = place % (this.edge + 2) > this.edge;
+    if (place / this.side() == this.side() - 1) return full * columns;
+    const isLast = place % this.side() == this.side() - 1;
     return full * columns + (this.tileRows() - full) * (isLast ? this.fullAlong(this.resultWidth) : columns);
   }
 
-  /** Tells whether products are of parts, as in `convWinogradParts.ts`. */
+  @inline
+  side(): i32 {
+    return sideOf(this.edge);
+  }
+
+  /** Tells whether parts need products in some places only, as in `convWinogradParts.ts`. */
   @inline
   hasParts(): bool {
-    return this.sourceStride + this.resultStride > 2;
+    return this.sourceStride + this.resultStride > 2 && this.edge == 4;
   }
 
   /** The first of the parts that need products in a place. */
   @inline
   firstPart(place: i32): i32 {
-    return place / (this.edge + 2) > this.edge ? 1 : 0;
+    return place / 6 == 5 ? 1 : 0;
   }
 
   /** The end of the parts that need products in a place. */
   @inline
   endPart(place: i32): i32 {
-    const row = place / (this.edge + 2);
-    const column = place % (this.edge + 2);
+    const row = place / 6;
+    const column = place % 6;
     if (row == 0 || column == 0) return this.firstPart(place);
-    return column > this.edge ? 2 : row > this.edge ? 3 : 4;
+    return column == 5 ? 2 : row == 5 ? 3 : 4;
   }
 
   /** Channels of the window. */
@@ -175,12 +186,12 @@ export class TiledArguments extends ConvolutionArguments {
   /** The first of the window's channels that need products in a place. */
   @inline
   firstDepth(place: i32): i32 {
-    return this.sourceStride > 1 ? this.firstPart(place) * this.depth : 0;
+    return this.sourceStride > 1 && this.hasParts() ? this.firstPart(place) * this.depth : 0;
   }
 
   @inline
   endDepth(place: i32): i32 {
-    return this.sourceStride > 1 ? this.endPart(place) * this.depth : this.depth;
+    return this.sourceStride > 1 && this.hasParts() ? this.endPart(place) * this.depth : this.windowDepth();
   }
 
   /** The first of the result's channels that need products in a place. */
@@ -225,20 +236,40 @@ export class TiledArguments extends ConvolutionArguments {
     const image = this.firstImage(item);
     const end = image + this.imagesFrom(image);
     const top = this.top + this.firstRowOf(item) * 2;
-    const width = this.width;
+    const height = this.height;
+    const columns = this.windowColumns;
     const partBytes = this.depth << 2;
+    const pairBytes = partBytes << 2;
     for (let i = image; i < end; i++) {
-      for (let row = 0; row < this.windowRows; row++) {
-        for (let column = 0; column < this.windowColumns; column++) {
-          for (let part = 0; part < 4; part++, target += partBytes) {
-            const y = top + row * 2 + (hasTwoRows(part) ? 0 : 1);
-            const x = this.left + column * 2 + (hasTwoColumns(part) ? 0 : 1);
-            if (y < 0 || y >= this.height || x < 0 || x >= width) zeroBytes(target, partBytes);
-            else copyBytes(target, this.source + <usize>((i * this.height + y) * width + x) * partBytes, partBytes);
+      for (let row = 0; row < this.windowRows; row++, target += columns * pairBytes) {
+        for (let index = 0; index < 2; index++) {
+          const y = top + row * 2 + index;
+          const pixels = this.source + <usize>((i * height + y) * this.width) * partBytes;
+          const isInside = y >= 0 && y < height;
+          const first = partAt(this.edge, index, 0) * partBytes;
+          const second = partAt(this.edge, index, 1) * partBytes;
+          const areNeighbours = second == first + partBytes;
+          let to = target;
+          for (let column = 0; column < columns; column++, to += pairBytes) {
+            const x = this.left + column * 2;
+            if (isInside && areNeighbours && x >= 0 && x + 1 < this.width) {
+              copyBytes(to + first, pixels + <usize>x * partBytes, partBytes * 2);
+              continue;
+            }
+            this.copyPixel(to + first, pixels, x, isInside);
+            this.copyPixel(to + second, pixels, x + 1, isInside);
           }
         }
       }
     }
+  }
+
+  /** Copies the channels of a row's pixel, or zeros outside. */
+  @inline
+  copyPixel(target: usize, row: usize, x: i32, isInside: bool): void {
+    const bytes = this.depth << 2;
+    if (isInside && x >= 0 && x < this.width) copyBytes(target, row + <usize>x * bytes, bytes);
+    else zeroBytes(target, bytes);
   }
 
   /** Reads through the results of an item, to bring them into the cache. */
@@ -272,8 +303,8 @@ export class TiledArguments extends ConvolutionArguments {
     const part = this.partOf(channel);
     if (part < 0) return <usize>channel << 2;
     const depth = this.channels >> 2;
-    const row = hasTwoRows(part) ? this.rowBytes() >> 1 : 0;
-    return row + <usize>(((hasTwoColumns(part) ? depth : 0) + channel % depth) << 2);
+    const row = hasMoreRows(part) ? this.rowBytes() >> 1 : 0;
+    return row + <usize>(((hasMoreColumns(part) ? depth : 0) + channel % depth) << 2);
   }
 
   /** Lists the tiles of an item, in a window with `taken` channels, in slots one after another; their number. */

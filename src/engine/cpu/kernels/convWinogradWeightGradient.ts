@@ -7,9 +7,10 @@
 
 import { outerProducts } from './convWeightGradient';
 import { transformFourGradient, transformFourSums, transformPartSums } from './convWinogradFour';
+import { transformSevenSums } from './convWinogradSeven';
 import { placesOf, SKEW, TILE_BYTES, TiledArguments, weightPlaceBytes } from './convWinogradTiles';
 
-/** `source` is x, `result` is dy; `edge` is 4. */
+/** `source` is x, `result` is dy; `edge` is 3 or 4. */
 @unmanaged
 class WinogradWeightGradientArguments extends TiledArguments {
   /** Inputs [places][depth / 4][tiles][4], then gradients [places][panels][tiles][8], places `SKEW` further apart. */
@@ -80,7 +81,7 @@ function transformGradients(
     let from = dy + load<u32>(entries, 4);
     let to = target + (load<u32>(entries, 16) << 5);
     for (let half = 0; half < 2; half++, from += 16, to += 16) {
-      transformFourGradient(to, distance, from, rowBytes, pixelBytes, rows, columns);
+      transformFourGradient(args.edge, to, distance, from, rowBytes, pixelBytes, rows, columns);
     }
   }
 }
@@ -143,7 +144,8 @@ export function transformWinogradSums(args: WinogradWeightGradientArguments, chu
     const panel = (index >> 1) / depth;
     const sums = args.sums + <usize>(panel * placesOf(4)) * distance + <usize>((i << 5) + (half << 4));
     const dw = args.dw + <usize>((i % partDepth * channels + (args.firstPanel + panel) * 8 + half * 4) << 2);
-    if (args.sourceStride == 1) transformFourSums(dw, tapBytes, sums, distance);
+    if (args.edge == 3) transformSevenSums(dw, tapBytes, sums, distance, i / partDepth);
+    else if (args.sourceStride == 1) transformFourSums(dw, tapBytes, sums, distance);
     else transformPartSums(dw, tapBytes, sums, distance, i / partDepth);
   }
 }

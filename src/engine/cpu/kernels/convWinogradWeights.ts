@@ -1,6 +1,7 @@
 /** Packs the weights of Winograd convolutions, transformed, so that products read them in order. */
 
 import { transformFourWeights, transformPartWeights } from './convWinogradFour';
+import { transformSevenWeights } from './convWinogradSeven';
 import { placesOf, weightPlaceBytes } from './convWinogradTiles';
 import { transformTwoWeights } from './convWinogradTwo';
 
@@ -20,7 +21,8 @@ class WinogradPackingArguments {
   groupStride: i32;
   /** Of a tile. */
   edge: i32;
-  /** As in `TiledArguments`. */
+  /** As in `TiledArguments`; `depth` is that of all parts. */
+  sourceStride: i32;
   resultStride: i32;
   /** The first panel of the call. */
   firstPanel: i32;
@@ -31,22 +33,24 @@ export function packWinogradWeights(args: WinogradPackingArguments, chunk: i32, 
   const channelBytes = <usize>(args.channelStride << 2);
   const depth = args.depth;
   const depthStride = args.depthStride;
-  const rowBytes = <usize>(args.tapStride * 12);
+  const edge = args.edge;
+  const rowBytes = <usize>(args.tapStride * (edge == 3 ? 28 : 12));
   const columnBytes = <usize>(args.tapStride << 2);
   const index = args.firstPanel + chunk;
   const first = max(0, args.tapStride * -8) + (index / args.panels) * args.groupStride;
   const partPanels = args.panels / (args.resultStride * args.resultStride);
   const panel = index % args.panels;
   const start = args.weights + <usize>(first << 2) + <usize>((panel % partPanels) << 3) * channelBytes;
-  const edge = args.edge;
+  const partDepth = depth / (args.sourceStride * args.sourceStride);
   const distance = weightPlaceBytes(depth);
   let target = args.target + <usize>(chunk * placesOf(edge)) * distance;
   for (let i = 0; i < depth; i++, target += 32) {
-    const source = start + <usize>((i * depthStride) << 2);
+    const source = start + <usize>((i % partDepth * depthStride) << 2);
     for (let half = 0; half < 2; half++) {
       const p = source + <usize>(half << 2) * channelBytes;
       const to = target + (half << 4);
-      if (args.resultStride > 1) transformPartWeights(to, distance, p, rowBytes, columnBytes, channelBytes, panel / partPanels);
+      if (edge == 3) transformSevenWeights(to, distance, p, rowBytes, columnBytes, i / partDepth);
+      else if (args.resultStride > 1) transformPartWeights(to, distance, p, rowBytes, columnBytes, channelBytes, panel / partPanels);
       else if (edge == 2) transformTwoWeights(to, distance, p, rowBytes, columnBytes, channelBytes);
       else transformFourWeights(to, distance, p, rowBytes, columnBytes, channelBytes);
     }

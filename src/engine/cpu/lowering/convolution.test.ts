@@ -21,6 +21,7 @@ const cut: readonly (readonly [what: string, geometry: Geometry])[] = [
   ['Winograd, stride 2, full and shorter tiles', [2, 14, 30, 44, 48, 3, 2, 1]],
   ['Winograd, stride 2, odd sizes, no padding', [2, 13, 15, 32, 64, 3, 2, 0]],
   ['Winograd, stride 2, more padding than taps need', [1, 16, 12, 64, 32, 3, 2, 3]],
+  ['Winograd, 7×7 taps of stride 2', [2, 29, 32, 3, 16, 7, 2, 3]],
   ['direct, bands of rows', [1, 60, 60, 64, 12, 3, 1, 1]],
   ['direct, groups of images', [70, 2, 2, 6, 10, 3, 1, 1]],
   ['direct, blocks of channels', [2, 4, 4, 260, 260, 3, 2, 1]],

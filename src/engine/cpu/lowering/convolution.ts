@@ -20,12 +20,15 @@ import {
   TARGET_CHUNKS,
 } from './convolutionItems.js';
 import { lowerWinograd } from './winograd.js';
-import { forwardPlace, winogradStride } from './winogradTiles.js';
+import { forwardPlace, winogradEdge } from './winogradTiles.js';
 
 /** Pixels of the largest tile. */
 const LARGEST_TILE = 6;
 /** Floats of a cache line. */
 const LINE_FLOATS = 16;
+
+/** Rows, and columns, of results from which on F(4×4, 3×3) takes no more products than F(2×2, 3×3). */
+const FEWEST_ROWS = 3;
 
 /** Pixels of the result whose rows (or columns) meet the same taps. See `kernels/convDirect.ts`. */
 interface AxisClass {
@@ -67,10 +70,14 @@ function lowerForward(node: Node<'conv2d'> | Node<'groupedConv2d'>, context: Low
   const [tapRows, tapColumns, depth] = nhwc(w);
   const weightStrides = { channel: 1, depth: channels, column: depth * channels, row: tapColumns * depth * channels };
   const convolution = { source: x, weights: w, weightStrides, result: y, addend: null, moments, groups };
-  if (winogradStride(w, node.attributes, depth, channels / groups, groups, height, width) === 1) {
-    const isQuantized = context.isQuantized(x) || context.isQuantized(w);
-    const place = { ...forwardPlace(node.attributes), resultStride: 1 };
-    return lowerWinograd(context, { ...convolution, isQuantized, rotated: false, ...place });
+  const edge = winogradEdge(w, node.attributes, depth, channels / groups, groups, height, width);
+  const quantized = [x, w].filter(context.isQuantized).length;
+  // What is exact, as sums of quantized operands are, remains so.
+  if (edge && (edge === 3 ? quantized < 2 : rows.stride === 1)) {
+    const isSmall = edge === 4 && (quantized > 0 || Math.min(height, width) < FEWEST_ROWS);
+    const tile = { resultStride: 1, edge: isSmall ? 2 : edge } as const;
+    const place = { ...forwardPlace(node.attributes, edge), ...tile };
+    return lowerWinograd(context, { ...convolution, rotated: false, ...place });
   }
   const axes = { rows: forwardAxis(height, tapRows, rows), columns: forwardAxis(width, tapColumns, columns) };
   return lowerDirect(context, { ...convolution, ...axes });
@@ -91,10 +98,11 @@ function lowerInputGradient(
   const grid = [height / rows.stride, width / columns.stride] as const;
   // Of a pair of rows the first has to be the one that meets a single tap.
   const [top, left] = [rows, columns].map(({ before, stride }) => (before - 1) / stride - 1) as [number, number];
-  const resultStride = winogradStride(w, node.attributes, depth / groups, channels, groups, ...grid);
-  if (resultStride && [...grid, top, left].every(Number.isInteger)) {
-    const place = { top, left, sourceStride: 1, resultStride };
-    return lowerWinograd(context, { ...convolution, isQuantized: false, rotated: true, ...place });
+  const applies = winogradEdge(w, node.attributes, depth / groups, channels, groups, ...grid) === 4;
+  if (applies && [...grid, top, left].every(Number.isInteger)) {
+    const edge = Math.min(height, width) < FEWEST_ROWS ? 2 : 4;
+    const place = { top, left, sourceStride: 1, resultStride: rows.stride, edge } as const;
+    return lowerWinograd(context, { ...convolution, rotated: true, ...place });
   }
   const axes = { rows: gradientAxis(height, tapRows, rows), columns: gradientAxis(width, tapColumns, columns) };
   return lowerDirect(context, { ...convolution, ...axes });

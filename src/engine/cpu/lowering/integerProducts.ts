@@ -9,7 +9,7 @@ import type { ArgumentBlock, Grid, KernelCall, LoweringContext } from '../lowere
 import { convolutionArguments, gatherMoments, type Item, PANEL, TARGET_CHUNKS } from './convolutionItems.js';
 import { integerDirect } from './integerDirect.js';
 import { integerWinograd } from './integerWinograd.js';
-import { winogradStride } from './winogradTiles.js';
+import { winogradEdge } from './winogradTiles.js';
 
 /** Fewer are not worth a file of kernels that a page would have to fetch, for the evaluation of one image say. */
 const FEWEST_PRODUCTS = 2 ** 21;
@@ -52,8 +52,8 @@ export function lowerQuantized(
   const panels = channels / PANEL;
   const [choice, sums] = [context.choice(12), context.scratch(panels * 4)];
   const [, height, width] = nhwc(node.results.y);
-  const stride = winogradStride(w, node.attributes, depth, channels, 1, height, width);
-  const lowering = stride === 1 ? integerWinograd : integerDirect;
+  const isWinograd = rows.stride === 1 && winogradEdge(w, node.attributes, depth, channels, 1, height, width);
+  const lowering = isWinograd ? integerWinograd : integerDirect;
   const [integers, others] = context.alternatives(
     () => lowering(context, { node, inputs, weights, choice, sums }),
     floats,

@@ -1,6 +1,7 @@
 /**
  * The weight gradient as kernel calls: chunks of pixels, and of input and result channels where the gradient is large,
- * leave partial sums that a second call adds in order. 3×3 layers of stride 1, and many of stride 2, go by Winograd.
+ * leave partial sums that a second call adds in order. 3×3 layers of stride 1, many of stride 2, and 7×7 ones of
+ * stride 2 go by Winograd.
  */
 
 import type { Node } from '../../../graph/graph.js';
@@ -18,7 +19,7 @@ import {
   windowArguments,
 } from './convolutionItems.js';
 import { cutGradient } from './gradientCut.js';
-import { forwardPlace, winogradStride } from './winogradTiles.js';
+import { forwardPlace, winogradEdge } from './winogradTiles.js';
 import { lowerWinogradWeightGradient } from './winogradWeightGradient.js';
 
 /** Bytes that a tile reads repeatedly; smaller items flush their sums too often (measured). */
@@ -40,10 +41,10 @@ function lowerWeightGradient(
   const [, resultHeight, resultWidth, allChannels] = nhwc(dy);
   const [tapRows, tapColumns, depth] = nhwc(dw);
   const channels = allChannels / groups;
-  const sourceStride = winogradStride(dw, node.attributes, depth, channels, groups, resultHeight, resultWidth);
-  if (sourceStride) {
-    const place = forwardPlace(node.attributes);
-    return lowerWinogradWeightGradient(context, { x, dy, dw, groups, ...place });
+  const edge = winogradEdge(dw, node.attributes, depth, channels, groups, resultHeight, resultWidth);
+  if (edge) {
+    const place = forwardPlace(node.attributes, edge);
+    return lowerWinogradWeightGradient(context, { x, dy, dw, edge, groups, ...place });
   }
 
   const panels = Math.ceil(channels / PANEL);

@@ -1,6 +1,6 @@
 /**
- * 3×3 convolutions of stride 1, forward and input gradient, and input gradients of stride 2 as calls of the Winograd kernels:
- * forward products of quantized networks by F(2×2, 3×3), others by F(4×4, 3×3) if that takes no more products.
+ * Convolutions of 3×3 taps, forward and input gradient, and of 7×7 taps and stride 2 as calls of the Winograd kernels, whose
+ * tiles `winogradEdge` and `convolution.ts` choose.
  */
 
 import { nhwc } from '../../../graph/tensor.js';
@@ -14,7 +14,6 @@ import {
   skewBytes,
   type TileCut,
   type TiledConvolution,
-  type TileEdge,
   tileBytes,
   weightBytes,
 } from './winogradTiles.js';
@@ -27,22 +26,17 @@ const BLOCK_BYTES = 128 * 1024;
 /** Bytes of transformed weights that do not fit into a second-level cache. */
 export const LARGE_WEIGHT_BYTES = 4 * 1024 * 1024;
 
-/** Rows, and columns, of results from which on F(4×4, 3×3) takes no more products than F(2×2, 3×3). */
-const FEWEST_ROWS = 3;
-
-export interface WinogradConvolution extends Convolution, Omit<TiledConvolution, 'edge'> {
-  /** A forward product of a quantized network: it is exact where both operands are quantized, and has to remain so. */
-  readonly isQuantized: boolean;
+export interface WinogradConvolution extends Convolution, TiledConvolution {
   /** True for taps from last to first, as the input gradient needs them. */
   readonly rotated: boolean;
 }
 
 export function lowerWinograd(context: LoweringContext, convolution: WinogradConvolution): KernelCall[] {
-  const { source, weights, weightStrides, rotated, result, resultStride, addend, moments, groups } = convolution;
-  const edge = edgeOf(convolution);
+  const { source, sourceStride, edge, weights, weightStrides, rotated, result, resultStride, addend, moments, groups } =
+    convolution;
   const allChannels = nhwc(result)[3] * resultStride ** 2;
-  const [depth, channels] = [nhwc(source)[3] / groups, allChannels / groups];
-  const { cut, blockTiles } = cutBlocks({ ...convolution, edge }, depth);
+  const [depth, channels] = [(nhwc(source)[3] * sourceStride ** 2) / groups, allChannels / groups];
+  const { cut, blockTiles } = cutBlocks(convolution, depth);
   const blockBytes = blockTiles * tileBytes(edge, depth + PANEL) + skewBytes(edge);
   const scratch = context.workerScratch(cut.bytes + blockBytes);
   const combined = gatherMoments(context, moments, cut.chunks, allChannels);
@@ -61,7 +55,7 @@ export function lowerWinograd(context: LoweringContext, convolution: WinogradCon
       ...{ depth, depthStride: weightStrides.depth, target: packed },
       tapStride: rotated ? -weightStrides.column : weightStrides.column,
       ...{ panels: channels / PANEL, groupStride: nhwc(weights)[3] / groups, edge },
-      ...{ resultStride, firstPanel },
+      ...{ sourceStride, resultStride, firstPanel },
     },
   });
   const calls = isApart
@@ -76,9 +70,4 @@ export function cutBlocks(convolution: TiledConvolution, depth: number): { cut: 
   const tiles = Math.floor(BLOCK_BYTES / tileBytes(convolution.edge, depth) / 4) * 4;
   const blockTiles = Math.min(64, Math.max(16, tiles));
   return { cut: cutTiles(convolution, depth, blockTiles, WINDOW_BYTES, TARGET_CHUNKS), blockTiles };
-}
-
-function edgeOf({ isQuantized, result }: WinogradConvolution): TileEdge {
-  const [, height, width] = nhwc(result);
-  return isQuantized || Math.min(height, width) < FEWEST_ROWS ? 2 : 4;
 }

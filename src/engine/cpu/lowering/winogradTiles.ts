@@ -8,20 +8,20 @@ import { chooseItem, convolutionArguments, type Item, PANEL, upTo } from './conv
 /** As in `kernels/convWinogradTiles.ts`. */
 const SKEW_BYTES = 64;
 
-/** Rows and columns of a tile's results: by F(2×2, 3×3) or F(4×4, 3×3). */
-export type TileEdge = 2 | 4;
+/** Rows and columns of a tile's results: by F(2×2, 3×3), F(4×4, 3×3), or F(3×3, 4×4) on pairs of rows and columns. */
+export type TileEdge = 2 | 3 | 4;
 
-/** Rows, and columns, of results from which on at least a fifth of the products of stride 2 is saved, */
+/** Rows, and columns, of results from which on at least a fifth of the products of stride 2 is saved. */
 const FEWEST_ROWS = 6;
-/** and input channels times result channels, for which transforms take less time than that saves. */
-const FEWEST_WEIGHTS = 2048;
+/** Input channels times result channels from which on 3×3 gradients of stride 2 save more time than transforms take. */
+const MANY_WEIGHTS = 2048;
 
 /**
- * The stride of a convolution that the kernels compute, else 0: 3×3 taps without dilation, a group's input channels a multiple
- * of four and result channels of eight. Stride 2 needs a single group, and many results, or pairs of them, and channels to be
- * worth it, which is so for gradients only.
+ * The largest tiles by which the kernels compute a convolution without dilation, else 0: of 3×3 taps 4, of the 7×7 taps of a
+ * first layer 3. `depth` and `channels` are those of a group, `height` × `width` the results, or pairs of them. Stride 2 of 3×3
+ * taps is worth it for gradients only.
  */
-export function winogradStride(
+export function winogradEdge(
   weights: Tensor,
   { rows, columns }: Window,
   depth: number,
@@ -29,24 +29,32 @@ export function winogradStride(
   groups: number,
   height: number,
   width: number,
-): 0 | 1 | 2 {
+): 0 | 3 | 4 {
   const [tapRows, tapColumns] = nhwc(weights);
-  const isDense = rows.dilation === 1 && columns.dilation === 1 && rows.stride === columns.stride;
-  if (tapRows !== 3 || tapColumns !== 3 || !isDense || depth % 4 || channels % PANEL) return 0;
-  if (rows.stride === 1) return 1;
-  const saves = Math.min(height, width) >= FEWEST_ROWS && depth * channels >= FEWEST_WEIGHTS;
-  return rows.stride === 2 && groups === 1 && saves ? 2 : 0;
+  const { stride, dilation } = rows;
+  if (columns.stride !== stride || dilation * columns.dilation > 1 || tapRows !== tapColumns || channels % PANEL)
+    return 0;
+  const edge = tapRows === 3 && depth % 4 === 0 ? 4 : 0;
+  if (stride === 1) return edge;
+  if (stride > 2 || groups > 1 || Math.min(height, width) < FEWEST_ROWS) return 0;
+  if (depth * channels >= MANY_WEIGHTS) return edge;
+  return tapRows === 7 ? 3 : 0;
 }
 
-/** Where the source of a forward product or a weight gradient begins. The first of a pair of rows meets two taps. */
-export function forwardPlace({ rows, columns }: Window) {
-  const first = ({ before, stride }: AxisWindow) => 2 - before - 2 * stride;
+/** Where the source of a forward product or a weight gradient begins. The first of a pair of rows meets a tap more. */
+export function forwardPlace({ rows, columns }: Window, edge: TileEdge) {
+  const first = ({ before, stride }: AxisWindow) => (edge === 3 ? 0 : 2 - 2 * stride) - before;
   return { top: first(rows), left: first(columns), sourceStride: rows.stride };
+}
+
+/** Rows and columns of a tile's inputs. */
+function sideOf(edge: TileEdge): number {
+  return edge === 2 ? 4 : 6;
 }
 
 /** Places of a tile. */
 export function placesOf(edge: TileEdge): number {
-  return (edge + 2) ** 2;
+  return sideOf(edge) ** 2;
 }
 
 /** Number of tiles of `height` × `width` results. */
@@ -127,8 +135,9 @@ export function cutTiles(
   const { source, result, edge, groups, top, left, sourceStride, resultStride } = convolution;
   const [images, allRows, allColumns, channels] = nhwc(result);
   const [height, width] = [allRows / resultStride, allColumns / resultStride];
-  const windowColumns = upTo(edge, width) + 2;
-  const windowRows = (rows: number) => upTo(edge, rows) + 2;
+  const beyond = sideOf(edge) - edge;
+  const windowColumns = upTo(edge, width) + beyond;
+  const windowRows = (rows: number) => upTo(edge, rows) + beyond;
   const windowBytes = (rows: number) => windowRows(rows) * windowColumns * taken * 4;
   const item = chooseItem(images, height, width, windowBytes, budget, edge ** 2 * tiles, edge);
   const itemTiles = item.images * tilesOf(edge, item.rows, width);
