@@ -3,6 +3,7 @@
  * first in its lower half. `engine/gpu/roundedCopies.ts` has the same rounding for GPUs, `ranks/kernels/` for long means.
  */
 
+import type { HostVector } from '../engine/engine.js';
 import type { FloatVector } from './treeSum.js';
 
 /** Words of so many numbers. */
@@ -47,4 +48,9 @@ export function widened(words: Int32Array, numbers: Float32Array = new Float32Ar
     bits[2 * i + 1] = word & -0x10000;
   }
   return numbers;
+}
+
+/** A vector's floats: itself, or the numbers in words. */
+export function floatsOf(vector: HostVector): FloatVector {
+  return vector instanceof Int32Array ? widened(vector) : vector;
 }

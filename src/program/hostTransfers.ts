@@ -1,5 +1,5 @@
 import type { HostVector, Program, StoragePart, Transfers } from '../engine/engine.js';
-import { rounded, widened, wordCount } from './bfloat16.js';
+import { floatsOf, rounded, wordCount } from './bfloat16.js';
 import { arraysOf, hostFloats, numbersOf } from './hostFloats.js';
 import type { FloatVector } from './treeSum.js';
 
@@ -32,11 +32,6 @@ export function hostTransfers(program: Program): Transfers {
     },
     upload: (part) => ({ values: Promise.resolve(hostFloats(copies.get(part)!)), write: () => write(part) }),
   };
-}
-
-/** The numbers of a vector, if they are rounded in float32. */
-export function floatsOf(vector: HostVector): FloatVector {
-  return vector instanceof Int32Array ? widened(vector) : vector;
 }
 
 /** Concatenates vectors of one type. */

@@ -318,6 +318,16 @@ describe('a sum by a tree', () => {
     expect(sumOf(vectors)).not.toEqual(vectors.reduce(add));
   });
 
+  it('of words is that of the numbers in them', () => {
+    const words = [1, 2, 3, 4].map((k) =>
+      rounded(Float32Array.from({ length: 2 ** 15 + 2 }, (_, i) => Math.sin(k * i))),
+    );
+    const [sum, given] = [new TreeSum(), words.map((each) => each.slice())];
+    for (const each of words) sum.add(each);
+    expect(sum.total).toEqual(sumOf(words.map((each) => widened(each))));
+    expect(words).toEqual(given);
+  });
+
   it('is divided by a power of two, every element', () => {
     expect(divide(Float32Array.of(1, 3, -5, 7, 9, 1e-44), 4)).toEqual(
       Float32Array.of(0.25, 0.75, -1.25, 1.75, 2.25, 2.8e-45),

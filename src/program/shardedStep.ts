@@ -16,7 +16,7 @@ import { STORAGE } from '../nn/index.js';
 import type { BatchFeed } from './batchFeed.js';
 import { rounded } from './bfloat16.js';
 import { hostFloats } from './hostFloats.js';
-import { floatsOf, hostTransfers } from './hostTransfers.js';
+import { hostTransfers } from './hostTransfers.js';
 import { isTrueOfAny, type Ranks } from './ranks.js';
 import { faultOf } from './step.js';
 import { stepParts } from './stepParts.js';
@@ -71,7 +71,10 @@ export async function shardedStep(
   for (let shard = 1; shard < own && !fault; shard++) {
     begin();
     // The memory that is read is overwritten when the next shard runs.
-    for (const [at, read] of gradientParts().entries()) sums[at]!.add(floatsOf((await read).array().slice()));
+    for (const [at, read] of gradientParts().entries()) {
+      const vector = (await read).array();
+      sums[at]!.add(vector instanceof Int32Array ? vector : vector.slice());
+    }
     fault = await faultOf(feed, batch * own + shard);
   }
   begin();
@@ -100,7 +103,7 @@ export async function shardedStep(
 /** The sum of what a rank has summed so far and the last of its vectors, which is left as it is if it is the only one. */
 function sumWith(sum: TreeSum, last: HostFloats): HostFloats {
   if (sum.isEmpty) return last;
-  sum.add(floatsOf(last.array()));
+  sum.add(last.array());
   return hostFloats(sum.total);
 }
 

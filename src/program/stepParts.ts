@@ -4,8 +4,9 @@
  */
 
 import type { StoragePart } from '../engine/engine.js';
+import type { AnyNode } from '../graph/index.js';
 import { STORAGE } from '../nn/index.js';
-import { lastWrite } from '../passes/lastWrite.js';
+import { lastWrite, type StorageRange } from '../passes/lastWrite.js';
 import type { TrainingProgram } from './trainingProgram.js';
 
 /** Numbers of a part at most: 4 MB, or 2 if they are rounded, for which the cost of a message is small. */
@@ -27,33 +28,40 @@ export function stepParts(
   { plan, variables, options }: Pick<TrainingProgram, 'plan' | 'variables' | 'options'>,
   partLength = PART_LENGTH,
 ): readonly StoragePart[] {
-  const nodes = plan.phases.gradient ?? [];
-  const gradients = plan.storages.find(({ name }) => name === STORAGE.gradients)!;
+  const { name, length } = plan.storages.find(({ name }) => name === STORAGE.gradients)!;
   const isRounded = options.shardPrecision === 'bfloat16';
-  const exponents = variables.parameters.filter(({ group }) => group === 'exponent');
-  const roundedEnd = Math.min(gradients.length, ...exponents.map(({ view }) => view.offset));
-  const piecesEnd = isRounded ? roundedEnd : gradients.length;
+  const exponents = isRounded ? variables.parameters.filter(({ group }) => group === 'exponent') : [];
+  const end = Math.min(length, ...exponents.map(({ view }) => view.offset));
+  const inOrder = piecesInOrder(plan.phases.gradient ?? [], { storage: name, length: end }, partLength);
   const others = [
-    { storage: gradients.name, offset: piecesEnd, length: gradients.length - piecesEnd },
+    { storage: name, offset: end, length: length - end },
     ...plan.storages
       .filter(({ name }) => beside.includes(name))
       .map(({ name, length }) => ({ storage: name, offset: 0, length })),
   ].filter(({ length }) => length > 0);
-  const pieces = [];
-  for (let end = piecesEnd; end > 0; ) {
-    // The last ones are small: they are what a rank has to wait for when all has been computed.
-    const length = end <= LEAST_LENGTH ? end : Math.ceil((3 / 4) * end);
-    const offset = end - Math.min(partLength, length);
-    pieces.push({ storage: gradients.name, offset, length: end - offset });
-    end = offset;
-  }
-  const inOrder = pieces
-    .map((range) => ({ range, done: lastWrite(nodes, range) }))
-    .sort((a, b) => a.done - b.done)
-    .map(({ range }) => range);
   const last = isRounded ? [] : inOrder.splice(-1);
   return [
     ...inOrder.map((range) => ({ ranges: [range], isRounded })),
     { ranges: [...last, ...others], isRounded: false },
   ];
+}
+
+/** Pieces of the beginning of a storage, in the order in which nodes write them. */
+function piecesInOrder(
+  nodes: readonly AnyNode[],
+  { storage, length }: Omit<StorageRange, 'offset'>,
+  partLength: number,
+) {
+  const pieces: StorageRange[] = [];
+  for (let end = length; end > 0; ) {
+    // The last ones are small: they are what a rank has to wait for when all has been computed.
+    const most = end <= LEAST_LENGTH ? end : Math.ceil((3 / 4) * end);
+    const offset = end - Math.min(partLength, most);
+    pieces.push({ storage, offset, length: end - offset });
+    end = offset;
+  }
+  return pieces
+    .map((range) => ({ range, done: lastWrite(nodes, range) }))
+    .sort((a, b) => a.done - b.done)
+    .map(({ range }) => range);
 }
