@@ -26,7 +26,7 @@ export * as quant from '../quant/index.js';
 export { metrics, metricText, type Task } from '../task.js';
 export type { EpochReport, StepReport, TrainingMetrics } from '../train/recorder.js';
 export type { RunSummary } from '../train/summary.js';
-export { TrainingFault } from '../train/train.js';
+export { TrainingFault } from '../train/trainingSteps.js';
 export type { ExportedNetwork } from './exportNetwork.js';
 export { exportNetwork } from './exportNetwork.js';
 export type { ImageShape, ImageSource, LabelledImages } from './imageArrays.js';

@@ -11,7 +11,7 @@ import { InputError } from '../../errors.js';
 import { oneRank, type Ranks } from '../../program/ranks.js';
 import { type Experiment, resolveExperiment, settingsDifference } from '../../settings/index.js';
 import { describeData } from '../../train/dataDescription.js';
-import { TrainingFault } from '../../train/train.js';
+import { TrainingFault } from '../../train/trainingSteps.js';
 import { dataDifference } from '../dataDescription.js';
 import { openRunFolder, withNetworkOfFile } from '../index.js';
 import type { RunEvents } from '../runEvents.js';

@@ -1,0 +1,206 @@
+/**
+ * The steps of an epoch, with reports of their metrics a few times a second. Between them the host does other work: it
+ * records the previous epoch and draws the next one.
+ */
+
+import { targetLength } from '../data/imageSet.js';
+import { yieldToEventLoop } from '../eventLoop.js';
+import { STORAGE } from '../nn/index.js';
+import { CONTROL_LENGTH, METRICS, METRICS_LENGTH } from '../ops/attributes.js';
+import { quantizerSnapshot } from '../program/quantizerSnapshot.js';
+import { isTrueOfAny } from '../program/ranks.js';
+import { areBitsFrozen } from './budgetKeeper.js';
+import type { CheckpointState } from './checkpointState.js';
+import type { Conclusion } from './epochEnd.js';
+import type { StepReport, TrainingMetrics } from './recorder.js';
+import { averageWeight, dampingWeight, learningRate, stepSize } from './schedule.js';
+import type { TrainingRun } from './train.js';
+
+/** The end of a diverged run; the message names the step and the first layer with non-finite numbers. */
+export class TrainingFault extends Error {
+  override readonly name = 'TrainingFault';
+}
+
+const METRICS_INTERVAL_MS = 250;
+
+/**
+ * Steps between two pieces of other work, which takes the host some milliseconds. In these it is busy four fifths of the
+ * time with a small network, and lets the GPU have its queue of steps back.
+ */
+const STEPS_BETWEEN = 16;
+
+/** Most pieces of other work in an epoch. */
+const PIECES = 8;
+
+/** Number of steps before each piece of other work; 0 if the host itself computes them. */
+export function stepsBetween({ session }: TrainingRun, batches: number): number {
+  return session.program.transfers ? Math.min(STEPS_BETWEEN, Math.floor(batches / PIECES)) : 0;
+}
+
+/** The host's work while steps of an epoch are running. */
+interface Meanwhile {
+  /** The end of the previous epoch. */
+  readonly conclusion: Conclusion;
+  /** Draws the next epoch. */
+  readonly prepare: () => void;
+}
+
+interface Progress {
+  /** Trained batches of the epoch. */
+  readonly done: number;
+  /** Sums over these batches. */
+  readonly sums: Sums;
+  /** The fraction of weights that oscillated in the last steps, if it is counted and enough steps were observed. */
+  readonly oscillating: number | null;
+  /** The error of an image of the next batch. */
+  readonly fault: Error | null;
+  /** True if the signal has come. */
+  readonly isStopped: boolean;
+}
+
+/** Tells whether the signal came to this process, or to another rank: all stop at the same step. */
+export async function isStopping({ session, signal }: TrainingRun): Promise<boolean> {
+  return isTrueOfAny(session.ranks, signal?.aborted ?? false);
+}
+
+/**
+ * Trains batches until the end of the epoch, the signal, the time for a checkpoint, or an image that cannot be decoded.
+ * Nothing is reported before the previous epoch is recorded.
+ */
+export async function trainBatches(
+  run: TrainingRun,
+  state: CheckpointState,
+  batches: number,
+  { conclusion, prepare }: Meanwhile,
+): Promise<Progress> {
+  const { experiment, session } = run;
+  const { program, training } = session;
+  const lambdas = areBitsFrozen(experiment, state.epoch)
+    ? [0, 0]
+    : [experiment.budget.lambda2, experiment.budget.lambda3];
+  const control = new Float64Array(CONTROL_LENGTH);
+  const report = await stepReports(run, state, batches);
+  const { countOscillations: looks } = experiment.training;
+  const oscillations = looks > 0 ? (await import('./oscillations.js')).countOscillations(session) : null;
+  const between = stepsBetween(run, batches);
+  const started = performance.now();
+  let reported = started;
+  let done = state.batch;
+  let fault: Error | null = null;
+  let isStopped = false;
+  let rate = 0;
+  // Steps go on while numbers for a report are on their way.
+  let reporting = Promise.resolve();
+  let failure: Error | null = null;
+  while (done < batches) {
+    if (failure) throw failure;
+    const own = done - state.batch;
+    if (between > 0 && own > 0 && own % between === 0 && (await conclusion.advance())) prepare();
+    isStopped = await isStopping(run);
+    if (isStopped) break;
+    const step = state.step + own;
+    rate = learningRate(experiment.training, step, batches);
+    const update = stepSize(training.options.solver, rate, step + 1);
+    const damping = dampingWeight(experiment.training, step, batches);
+    const next = [update, ...lambdas, averageWeight(experiment.training.emaDecay, step + 1), damping, -damping];
+    // It is often that of the step before, and a write costs a host a twentieth of the time that it has for a small step.
+    if (own === 0 || next.some((value, index) => value !== control[index])) {
+      control.set(next);
+      program.write(STORAGE.control, control);
+    }
+    fault = await session.step(done);
+    if (fault) break;
+    done++;
+    if (batches - done < looks) await oscillations?.look();
+    // Lets signals and timers run, which an engine on this thread would block for the whole epoch.
+    await yieldToEventLoop();
+    const now = performance.now();
+    if (now - started >= 60_000 * experiment.checkpointMinutes) break;
+    // Concluding depends on steps, not on time, since ranks make the same calls in the same order.
+    if (now - reported < METRICS_INTERVAL_MS || done - state.batch <= between || done === batches) continue;
+    reported = now;
+    await reporting;
+    reporting = report(done, rate).then(
+      () => {},
+      (error) => {
+        failure = error;
+      },
+    );
+  }
+  await reporting;
+  if (failure) throw failure;
+  await conclusion.finish();
+  return { done, sums: await report(done, rate), fault, isStopped, oscillating: oscillations?.share() ?? null };
+}
+
+/** A function that reports the batches since its last call, if there are any, and resolves to the epoch's sums. */
+async function stepReports(
+  run: TrainingRun,
+  state: CheckpointState,
+  batches: number,
+): Promise<(done: number, rate: number) => Promise<Sums>> {
+  const { experiment, session, recorder, events } = run;
+  const { program, training } = session;
+  const started = performance.now();
+  const waitBefore = session.waitMs;
+  let doneBefore = state.batch;
+  let sumsBefore = state.batch === 0 ? new Float64Array(METRICS_LENGTH) : await readSums(run, state);
+  return async (done, rate) => {
+    if (done === doneBefore) return readSums(run, state);
+    const [sums, quantizers] = await Promise.all([
+      readSums(run, state),
+      quantizerSnapshot(program, training.variables),
+    ]);
+    const elapsedMs = performance.now() - started;
+    const own = done - state.batch;
+    const report: StepReport = {
+      step: state.step + own,
+      seconds: state.trainingSeconds + elapsedMs / 1000,
+      epoch: state.epoch + 1,
+      batch: done,
+      batches,
+      metrics: meansOf(run, sums),
+      recent: meansOf(run, sums, sumsBefore),
+      rate,
+      quantizers,
+      imagesPerSecond: (own * experiment.training.batchSize * 1000) / elapsedMs,
+      waiting: (session.waitMs - waitBefore) / elapsedMs,
+    };
+    recorder.step(report);
+    events?.onStep?.(report);
+    doneBefore = done;
+    sumsBefore = sums;
+    return sums;
+  };
+}
+
+/** Sums over the steps of the epoch so far, by `METRICS`; waits for the queued steps. */
+type Sums = ArrayLike<number>;
+
+async function readSums({ session, experiment }: TrainingRun, state: CheckpointState): Promise<Sums> {
+  const sums = await session.program.read(STORAGE.metrics);
+  const step = sums[METRICS.badStep]!;
+  if (step > 0) {
+    const layer = session.training.variables.layers[sums[METRICS.badLayer]!]?.name ?? 'the loss';
+    throw new TrainingFault(
+      `${experiment.name}: not a finite number in step ${step} of epoch ${state.epoch + 1}, first in ${layer}; ` +
+        `the last checkpoint is kept; lower initial_learning_rate and start anew`,
+    );
+  }
+  return sums;
+}
+
+/** Means over the steps after those of `before`. */
+export function meansOf({ session }: TrainingRun, sums: Sums, before?: Sums): TrainingMetrics {
+  const since = (position: number) => sums[position]! - (before?.[position] ?? 0);
+  const steps = Math.max(1, since(METRICS.steps));
+  const { batchSize, task, targetShape = [] } = session.training.options;
+  const answers = task?.loss === 'pixels' ? targetLength({ shape: targetShape }) : 1;
+  return {
+    // `batchSize` is that of a shard: wrong predictions are a mean over the shards, as the loss is.
+    error: since(METRICS.wrong) / (steps * batchSize * answers),
+    loss1: since(METRICS.loss1) / steps,
+    loss2: since(METRICS.loss2) / steps,
+    loss3: since(METRICS.loss3) / steps,
+  };
+}
