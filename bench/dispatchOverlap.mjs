@@ -13,7 +13,10 @@ const LOOPS = 20_000;
 Object.assign(globalThis, globals);
 // A new buffer would be cleared first, which is a use.
 const features = ['disable-dawn-features=lazy_clear_resource_on_first_use,timestamp_quantization'];
-const adapter = await create(features).requestAdapter({ powerPreference: 'high-performance' });
+// Kept, since Dawn's devices do not outlive it.
+const gpu = create(features);
+const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+if (!adapter) throw new Error('no GPU found');
 const device = await adapter.requestDevice({ requiredFeatures: ['timestamp-query'] });
 const code = `@group(0) @binding(0) var<storage, read_write> y: array<f32>;
 @compute @workgroup_size(64)
