@@ -1,7 +1,8 @@
 /**
  * The order of a phase's dispatches. A device runs them concurrently until one uses a buffer that another of them
  * writes; then it waits for all, some microseconds each time, which is the cost of small kernels. So dispatches that
- * others do not wait for, in particular sums of partial sums, run concurrently with those that others wait for.
+ * others do not wait for, in particular sums of partial sums, run concurrently with those that others wait for. Dawn on
+ * Vulkan lets a device wait before every dispatch (`bench/dispatchOverlap.mjs`), so that this gains nothing there.
  *
  * Memory is placed before, and no dispatch passes another whose numbers it reads or overwrites, or that reads or
  * overwrites its own: all remaining orders give the same bits.
