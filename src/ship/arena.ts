@@ -11,6 +11,7 @@ import { elementCount } from '../elementCount.js';
 import { streamBytes } from './bitStream.js';
 import { type IntegerLayer, type IntegerNetwork, type IntegerTensor, isLast, storedSource } from './integerNetwork.js';
 
+/** The memory of a network, with a place for each stored tensor. */
 export interface Arena {
   readonly bytes: number;
   /** Byte offset of each stored tensor, by name. */
@@ -32,6 +33,7 @@ interface Placed extends Stored {
 /** Number of random orders that are tried if the first one leaves gaps. */
 const attempts = 200;
 
+/** Gives each stored tensor a place that no tensor alive at the same time has, in as few bytes as it can find. */
 export function planArena(network: IntegerNetwork): Arena {
   const stored = storedTensors(network);
   const needed = Math.max(0, ...network.layers.map((_, time) => bytesAt(stored, time)));

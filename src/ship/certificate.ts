@@ -53,6 +53,7 @@ export type Steps =
       readonly addendShift: number;
     };
 
+/** The integers that requantize a channel: accumulator·multiplier + bias, shifted right by `shift`. */
 export interface ChannelIntegers {
   readonly multiplier: number;
   readonly bias: bigint;
@@ -68,6 +69,7 @@ export interface Difference {
 }
 
 const largestMultiplier = 2 ** 31 - 1;
+/** The largest shift of a sum of 64 bits. */
 export const largestShift = 62;
 
 /** A step of the staircase, which has at least that height from accumulator `first`. */

@@ -5,6 +5,7 @@
 
 import type { ActivationFunction } from '../ops/attributes.js';
 
+/** A quantized function as a staircase over all numbers. */
 export interface FunctionSteps {
   /** The output of the least numbers. */
   readonly first: number;

@@ -17,6 +17,7 @@ export type Grid =
 /** The largest integer of a stored tensor. */
 export const largestStored = 2 ** 16;
 
+/** A tensor of integers: one that is stored, or the logits. */
 export interface IntegerTensor {
   /** Unique in the network. */
   readonly name: string;
@@ -120,6 +121,7 @@ export interface InputLayer {
   readonly output: IntegerTensor;
 }
 
+/** Convolutions whose sums become the integers of a stored tensor. */
 export interface ConvolutionLayer {
   readonly op: 'convolution';
   readonly name: string;
@@ -210,6 +212,7 @@ export type ConvolvingLayer = ConvolutionLayer | OutputLayer;
 /** A layer that gives the logits. */
 export type LastLayer = ClassifierLayer | OutputLayer;
 
+/** A layer of an integer network. */
 export type IntegerLayer =
   | InputLayer
   | ConvolutionLayer
@@ -222,6 +225,7 @@ export type IntegerLayer =
 /** A layer whose output other layers read. */
 export type InnerLayer = Exclude<IntegerLayer, LastLayer>;
 
+/** A network of integers, as a device runs it. */
 export interface IntegerNetwork {
   /** In the order in which they run; the first is the input, the last gives the logits. */
   readonly layers: readonly IntegerLayer[];
@@ -290,8 +294,8 @@ export function inputOf({ layers: [layer] }: IntegerNetwork): InputLayer {
   return layer;
 }
 
-/** A window of one pixel, at every pixel. */
 const everyPixel = { stride: 1, before: 0, after: 0, dilation: 1 } as const;
+/** A window of one pixel, at every pixel. */
 export const pixelWindow: Window = { rows: everyPixel, columns: everyPixel };
 
 /** The least integer of a grid. */

@@ -1,17 +1,18 @@
-/**
- * An object of a parsed JSON document. Like the functions below it throws an `Error` that says what a part should be.
- */
+/** Parts of a parsed JSON document. Each function throws an `Error` that says what a part, called `what`, should be. */
 
+/** An object. */
 export function record(value: unknown, what: string): Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new Error(`${what} is no object`);
 }
 
+/** A list, each item read by `item`. */
 export function array<T>(value: unknown, what: string, item: (value: unknown) => T): T[] {
   if (Array.isArray(value)) return value.map(item);
   throw new Error(`${what} is no list`);
 }
 
+/** A text. */
 export function text(value: unknown, what: string): string {
   if (typeof value === 'string') return value;
   throw new Error(`${what} is no text`);

@@ -29,6 +29,7 @@ export type Value =
   | { readonly type: 'scaled'; readonly x: Tensor; readonly factor: number }
   | { readonly type: 'classified' };
 
+/** A channel of a stored tensor. */
 export interface TensorChannel {
   readonly tensor: IntegerTensor;
   readonly channel: number;

@@ -42,12 +42,14 @@ interface CertifiedLayer {
   readonly channels: readonly Channel[];
 }
 
+/** An integer network with the certificates of its layers. */
 export interface Lowered {
   readonly network: IntegerNetwork;
   /** The layers with a certificate, for checks against the reference. */
   readonly certified: readonly CertifiedLayer[];
 }
 
+/** Whether integers are proven, and who hears of the progress. */
 export interface LoweringOptions {
   /**
    * False to round every layer without searching for certificates, which tells at once whether a network can be

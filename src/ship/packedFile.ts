@@ -21,8 +21,9 @@ import {
   weightsOfLayer,
 } from './integerNetwork.js';
 
-/** The metadata `format` and `version` of a packed file. */
+/** The metadata `format` of a packed file. */
 export const packedFormat = 'mpdnn-integer';
+/** Its metadata `version`. */
 export const packedVersion = '2';
 
 /** Weights as described in the file; their values are a stream. */

@@ -44,6 +44,7 @@ export interface Sums {
   readonly pixels: number;
 }
 
+/** Sums with the normalisation behind them. */
 export interface Normalised extends Sums {
   readonly normalisation: Normalisation;
 }

@@ -19,6 +19,7 @@ import { described, type Sum, singleTerm, type TensorChannel, type Value } from 
 import { exactLog2 } from './requantization.js';
 import { identity, meanOf } from './terms.js';
 
+/** The form of each tensor of the plan so far; one that no node has computed is a parameter. */
 export class TensorForms {
   readonly #forms = new Map<number, Value>();
   readonly #parameters: ReadonlyMap<string, Float64Array>;

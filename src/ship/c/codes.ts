@@ -11,6 +11,7 @@ export interface Coding {
   readonly zero: number;
 }
 
+/** The coding of a grid in `bits` bits. */
 export function codingOf(grid: Grid, bits: number): Coding {
   if (grid.type === 'uniform') return { bits, powers: false, zero: -grid.lo };
   return { bits, powers: true, zero: grid.signed ? 2 ** (bits - 1) : 0 };

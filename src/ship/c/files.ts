@@ -7,6 +7,7 @@ import { networkSource } from './networkSource.js';
 import { planOf } from './plan.js';
 import { makefile, testData, testProgram } from './testProgram.js';
 
+/** The name of the C files, and the images of their test. */
 export interface COptions {
   /** Name of the files, and prefix of all public names, so that a program can hold several networks. */
   readonly name: string;

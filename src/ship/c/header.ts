@@ -25,8 +25,8 @@ function bytesText(input: InputLayer): string {
   if (!input.quantization) return '';
   const { scale, offset, step, limit } = input.quantization;
   return `
- * Of a number v of the network's input: 128 + (v * scale + offset) / ${step}, rounded, halves away from zero, and cut at
- * 128 - ${limit} and 128 + ${limit}. Scale: ${scale.join(', ')}; offset: ${offset.join(', ')}.`;
+ * A number v of the network's input becomes the byte 128 + (v * scale + offset) / ${step}, rounded, halves away from
+ * zero, and cut at 128 - ${limit} and 128 + ${limit}. Scale: ${scale.join(', ')}; offset: ${offset.join(', ')}.`;
 }
 
 /** The size of the map if every pixel has logits. */

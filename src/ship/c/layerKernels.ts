@@ -3,6 +3,7 @@
 import type { Codes } from './kernels.js';
 import { channelsTogether } from './plan.js';
 
+/** A convolution in bands of rows: fills its windows, sums four channels at a time, requantizes and stores them. */
 export const convolve = ({ outputs }: Codes) => `\
 static void convolve(const struct layer *l, const uint8_t *image${outputs ? ', logit *logits' : ''})
 {
@@ -35,6 +36,7 @@ ${outputs ? '        if (!l->requantize) {\n          put_logits(l, channel, y +
 }
 `;
 
+/** The maximum of each window, without padding. */
 export const maxPool = `\
 static void max_pool(const struct view *v, uint32_t output, int32_t height, int32_t width, struct axis rows,
                      struct axis columns)
@@ -61,6 +63,7 @@ static void max_pool(const struct view *v, uint32_t output, int32_t height, int3
 }
 `;
 
+/** Channels of tensors in a new order, shifted to the step of the output. */
 export const arrange = `\
 static void arrange(const struct view *inputs, const struct source *sources, uint32_t output, int32_t pixels, int32_t channels,
                     struct coding c)
@@ -78,6 +81,7 @@ static void arrange(const struct view *inputs, const struct source *sources, uin
 }
 `;
 
+/** The sum over all pixels for each channel, in 32 bits. */
 export const sumPool = `\
 static void sum_pool(const struct view *v, uint32_t output)
 {

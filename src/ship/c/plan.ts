@@ -38,6 +38,7 @@ export interface View {
 /** Width of the integers of a window and of filters: 16 bits, or 32 if the values need them. */
 export type Elements = 'narrow' | 'wide';
 
+/** A product with its view of the input, and its window and filters as elements in buffers. */
 export interface ProductPlan {
   readonly product: Product;
   readonly view: View;
@@ -51,6 +52,7 @@ export interface ProductPlan {
   readonly windowStart: number;
 }
 
+/** A convolution as the C code runs it, band by band. */
 export interface ConvolutionPlan extends PlannedRequantization {
   readonly layer: ConvolvingLayer;
   readonly products: readonly ProductPlan[];
@@ -69,6 +71,7 @@ export interface Buffers {
   readonly accumulators: number;
 }
 
+/** The plan of all C code: places of tensors, convolutions, and the buffers that these share. */
 export interface Plan {
   readonly network: IntegerNetwork;
   readonly arena: Arena;
@@ -88,6 +91,11 @@ export const guardBytes = 3;
 /** Channels that are summed together. */
 export const channelsTogether = 4;
 
+/**
+ * Plans the C code of a network.
+ *
+ * @throws InputError if 64 bits are too few for a requantization
+ */
 export function planOf(network: IntegerNetwork): Plan {
   const arena = planArena(network);
   const image = network.layers.find((layer) => layer.op === 'input')?.output;

@@ -70,6 +70,7 @@ ${sum}\
 const bounds =
   '  const uint32_t addend_shift = l->addend_shift, output_shift = l->output_shift, lo = l->lo, most = l->most;\n';
 
+/** Requantizes sums whose products fit 32 bits. */
 export function requantizeNarrow(codes: Codes): string {
   const { multipliers, powers } = codes;
   const channels = clipped(
@@ -109,6 +110,7 @@ function vectors(multipliers: Codes['multipliers']): string {
 `;
 }
 
+/** Requantizes by the upper words of products of 64 bits. */
 export function requantizeHigh(codes: Codes): string {
   const channel = `\
     const int32_t multiplier = ((const int32_t *)l->multipliers)[channel + i];
@@ -135,6 +137,7 @@ const wideSum = (type: string, start: string, signed = 'int64_t') => `\
         total += (${type})((${signed})multipliers[part * l->channels] * at[part * SUMS_OF_BAND(l)]);
 `;
 
+/** Requantizes one product, or the sum of two, in 64 bits. */
 export function requantizeWide(codes: Codes): string {
   return `\
 /* Channels of one product or the sum of two, in 64 bits. */
@@ -148,6 +151,7 @@ ${bounds}${addendRow}${clipped(
 `;
 }
 
+/** Requantizes by thresholds. */
 export const requantizeTable = `\
 /* The code behind the last threshold that the sum reaches. */
 static void requantize_table(${parameters})
@@ -168,6 +172,7 @@ ${wideSum('int64_t', 'bias + (has_addend ? integer_of(addend, &v.coding) : 0) * 
 )}}
 `;
 
+/** Stores the sums of the last layer. */
 export const putLogits = `\
 /* Outputs, which are neither shifted nor clipped, to whom they belong. */
 static void put_logits(${parameters}, logit *logits)

@@ -10,6 +10,7 @@ import type { View } from './plan.js';
  */
 export type Requantizer = 'narrow' | 'high' | 'wide' | 'table' | 'logits';
 
+/** A requantization with its C function and the constants that this one takes. */
 export interface PlannedRequantization {
   readonly requantizer: Requantizer;
   readonly multipliers: readonly Int32Array[];

@@ -3,6 +3,7 @@
 import type { Codes } from './kernels.js';
 import type { Elements } from './plan.js';
 
+/** Reads a code of at most 9 bits. */
 export const codeAt = `\
 static inline uint32_t code_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
 {
@@ -11,6 +12,7 @@ static inline uint32_t code_at(const uint8_t *stream, uint32_t bit, uint32_t bit
 }
 `;
 
+/** The integer of a code, in a network without powers of two. */
 export const integerOf = `\
 static inline int32_t integer_of(uint32_t code, const struct coding *c)
 {
@@ -18,6 +20,7 @@ static inline int32_t integer_of(uint32_t code, const struct coding *c)
 }
 `;
 
+/** The integer of a code, or the power of two of one with a sign bit. */
 export const integerOrPowerOf = `\
 static inline int32_t integer_of(uint32_t code, const struct coding *c)
 {
@@ -29,6 +32,7 @@ static inline int32_t integer_of(uint32_t code, const struct coding *c)
 }
 `;
 
+/** Reads 32 bits from any byte, little-endian. */
 export const wordAt = `\
 static inline uint32_t word_at(const uint8_t *p)
 {
@@ -36,6 +40,7 @@ static inline uint32_t word_at(const uint8_t *p)
 }
 `;
 
+/** Reads several codes at once. */
 export const codesAt = `\
 /* Codes side by side, 32 bits at most. */
 static inline uint32_t codes_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
@@ -46,6 +51,7 @@ static inline uint32_t codes_at(const uint8_t *stream, uint32_t bit, uint32_t bi
 }
 `;
 
+/** Writes several codes at once. */
 export const put = `\
 /* Codes side by side, 1 to 32 bits, to their place in a stream. */
 static inline void put(uint8_t *stream, uint32_t bit, uint32_t codes, uint32_t bits)
@@ -123,6 +129,7 @@ static void unpack_eights_${elements}(const uint8_t *p, struct coding c, int32_t
 ${vectors ? '#endif\n' : ''}`;
 }
 
+/** Unpacks a stream that begins with any bit. */
 export function unpack(elements: Elements, type: string): string {
   const [place, group] = placesOf(elements);
   return `\

@@ -16,6 +16,7 @@ function lanesOf(elements: Elements): string {
   return elements === 'narrow' ? 'LANES' : '2';
 }
 
+/** Unpacks the pixels of a row, or the taps of a filter. */
 export function unpackPixels(elements: Elements, type: string): string {
   return `\
 /* Pixels of so many channels, apart codes from one to the next, each followed by zeros up to its depth. */
@@ -48,6 +49,7 @@ function rowBegin(elements: Elements, type: string): string {
 `;
 }
 
+/** Loads a row of a stored tensor into the window. */
 export function load(elements: Elements, type: string): string {
   return `\
 static void load_${elements}(const struct product *p, int32_t row, int32_t slot, const uint8_t *image)
@@ -60,6 +62,7 @@ ${rowBegin(elements, type)}\
 `;
 }
 
+/** Loads a row of the image into the window. */
 export function loadImage(elements: Elements, type: string): string {
   return `\
 static void load_image_${elements}(const struct product *p, int32_t row, int32_t slot, const uint8_t *image)
@@ -98,6 +101,7 @@ const dotResults = `\
   sums[7] = b3;
 `;
 
+/** Products of elements of 16 bits, with the vector instructions of Cortex-M where there are some. */
 export const dotNarrow = `\
 /* Sums of two pixels by four filters, of so many products, a multiple of 8; added to what is there or the first. */
 #if defined(__ARM_FEATURE_MVE)
@@ -155,6 +159,7 @@ ${dotResults}\
 ${dotOf('narrow', 'int16_t')}#endif
 `;
 
+/** Products of elements of 32 bits. */
 export const dotWide = `\
 /* Sums of two pixels by four filters, of so many products; added to what is there or the first. */
 ${dotOf('wide', 'int32_t')}`;
@@ -186,6 +191,7 @@ static inline void dot_${elements}(const ${type} *x, const ${type} *y, const ${t
 `;
 }
 
+/** The place of a row in the ring of rows that is the window. */
 export function windowRow(elements: Elements, type: string): string {
   return `\
 /* A row of the window, counted from the first that a band needs. */
@@ -197,6 +203,7 @@ static inline const ${type} *window_row_${elements}(const struct product *p, con
 `;
 }
 
+/** Products of all pixels of a row. */
 export function dotRow(elements: Elements, type: string): string {
   return `\
 /* A row of pixels, so many elements apart, two at once; the last one twice if odd. */
@@ -209,6 +216,7 @@ static void ${elements === 'narrow' ? 'IN_THIS_ORDER ' : ''}dot_row_${elements}(
 `;
 }
 
+/** Sums of four channels of a product over a band of rows. */
 export function sum(elements: Elements, type: string, { dilated }: Codes): string {
   const lanes = lanesOf(elements);
   const [to, step] = [`filters.${elements} + i * ${lanes}`, `${channelsTogether} * ${lanes}`];
@@ -254,6 +262,7 @@ ${ones ? '  if (p->coding.bits == 0u) return 1;\n' : ''}\
 `;
 }
 
+/** C that sums each channel by itself. */
 export function sumDepthwise(elements: Elements, type: string): string {
   return `\
 static void sum_depthwise_${elements}(const struct product *p, const struct window *w, const struct layer *l, int32_t channel,

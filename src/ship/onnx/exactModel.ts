@@ -37,6 +37,7 @@ import { floatConstants } from './floatConstants.js';
 import { DataType, type Endpoint, type ModelBuilder, modelBuilder } from './modelBuilder.js';
 import { byteType, convolutionAttributes, NetworkWriter, outputsFirst } from './networkWriter.js';
 
+/** Forms of the exact model. */
 export interface ExactOptions {
   /** Weights of up to 2 and 4 bits as int2 and int4, which need operator set 25 or 21. */
   readonly packed: boolean;
@@ -58,6 +59,7 @@ export function logitUnit(network: IntegerNetwork): { readonly logit_unit: strin
   return { logit_unit: String(outputsOf(network).unit) };
 }
 
+/** Writes a model of integer operators, which gives the integers of the network to the last bit. */
 export class ExactWriter extends NetworkWriter {
   /** Names of stored tensors as float32. */
   protected readonly floats = new Map<string, string>();

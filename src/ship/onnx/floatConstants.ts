@@ -7,6 +7,7 @@
 import { type ConvolutionLayer, integersOf, leastOf } from '../integerNetwork.js';
 import { channelFunction } from '../interpreter.js';
 
+/** The constants of a requantization in float32: divisor and offset of each channel. */
 export interface FloatConstants {
   /** For each channel. */
   readonly divisors: Float32Array;

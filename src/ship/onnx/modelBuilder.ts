@@ -25,6 +25,7 @@ export { DataType };
 /** An attribute: an integer, a list of integers, or a text. */
 export type Attribute = number | readonly number[] | string;
 
+/** An input or an output of a model. */
 export interface Endpoint {
   readonly name: string;
   readonly type: DataType;
@@ -32,6 +33,7 @@ export interface Endpoint {
   readonly shape: readonly (number | string)[];
 }
 
+/** Collects constants and nodes of a model, and encodes it. */
 export interface ModelBuilder {
   /** Adds a constant; the operator set is raised to one that supports its type. Returns its name. */
   constant(type: DataType, shape: readonly number[], values: ArrayLike<number | bigint>): string;

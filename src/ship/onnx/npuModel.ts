@@ -26,6 +26,7 @@ import {
 import { DataType, type Endpoint, modelBuilder } from './modelBuilder.js';
 import { byteType, convolutionAttributes, NetworkWriter, outputsFirst, refusePowers } from './networkWriter.js';
 
+/** Metadata and further outputs of the model for accelerators. */
 export interface NpuOptions {
   readonly metadata: Readonly<Record<string, string>>;
   /**

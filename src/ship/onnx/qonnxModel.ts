@@ -22,6 +22,7 @@ import { outputsFirst, refusePowers } from './networkWriter.js';
 
 const custom = { domain: 'qonnx.custom_op.general', ops: new Set(['IntQuant']) };
 
+/** Metadata of the model. */
 export interface QonnxOptions {
   readonly metadata: Readonly<Record<string, string>>;
 }
