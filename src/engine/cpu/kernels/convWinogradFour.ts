@@ -271,27 +271,32 @@ function partWeightLine(to: usize, step: usize, g1: v128, g2: v128, isTwo: bool)
 export function transformFourSums(dw: usize, tapBytes: usize, sums: usize, distance: usize): void {
   const row = distance * 6;
   const end = sums + row;
-  for (let p = sums; p < end; p += distance) sumsLine(p, row, p, row);
-  for (let tapRow = 0; tapRow < 3; tapRow++, sums += row, dw += tapBytes * 3) sumsLine(dw, tapBytes, sums, distance);
+  for (let p = sums; p < end; p += distance) sumsLine(p, row, p, row, 0, 3);
+  for (let tapRow = 0; tapRow < 3; tapRow++, sums += row, dw += tapBytes * 3) {
+    sumsLine(dw, tapBytes, sums, distance, 0, 3);
+  }
 }
 
 /** The same of a part, to its taps. */
 @inline
 export function transformPartSums(dw: usize, tapBytes: usize, sums: usize, distance: usize, part: i32): void {
   const row = distance * 6;
-  const twoRows = hasMoreRows(part);
-  const twoColumns = hasMoreColumns(part);
-  const end = sums + row + distance * (twoColumns ? 6 : 5);
-  const first = sums + row + distance;
-  for (let p = first; p < end; p += distance) partSumsLine(p, row, p, row, twoRows);
-  if (!twoRows) dw += tapBytes * 3;
-  if (!twoColumns) dw += tapBytes;
-  partSumsLine(dw, tapBytes * 2, first, distance, twoColumns);
-  if (twoRows) partSumsLine(dw + tapBytes * 6, tapBytes * 2, first + row, distance, twoColumns);
+  const endRow = hasMoreRows(part) ? 3 : 2;
+  const endColumn = hasMoreColumns(part) ? 3 : 2;
+  const end = sums + distance * (endColumn + 3);
+  for (let p = sums + distance; p < end; p += distance) sumsLine(p + row, row, p, row, 1, endRow);
+  if (endRow == 2) dw += tapBytes * 3;
+  if (endColumn == 2) dw += tapBytes;
+  sumsLine(dw, tapBytes * 2, sums + row, distance, 1, endColumn);
+  if (endRow == 3) sumsLine(dw + tapBytes * 6, tapBytes * 2, sums + row * 2, distance, 1, endColumn);
 }
 
+/** Gᵀ of six sums: the taps from `first`, 0 or 1, to before `end`, where 2 is for a last tap that is zero. */
 @inline
-function partSumsLine(to: usize, toStep: usize, from: usize, step: usize, isTwo: bool): void {
+export function sumsLine(to: usize, toStep: usize, from: usize, step: usize, first: i32, end: i32): void {
+  const zero = f32x4.splat(0);
+  const u0 = first == 0 ? v128.load(from) : zero;
+  from += step;
   let p = v128.load(from);
   from += step;
   let q = v128.load(from);
@@ -303,30 +308,16 @@ function partSumsLine(to: usize, toStep: usize, from: usize, step: usize, isTwo:
   q = v128.load(from);
   const evenB = f32x4.add(p, q);
   const oddB = f32x4.sub(p, q);
+  const u5 = end > 2 ? v128.load(from + step) : zero;
+  if (first == 0) {
+    v128.store(to, times(G0, u0, times(GA, evenA, scaled(GB, evenB))));
+    to += toStep;
+  }
   v128.store(to, times(GA * A, oddA, scaled(GB * B, oddB)));
-  if (isTwo) v128.store(to + toStep, times(GA * A2, evenA, times(GB * B2, evenB, v128.load(from + step))));
-}
-
-@inline
-function sumsLine(to: usize, toStep: usize, from: usize, step: usize): void {
-  const u0 = v128.load(from);
-  from += step;
-  let p = v128.load(from);
-  from += step;
-  let q = v128.load(from);
-  const evenA = f32x4.add(p, q);
-  const oddA = f32x4.sub(p, q);
-  from += step;
-  p = v128.load(from);
-  from += step;
-  q = v128.load(from);
-  const evenB = f32x4.add(p, q);
-  const oddB = f32x4.sub(p, q);
-  const u5 = v128.load(from + step);
-  v128.store(to, times(G0, u0, times(GA, evenA, scaled(GB, evenB))));
+  if (end == 2) return;
   to += toStep;
-  v128.store(to, times(GA * A, oddA, scaled(GB * B, oddB)));
-  v128.store(to + toStep, times(GA * A2, evenA, times(GB * B2, evenB, u5)));
+  v128.store(to, times(GA * A2, evenA, times(GB * B2, evenB, end == 3 ? u5 : zero)));
+  if (end == 4) v128.store(to + toStep, times(GA * A2 * A, oddA, times(GB * B2 * B, oddB, u5)));
 }
 
 @inline

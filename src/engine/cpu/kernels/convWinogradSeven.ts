@@ -3,7 +3,7 @@
  * meets taps 0, 2, 4 and 6, the second one taps 1, 3 and 5. Points, and all other transforms, are those of `convWinogradFour.ts`.
  */
 
-import { A, A2, B, B2, G0, GA, GB, scaled, times } from './convWinogradFour';
+import { A, A2, B, B2, G0, GA, GB, scaled, sumsLine, times } from './convWinogradFour';
 
 /** G g Gᵀ of a part's taps of four channels, which are among the 49 at `g`, to 36 places `distance` apart. */
 @inline
@@ -61,36 +61,12 @@ export function transformSevenSums(dw: usize, tapBytes: usize, sums: usize, dist
   const rows = part < 2 ? 4 : 3;
   const columns = part & 1 ? 3 : 4;
   const end = sums + row;
-  for (let p = sums; p < end; p += distance) sumsLine(p, row, p, row);
+  for (let p = sums; p < end; p += distance) sumsLine(p, row, p, row, 0, 4);
   dw += (<usize>(4 - rows) * 7 + <usize>(4 - columns)) * tapBytes;
   for (let tapRow = 0; tapRow < rows; tapRow++, sums += row, dw += tapBytes * 14) {
-    sumsLine(sums, distance, sums, distance);
+    sumsLine(sums, distance, sums, distance, 0, 4);
     for (let column: usize = 0; column < <usize>columns; column++) {
       v128.store(dw + column * 2 * tapBytes, v128.load(sums + column * distance));
     }
   }
-}
-
-@inline
-function sumsLine(to: usize, toStep: usize, from: usize, step: usize): void {
-  const u0 = v128.load(from);
-  from += step;
-  let p = v128.load(from);
-  from += step;
-  let q = v128.load(from);
-  const evenA = f32x4.add(p, q);
-  const oddA = f32x4.sub(p, q);
-  from += step;
-  p = v128.load(from);
-  from += step;
-  q = v128.load(from);
-  const evenB = f32x4.add(p, q);
-  const oddB = f32x4.sub(p, q);
-  const u5 = v128.load(from + step);
-  v128.store(to, times(G0, u0, times(GA, evenA, scaled(GB, evenB))));
-  to += toStep;
-  v128.store(to, times(GA * A, oddA, scaled(GB * B, oddB)));
-  to += toStep;
-  v128.store(to, times(GA * A2, evenA, scaled(GB * B2, evenB)));
-  v128.store(to + toStep, times(GA * A2 * A, oddA, times(GB * B2 * B, oddB, u5)));
 }
