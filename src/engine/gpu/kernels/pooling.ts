@@ -2,7 +2,7 @@
 
 import type { Node } from '../../../graph/graph.js';
 import { elementCount, nhwc } from '../../../graph/tensor.js';
-import type { SizedWindow } from '../../../ops/window.js';
+import type { SizedAxisWindow, SizedWindow } from '../../../ops/window.js';
 import { elementwiseMain, float, kernelSource, linearDispatch, type Operand, tensorOperand } from '../kernel.js';
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
@@ -207,13 +207,16 @@ ${elementwiseMain(items, `${fourMaxima}\n  ${argmax ? operands.argmax.store4('i'
   return [finish(`maxPool ${y.name}`, linearDispatch(items), body)];
 };
 
-/** Every input adds the gradients of the windows of which it is the maximum, in the order of the windows. */
+/**
+ * Every input adds the gradients of the windows of which it is the maximum, in the order of the windows. An invocation has
+ * a block of inputs as large as the stride, all of which are seen by the same few windows, at taps known beforehand.
+ */
 export const maxPoolGradient: Lowering<'maxPoolGradient'> = (node, placement) => {
   const { argmax, dy } = node.operands;
   const { dx } = node.results;
-  const [, height, width, channels] = nhwc(dx);
+  const [batch, height, width, channels] = nhwc(dx);
   const [, outputHeight, outputWidth] = nhwc(dy);
-  const window = node.attributes;
+  const { rows, columns } = node.attributes;
   const lanes = lanesFor(channels);
   const { operands, finish } = kernelSource(
     {
@@ -223,28 +226,62 @@ export const maxPoolGradient: Lowering<'maxPoolGradient'> = (node, placement) =>
     },
     wideIf(lanes, ['dy', 'dx']),
   );
-  const rows = outputsThatSee('h', window.rows.size, outputHeight, window.rows);
-  const columns = outputsThatSee('w', window.columns.size, outputWidth, window.columns);
   const perPixel = channels / lanes.width;
-  const items = elementCount(dx.shape) / lanes.width;
+  const blocksDown = Math.ceil(height / rows.stride);
+  const blocksAcross = Math.ceil(width / columns.stride);
+  const items = batch * blocksDown * blocksAcross * perPixel;
+  const windowsOf = (axis: SizedAxisWindow) => {
+    const seen = [...Array(axis.stride).keys()].map((input) => tapsAt(input, axis));
+    return { seen, all: [...new Set(seen.flatMap((windows) => [...windows.keys()]))].sort((a, b) => a - b) };
+  };
+  const [down, across] = [windowsOf(rows), windowsOf(columns)];
+  const id = (i: number, j: number) => `${i - down.all[0]!}_${j - across.all[0]!}`;
+  const loads = down.all.flatMap((i) =>
+    across.all.map(
+      (j) => `let exists_${id(i, j)} = u32(i32(h) + ${i}) < ${outputHeight}u && u32(i32(w) + ${j}) < ${outputWidth}u;
+  let at_${id(i, j)} = select(0u, u32(i32((n * ${outputHeight}u + h) * ${outputWidth}u + w) + ${i * outputWidth + j}) * ${perPixel}u + c, exists_${id(i, j)});
+  let place_${id(i, j)} = ${lanes.load(operands.argmax, `at_${id(i, j)}`)};
+  let dy_${id(i, j)} = select(${lanes.type}(), ${lanes.load(operands.dy, `at_${id(i, j)}`)}, exists_${id(i, j)});`,
+    ),
+  );
+  const sums = down.seen.flatMap((windowsDown, row) =>
+    across.seen.map((windowsAcross, column) => {
+      const shares = [...windowsDown].flatMap(([i, tapDown]) =>
+        [...windowsAcross].map(([j, tapAcross]) => {
+          const place = `${placeType(lanes)}(${tapDown * columns.size + tapAcross}u)`;
+          return `sum += select(${lanes.type}(), dy_${id(i, j)}, place_${id(i, j)} == ${place});`;
+        }),
+      );
+      const pixel = `((n * ${height}u + h * ${rows.stride}u + ${row}u) * ${width}u + w * ${columns.stride}u + ${column}u)`;
+      const isInside = `h * ${rows.stride}u + ${row}u < ${height}u && w * ${columns.stride}u + ${column}u < ${width}u`;
+      return `if (${isInside}) {
+    var sum = ${lanes.type}();
+    ${shares.join('\n    ')}
+    ${lanes.store(operands.dx, `${pixel} * ${perPixel}u + c`, 'sum')}
+  }`;
+    }),
+  );
   const body = elementwiseMain(
     items,
-    `${position('i', height, width, perPixel)}
-  var sum = ${lanes.type}();
-  for (var oh = ${rows.first}; oh < ${rows.end}; oh++) {
-    ${rows.skip('oh')}
-    for (var ow = ${columns.first}; ow < ${columns.end}; ow++) {
-      ${columns.skip('ow')}
-      let at = ((n * ${outputHeight}u + oh) * ${outputWidth}u + ow) * ${perPixel}u + c;
-      let place = ${rows.tap('oh')} * ${window.columns.size}u + ${columns.tap('ow')};
-      let isMaximum = ${lanes.load(operands.argmax, 'at')} == ${placeType(lanes)}(place);
-      sum += select(${lanes.type}(), ${lanes.load(operands.dy, 'at')}, isMaximum);
-    }
-  }
-  ${lanes.store(operands.dx, 'i', 'sum')}`,
+    [position('i', blocksDown, blocksAcross, perPixel), ...loads, ...sums].join('\n  '),
   );
   return [finish(`maxPoolGradient ${dx.name}`, linearDispatch(items), body)];
 };
+
+/**
+ * The windows that see an input of the first block, as distances from the first window's, in order, with their taps. Those
+ * of an input of another block are as many windows further as blocks.
+ */
+function tapsAt(input: number, { size, stride, before, dilation }: SizedAxisWindow): ReadonlyMap<number, number> {
+  const last = Math.floor((input + before) / stride);
+  const first = Math.ceil((input + before - (size - 1) * dilation) / stride);
+  const taps = new Map<number, number>();
+  for (let window = first; window <= last; window++) {
+    const distance = input + before - window * stride;
+    if (distance % dilation === 0) taps.set(window, distance / dilation);
+  }
+  return taps;
+}
 
 function placeType({ width }: Lanes): 'vec4u' | 'u32' {
   return width === 4 ? 'vec4u' : 'u32';
@@ -260,24 +297,23 @@ function maximumFunction(
   lanes: Lanes,
 ): string {
   const places = placeType(lanes);
-  const value = lanes.load(x, `((n * ${height}u + row) * ${width}u + column) * ${channels / lanes.width}u + c`);
-  const [down, across] = [pixelsSeen('h', height, rows), pixelsSeen('w', width, columns)];
+  const bools = (condition: string) => (lanes.width === 4 ? `vec4<bool>(${condition})` : condition);
   return `struct Found { value: ${lanes.type}, place: ${places} }
 fn maximumOf(n: u32, h: u32, w: u32, c: u32) -> Found {
-  let top = i32(h) * ${rows.stride} - ${rows.before};
-  let left = i32(w) * ${columns.stride} - ${columns.before};
-  let firstRow = ${down.first};
-  let firstColumn = ${across.first};
   var found: Found;
-  for (var row = firstRow; row < ${down.end}; row += ${rows.dilation}u) {
-    for (var column = firstColumn; column < ${across.end}; column += ${columns.dilation}u) {
-      let value = ${value};
-      let place = u32((i32(row) - top) / ${rows.dilation} * ${columns.size} + (i32(column) - left) / ${columns.dilation});
-      let isFirst = row == firstRow && column == firstColumn;
+  var isFirst = true;
+  for (var i = 0u; i < ${rows.size}u; i++) {
+    for (var j = 0u; j < ${columns.size}u; j++) {
+      let row = h * ${rows.stride}u + i * ${rows.dilation}u - ${rows.before}u;
+      let column = w * ${columns.stride}u + j * ${columns.dilation}u - ${columns.before}u;
+      let isInside = row < ${height}u && column < ${width}u;
+      let at = select(0u, (n * ${height}u + row) * ${width}u + column, isInside) * ${channels / lanes.width}u + c;
+      let value = ${lanes.load(x, 'at')};
       let isNan = (bitcast<${places}>(value) & ${places}(0x7fffffffu)) > ${places}(0x7f800000u);
-      let isNew = (value > found.value) | isNan | ${lanes.width === 4 ? 'vec4<bool>(isFirst)' : 'isFirst'};
+      let isNew = ((value > found.value) | isNan | ${bools('isFirst')}) & ${bools('isInside')};
       found.value = select(found.value, value, isNew);
-      found.place = select(found.place, ${places}(place), isNew);
+      found.place = select(found.place, ${places}(i * ${columns.size}u + j), isNew);
+      isFirst = isFirst && !isInside;
     }
   }
   return found;
