@@ -60,7 +60,7 @@ const secondMs = 30;
 const mostRuns = 64;
 /** So long a GPU that was waiting may take to reach its clock. */
 const warmUpMs = 200;
-/** So many elements of an operand are filled, and of a result compared. */
+/** So many elements of an operand are filled, and of each result compared. */
 const filledElements = 1 << 20;
 const comparedElements = 1 << 14;
 
@@ -223,10 +223,10 @@ async function timesOf(
   return times;
 }
 
-/** Tells whether the result that a program has just computed for a product is right. */
+/** Tells whether the results that a program has just computed for a product are right. */
 type Check = (program: Program, product: number) => Promise<boolean>;
 
-/** A check that a program's result for a product agrees with the float32 kernels. */
+/** A check that a program's results for a product agree with those of the float32 kernels. */
 async function float32Check(
   open: OpenDevice,
   products: readonly Product[],
@@ -234,18 +234,23 @@ async function float32Check(
 ): Promise<Check> {
   const untuned = products.map((product) => ({ ...product, candidates: 1 }));
   const program = await loadTrials(open, untuned, null);
-  const expected: StorageArray[] = [];
+  const expected: StorageArray[][] = [];
   for (const [index, { node }] of products.entries()) {
     await program.run(phaseOf(index, 0));
-    expected.push(await resultOf(program, node));
+    expected.push(await resultsOf(program, node));
   }
   await program.dispose();
-  return async (tuned, index) => agrees(await resultOf(tuned, products[index]!.node), expected[index]!, precision);
+  return async (tuned, index) => {
+    const results = await resultsOf(tuned, products[index]!.node);
+    return results.every((result, i) => agrees(result, expected[index]![i]!, precision));
+  };
 }
 
-function resultOf(program: Program, { results }: AnyNode): Promise<StorageArray> {
-  const [name, { shape }] = tensorsOf(results)[0]!;
-  return program.read(name, 0, Math.min(elementCount(shape), comparedElements));
+function resultsOf(program: Program, { results }: AnyNode): Promise<StorageArray[]> {
+  const parts = tensorsOf(results).map(([name, { shape }]) =>
+    program.read(name, 0, Math.min(elementCount(shape), comparedElements)),
+  );
+  return Promise.all(parts);
 }
 
 async function warmUp(program: Program, products: readonly Product[]): Promise<void> {

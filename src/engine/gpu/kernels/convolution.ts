@@ -90,8 +90,7 @@ export function conv2d(
     shape,
     splits: 1,
     ...weightScale(placement),
-    declarations: moments ? momentsEpilogue.declarations(shape) : '',
-    ...(moments && { epilogue: momentsEpilogue.code(shape, rows, n, operands.partials) }),
+    ...(moments && { epilogue: momentsEpilogue(shape, rows, n, operands.partials) }),
   };
   const store = storeRow(operands.y, m, n);
   const product: TileProduct | StripProduct = positions
@@ -111,10 +110,10 @@ export function conv2d(
           k: sizes.kernelHeight * rowDepth(sizes),
           a: stripRows(sizes, operands.x),
           b: stripWeights(sizes, operands.w),
-          store: (row, column, values) => {
+          store: (row, column, value) => {
             const { outputWidth: width } = sizes;
             const output = stripOutput(sizes, `(${row} % ${width}u)`);
-            return `let pixel = ${row} / ${width}u * ${width}u + ${output}; ${store('pixel', column, values)}`;
+            return `let pixel = ${row} / ${width}u * ${width}u + ${output}; ${store('pixel', column, value)}`;
           },
         }
       : {
@@ -161,7 +160,6 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
     shape,
     scaledA: gradientScale(dy),
     ...weightScale(placement),
-    declarations: '',
   };
   const k = taps * outputChannels;
   const product: TileProduct = positions
@@ -185,7 +183,7 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
           prologue: phases.prologue,
           a: phases.a,
           b: phases.b,
-          store: (row, column, values) => `let pixel = ${phases.pixel(row)}; ${store('pixel', column, values)}`,
+          store: (row, column, value) => `let pixel = ${phases.pixel(row)}; ${store('pixel', column, value)}`,
         }
       : isPointwise(sizes)
         ? {
@@ -220,7 +218,7 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
     [...octetsIf(placement, inputChannels, ['x']), ...octetsIf(placement, n, ['dy'])],
   );
   const store = storeRow(operands.dw, m, n, undefined, splits > 1 ? `group.z * ${m * n}u` : undefined);
-  const common = { m, n, k, shape, splits, scaledB: gradientScale(dy), declarations: '' };
+  const common = { m, n, k, shape, splits, scaledB: gradientScale(dy) };
   const product: TileProduct | StripProduct = positions
     ? {
         ...common,
@@ -235,8 +233,7 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
           m: shape.m,
           a: stripColumns(sizes, operands.x),
           b: stripUpstream(sizes, operands.dy),
-          store: (row, column, values) =>
-            `let place = ${stripWeightRow(sizes, row)}; ${store('place', column, values)}`,
+          store: (row, column, value) => `let place = ${stripWeightRow(sizes, row)}; ${store('place', column, value)}`,
         }
       : {
           ...common,
@@ -279,7 +276,7 @@ function pixelTile(
   n: number,
 ): TileShape {
   const { matrixUnits } = placement;
-  const tiles = matrixUnits ? matrixPixelTiles(n, sizes, matrixUnits) : pixelTiles(m, n);
+  const tiles = matrixUnits ? matrixPixelTiles(op, n, sizes, matrixUnits) : pixelTiles(m, n);
   return placement.tile(tileKey(op, sizes, tiles.length), tiles);
 }
 
@@ -312,33 +309,30 @@ function rowPerPosition({ declarations, count, pixels }: Positions): TileRows {
 
 /** Stores the row of a position at its pixel, if it has one. */
 function storePosition(store: TileProduct['store']): TileProduct['store'] {
-  return (row, column, values) => `let pixel = pixelAt(${row}); ${store('pixel', column, values)}`;
+  return (row, column, value) => `let pixel = pixelAt(${row}); ${store('pixel', column, value)}`;
 }
 
 /** Stores a row of a sliding tile, which has some of the channels for every tap, at its place in the weights. */
 function storeTap(store: TileProduct['store'], channelsHere: number, channels: number): TileProduct['store'] {
-  return (row, column, values) => `let within = ${row} - firstA;
+  return (row, column, value) => `let within = ${row} - firstA;
     let place = within / ${channelsHere}u * ${channels}u + firstA + within % ${channelsHere}u;
-    ${store('place', column, values)}`;
+    ${store('place', column, value)}`;
 }
 
-/** Stores a row of C that begins at element `start`, plus an addend of the same shape. */
+/** Stores four neighbours of a row of C, whose rows begin at element `start`, plus an addend of the same shape. */
 function storeRow(c: Operand, m: number, n: number, addend?: Operand, start?: string): TileProduct['store'] {
   const base = start ? `${start} + ` : '';
-  return (row, column, values) => {
-    const stores = values.map((value, j) => {
-      if (n % 4 === 0) {
-        const at = `(${base}${row} * ${n}u + ${column}) / 4u + ${j}u`;
-        return `if (${column} + ${4 * j}u < ${n}u) { ${c.store4(at, addend ? `${value} + ${addend.load4(at)}` : value)} }`;
-      }
-      return [0, 1, 2, 3]
-        .map((i) => {
-          const at = `${base}${row} * ${n}u + ${column} + ${4 * j + i}u`;
-          const sum = `${value}[${i}]${addend ? ` + ${addend.load(at)}` : ''}`;
-          return `if (${column} + ${4 * j + i}u < ${n}u) { ${c.store(at, sum)} }`;
-        })
-        .join(' ');
+  return (row, column, value) => {
+    if (n % 4 === 0) {
+      const at = `(${base}${row} * ${n}u + ${column}) / 4u`;
+      const sum = addend ? `${value} + ${addend.load4(at)}` : value;
+      return `if (${row} < ${m}u && ${column} < ${n}u) { ${c.store4(at, sum)} }`;
+    }
+    const singles = [0, 1, 2, 3].map((i) => {
+      const at = `${base}${row} * ${n}u + ${column} + ${i}u`;
+      const sum = `${value}[${i}]${addend ? ` + ${addend.load(at)}` : ''}`;
+      return `if (${column} + ${i}u < ${n}u) { ${c.store(at, sum)} }`;
     });
-    return `if (${row} < ${m}u) { ${stores.join(' ')} }`;
+    return `if (${row} < ${m}u) { ${singles.join(' ')} }`;
   };
 }

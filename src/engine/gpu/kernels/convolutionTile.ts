@@ -15,15 +15,18 @@ export interface TileShape {
   readonly m: number;
   readonly n: number;
   readonly k: number;
-  /** Rows and columns of C of one invocation: multiples of four. */
+  /**
+   * Rows and columns of C of one invocation: multiples of four. Its fours of columns are as far apart as all invocations
+   * of a row have columns in four.
+   */
   readonly rows: number;
   readonly columns: number;
   /**
    * On matrix units: rows and columns of subgroups, to which fragments are assigned in turn; by default a column each.
    */
   readonly subgroups?: readonly [down: number, across: number];
-  /** On matrix units: number of parts, by rows, in which the sums leave through workgroup memory; 1 by default. */
-  readonly passes?: number;
+  /** On matrix units: numbers of parts, by rows and by columns, in which the sums leave through workgroup memory; 1 by default. */
+  readonly passes?: readonly [down: number, across: number];
   /** On matrix units: a slice of A serves all taps of a window (`slidingWindow.ts`). */
   readonly slides?: true;
   /** On matrix units: fragments of A are loaded from a strip of the images (`imageStrip.ts`). */
@@ -36,9 +39,14 @@ export interface TileShape {
 }
 
 /** WGSL for the position in the tile of row i of an invocation; uses `down`. */
-export function rowInTile({ m, rows, passes = 1 }: TileShape, i: number): string {
+export function rowInTile({ m, rows, passes: [passes] = [1, 1] }: TileShape, i: number): string {
   const rowsAtOnce = rows / passes;
   return `${(Math.floor(i / rowsAtOnce) * m) / passes}u + down * ${rowsAtOnce}u + ${i % rowsAtOnce}u`;
+}
+
+/** WGSL for the position in the tile, counted in fours, of the four columns j of an invocation; uses `across`. */
+export function quadInTile({ n, columns }: TileShape, j: number): string {
+  return j === 0 ? 'across' : `across + ${(j * n) / columns}u`;
 }
 
 /** A factor as read by the shader. */
@@ -87,12 +95,18 @@ export interface TileProduct {
   readonly scaledB?: number;
   /** On matrix units: taps that share a slice of A, in which each reads its factor at shifted positions. */
   readonly sliding?: SlidingTaps;
-  /** Declarations for the loads. */
+  /** WGSL for four neighbours in a row of C; all are names. */
+  readonly store: (row: string, column: string, value: string) => string;
+  readonly epilogue?: Epilogue;
+}
+
+/** What is computed of C after the stores. */
+export interface Epilogue {
   readonly declarations: string;
-  /** WGSL for a row of C: `row` and `column` (the first of `columns` ones) are names, `values` the vectors in a row. */
-  readonly store: (row: string, column: string, values: readonly string[]) => string;
-  /** WGSL after the stores; uses `accumulator(i, j)`: rows i, quads j. */
-  readonly epilogue?: (accumulator: (row: number, quad: number) => string) => string;
+  /** Vectors of four in workgroup memory that it needs. */
+  readonly vectors: number;
+  /** WGSL; uses `accumulator(i, j)`, rows i and fours j of an invocation, and the array `memory`, which all have left. */
+  readonly code: (accumulator: (row: number, quad: number) => string, memory: string) => string;
 }
 
 /**
@@ -172,12 +186,12 @@ export function sumRange(product: Pick<TileProduct, 'k' | 'shape' | 'splits' | '
 }
 
 /** The sources' code in both kernels: declarations, code before the loop, a slice, the next one, this one. */
-export function sourceCode({ a, b, shape, prologue, declarations }: TileProduct | StripProduct) {
+export function sourceCode({ a, b, shape, prologue, epilogue }: TileProduct | StripProduct) {
   const sources: readonly Pick<TileSource, 'declarations' | 'ahead' | 'perSlice'>[] = [a, b];
   const ahead = (slice: string) => sources.flatMap((source) => source.ahead?.(slice) ?? []).join('\n    ');
   const now = (slice: string) => ahead(slice) && `${ahead(slice)}\n  workgroupBarrier();`;
   return {
-    declarations: [a.declarations, b.declarations, declarations].join('\n'),
+    declarations: [a.declarations, b.declarations, epilogue?.declarations ?? ''].join('\n'),
     prologue: prologue ?? '',
     first: now('begin'),
     perSlice: sources.flatMap((source) => source.perSlice ?? []).join('\n      '),
@@ -186,8 +200,19 @@ export function sourceCode({ a, b, shape, prologue, declarations }: TileProduct 
   };
 }
 
+/** WGSL that stores a value at row i and columns j of an invocation; uses `down` and `across`. */
+export function storeFour(
+  { shape, store }: Pick<TileProduct, 'shape' | 'store'>,
+  i: number,
+  j: number,
+  value: string,
+): string {
+  return `{ let row = firstA + ${rowInTile(shape, i)}; let column = firstB + 4u * (${quadInTile(shape, j)});
+    ${store('row', 'column', value)} }`;
+}
+
 export function tileProduct(product: TileProduct): string {
-  const { shape, store, epilogue } = product;
+  const { shape, epilogue } = product;
   const source = sourceCode(product);
   const { begin, end } = sumRange(product);
   const { builtin, group } = tileGroup(product);
@@ -201,6 +226,7 @@ export function tileProduct(product: TileProduct): string {
   return `${source.declarations}
 var<workgroup> sliceA: array<vec4f, ${shape.k * (shape.m / 4 + 1)}>;
 var<workgroup> sliceB: array<vec4f, ${shape.k * (shape.n / 4 + 1)}>;
+${epilogue ? `var<workgroup> sums: array<vec4f, ${epilogue.vectors}>;` : ''}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_index) t: u32) {
   ${group}
@@ -224,7 +250,7 @@ fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_inde
     if (slice > begin) {
     for (var k = 0u; k < ${shape.k}u; k++) {
       ${each(rowQuads, (i) => `let a_${i} = sliceA[k * ${shape.m / 4 + 1}u + down * ${rowQuads}u + ${i}u];`).join('\n      ')}
-      ${each(quads, (j) => `let b_${j} = sliceB[k * ${shape.n / 4 + 1}u + across * ${quads}u + ${j}u];`).join('\n      ')}
+      ${each(quads, (j) => `let b_${j} = sliceB[k * ${shape.n / 4 + 1}u + ${quadInTile(shape, j)}];`).join('\n      ')}
       ${each(shape.rows, (i) =>
         each(
           quads,
@@ -240,17 +266,8 @@ fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_inde
     ${source.ahead}
     workgroupBarrier();
   }
-  let column = firstB + across * ${shape.columns}u;
-  ${each(
-    shape.rows,
-    (i) => `{ let row = firstA + down * ${shape.rows}u + ${i}u;
-    ${store(
-      'row',
-      'column',
-      each(quads, (j) => accumulator(i, j)),
-    )} }`,
-  ).join('\n  ')}
-  ${epilogue?.(accumulator) ?? ''}
+  ${each(shape.rows, (i) => each(quads, (j) => storeFour(product, i, j, accumulator(i, j))).join('\n  ')).join('\n  ')}
+  ${epilogue?.code(accumulator, 'sums') ?? ''}
 }
 `;
 }

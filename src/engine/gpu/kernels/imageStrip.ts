@@ -12,7 +12,7 @@
 import type { Operand } from '../kernel.js';
 import type { ConvolutionSizes } from './convolutionSizes.js';
 import { runFunctions, runsAt } from './convolutionSources.js';
-import type { TileShape, TileSource } from './convolutionTile.js';
+import type { TileSource } from './convolutionTile.js';
 
 /** Most channels of the images: a pixel is a vector of four. */
 const most = 4;
@@ -28,8 +28,11 @@ export interface Strip extends Pick<TileSource, 'along' | 'declarations'> {
   readonly stride: number;
   /** WGSL that declares `strip`: image, first row, first column; of the tile (`firstA`) or, if `refills`, of a `slice`. */
   readonly origin: string;
-  /** WGSL for pixel i of the strip as vec4f. */
-  readonly pixel: (i: string) => string;
+  /** WGSL for the place of pixel i of the strip in the images; that of no pixel in the padding. */
+  readonly place: (i: string) => string;
+  /** WGSL for the pixel at a place as vec4f; that at the place of no pixel may be any. */
+  readonly load: (place: string) => string;
+  readonly exists: (place: string) => string;
   /** True if each slice has a strip of its own. */
   readonly refills: boolean;
   /** WGSL for the pixel at which a row of fragments begins, at `k` of a slice. */
@@ -67,12 +70,11 @@ export function stripRows(sizes: ConvolutionSizes, x: Operand): Strip {
   const fragments = outputWidth / 16;
   return {
     along: 'k',
-    declarations: stripPixel(sizes, x),
+    ...pixelsOf(sizes, x),
     pixels: stripPixels(sizes, rowsOfTile),
     stride: columns.stride * fragments,
     origin: `let outputRow = firstA / ${outputWidth}u;
   ${originOf(sizes)}`,
-    pixel: (i) => `stripPixel(strip, ${i})`,
     refills: false,
     at: (tileRow, slice, k) =>
       `(${tileRow} / ${fragments}u * ${rows.stride}u + ${slice} / ${rowDepth(sizes)}u) * ${width}u + ${tileRow} % ${fragments}u * ${columns.stride}u + ${k / most}u`,
@@ -85,12 +87,11 @@ export function stripColumns(sizes: ConvolutionSizes, x: Operand): Strip {
   const fragments = rowDepth(sizes) / 16;
   return {
     along: 'across',
-    declarations: stripPixel(sizes, x),
+    ...pixelsOf(sizes, x),
     pixels: stripPixels(sizes, 1),
     stride: (columns.stride * outputWidth) / 16,
     origin: `let outputRow = slice / ${outputWidth}u;
     ${originOf(sizes)}`,
-    pixel: (i) => `stripPixel(strip, ${i})`,
     refills: true,
     at: (tileRow, _, k) =>
       `${tileRow} / ${fragments}u * ${stripWidth(sizes)}u + ${tileRow} % ${fragments}u * 4u + ${(k / 16) * columns.stride}u`,
@@ -103,19 +104,26 @@ function originOf({ outputHeight, rows, columns }: ConvolutionSizes): string {
   return `let strip = vec3i(i32(outputRow / ${outputHeight}u), ${row}, ${-columns.before});`;
 }
 
-/** `stripPixel(strip, i)`: pixel i of a strip with that origin; zero in the padding. */
-function stripPixel(sizes: ConvolutionSizes, x: Operand): string {
-  const { inputHeight, inputWidth, inputChannels } = sizes;
+/** Access to the pixels of a strip with that origin. */
+function pixelsOf(sizes: ConvolutionSizes, x: Operand): Pick<Strip, 'declarations' | 'place' | 'load' | 'exists'> {
+  const { inputHeight, inputWidth, inputPixels, inputChannels } = sizes;
   const width = stripWidth(sizes);
   const channels = [0, 1, 2, 3].map((c) => (c < inputChannels ? x.load(`first + ${c}u`) : '0.0'));
-  return `fn stripPixel(strip: vec3i, i: u32) -> vec4f {
+  return {
+    declarations: `fn stripPlace(strip: vec3i, i: u32) -> u32 {
   let row = strip.y + i32(i / ${width}u);
   let column = strip.z + i32(i % ${width}u);
   let outside = u32(row) >= ${inputHeight}u || u32(column) >= ${inputWidth}u;
-  let place = u32((strip.x * ${inputHeight} + row) * ${inputWidth} + column) * ${inputChannels}u;
-  let first = select(place, 0u, outside);
-  return select(vec4f(${channels.join(', ')}), vec4f(), outside);
-}`;
+  return select(u32((strip.x * ${inputHeight} + row) * ${inputWidth} + column), ${inputPixels}u, outside);
+}
+fn stripPixel(place: u32) -> vec4f {
+  let first = min(place, ${inputPixels - 1}u) * ${inputChannels}u;
+  return vec4f(${channels.join(', ')});
+}`,
+    place: (i) => `stripPlace(strip, ${i})`,
+    load: (place) => `stripPixel(${place})`,
+    exists: (place) => `${place} < ${inputPixels}u`,
+  };
 }
 
 /** Forward, B: the weights of a row of the window, those of missing channels and behind its end zero. */
@@ -163,21 +171,3 @@ export function stripWeightRow(sizes: ConvolutionSizes, row: string): string {
   const isMissing = `${within} / ${most}u >= ${kernelWidth}u || ${row} % ${most}u >= ${inputChannels}u`;
   return `select(${place}, ${taps * inputChannels}u, ${isMissing})`;
 }
-
-/** A tile of some rows of outputs, a subgroup for every fragment of a row. */
-export function stripPixelTile(sizes: ConvolutionSizes): TileShape {
-  const { outputWidth } = sizes;
-  const m = rowsOfTile * outputWidth;
-  return { ...stripTile, m, k: rowDepth(sizes), rows: 16, subgroups: [outputWidth / 16, 1], passes: rowsOfTile };
-}
-
-/** A tile of all places in the window. */
-export function stripWeightTile(sizes: ConvolutionSizes): TileShape {
-  const m = sizes.kernelHeight * rowDepth(sizes);
-  const fragments = m / 16;
-  const down = [8, 7, 6, 5, 4, 3, 2, 1].find((count) => fragments % count === 0)!;
-  const passes = fragments / down;
-  return { ...stripTile, m, k: sizes.outputWidth, rows: 4 * passes, subgroups: [down, 1], passes, waits: true };
-}
-
-const stripTile = { n: 32, columns: 4, strips: true } as const;

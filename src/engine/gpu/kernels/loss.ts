@@ -67,7 +67,7 @@ const lowest = float(-3e38);
 function ofRow(pair: string, threads: number, combined = (a: string, b: string) => `${a} + ${b}`): string {
   if (threads === 1) return '';
   return `lanes[t] = ${pair};
-    ${treeFold('lanes', threads, 1, threads, combined)}
+    ${treeFold('lanes', threads, 1, combined)}
     ${pair} = lanes[0];
     workgroupBarrier();`;
 }

@@ -23,11 +23,28 @@ const workgroupBytes = {
   float16: 21_000,
   float16x2: 30_000,
   slides: 32_000,
-  strips: 21_000,
+  wide: 32_000,
+  strips: 24_000,
   pointwise: 21_000,
 } as const;
-/** Tiles that slide have several here, the last of them in a gap between images; those of strips have whole rows. */
-const images = { float16: [5, 5], float16x2: [5, 5], slides: [13, 13], strips: [8, 64], pointwise: [7, 7] } as const;
+/** Rows and columns of the window; wide tiles that slide have little room. */
+const windows = {
+  float16: [3, 3],
+  float16x2: [3, 3],
+  slides: [3, 3],
+  wide: [1, 3],
+  strips: [3, 3],
+  pointwise: [1, 1],
+} as const;
+/** Tiles that slide have several here, the last of them in a gap between images; those of strips have whole rows, of three fragments. */
+const images = {
+  float16: [5, 5],
+  float16x2: [5, 5],
+  slides: [13, 13],
+  wide: [13, 13],
+  strips: [8, 96],
+  pointwise: [7, 7],
+} as const;
 
 describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
   let open: OpenDevice;
@@ -44,6 +61,8 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
     [32, 32, 1, 'slides', 'narrow', 2e-3],
     [32, 32, 1, 'float16x2', 'narrow', 2e-6],
     [3, 32, 2, 'strips', 'quantized', 2e-3],
+    [64, 64, 1, 'wide', 'narrow', 2e-3],
+    [3, 64, 2, 'strips', 'quantized', 2e-3],
     [3, 16, 1, 'float16x2', 'float', 2e-6],
     [40, 24, 1, 'pointwise', 'narrow', 2e-3],
     [16, 16, 1, 'slides', 'quantized', 2e-3],
@@ -63,7 +82,7 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
         inputs,
         outputs,
         image: images[kind],
-        taps: kind === 'pointwise' ? 1 : 3,
+        window: windows[kind],
         stride,
         operands,
       };
@@ -89,8 +108,7 @@ interface Convolutions {
   readonly inputs: number;
   readonly outputs: number;
   readonly image: readonly [height: number, width: number];
-  /** Rows and columns of the window. */
-  readonly taps: number;
+  readonly window: readonly [height: number, width: number];
   readonly stride: number;
   /**
    * Operands of the forward pass: small multiples of a power of two, these as quantizers leave them, or any numbers.
@@ -100,15 +118,15 @@ interface Convolutions {
 
 async function results(
   open: OpenDevice,
-  { inputs, outputs, image, taps, stride, operands }: Convolutions,
+  { inputs, outputs, image, window: [height, width], stride, operands }: Convolutions,
   matrixUnits: MatrixUnits | null,
 ): Promise<Record<string, number[]>> {
   const graph = new Graph();
   const out = image.map((side) => Math.floor((side - 1) / stride) + 1);
   const tensor = (name: string, shape: readonly number[]) =>
     graph.whole({ name, dtype: 'float', length: elementCount(shape) }, shape);
-  const window = windowLike({ stride, padding: (taps - 1) / 2 });
-  const given = { x: tensor('x', [2, ...image, inputs]), w: tensor('w', [taps, taps, inputs, outputs]) };
+  const window = windowLike({ stride, padding: [(height - 1) / 2, (width - 1) / 2] });
+  const given = { x: tensor('x', [2, ...image, inputs]), w: tensor('w', [height, width, inputs, outputs]) };
   const dyGiven = tensor('dy', [2, ...out, outputs]);
   const { x, w, dy } = operands === 'narrow' ? narrowed(graph, { ...given, dy: dyGiven }) : { ...given, dy: dyGiven };
   graph.append('conv2d', { x, w }, { y: tensor('y', dy.shape), moments: tensor('moments', [2, outputs]) }, window);
@@ -207,7 +225,7 @@ fn storeMatrix(at: u32, matrix: array<f32, 8>, stride: u32) {
   var m = matrix;
   for (var j = 0u; j < 8u; j++) {
     let i = invocation % 32u * 8u + j;
-    sums[at + i / 16u * stride + i % 16u] = m[j];
+    sums[at + i / 16u * stride + i % 16u / 4u][i % 4u] = m[j];
   }
 }
 `;

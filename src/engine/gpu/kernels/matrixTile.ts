@@ -17,11 +17,12 @@
 
 import { float, type MatrixUnits } from '../kernel.js';
 import type { StripProduct, TileProduct, TileSource } from './convolutionTile.js';
-import { rowInTile, sourceCode, sumRange, tileGroup } from './convolutionTile.js';
+import { quadInTile, sourceCode, storeFour, sumRange, tileGroup } from './convolutionTile.js';
 import type { Strip } from './imageStrip.js';
 import {
   fragment,
   halvesOf,
+  passSize,
   rowVectors,
   type SliceSize,
   sliceSizes,
@@ -38,7 +39,7 @@ export const matrixDirectives = 'enable f16;\nenable chromium_experimental_subgr
 const upperBits = `fn upperBits(v: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(v) & vec4u(0xffffe000u)); }`;
 
 export function matrixTileProduct(product: TileProduct | StripProduct, { precision }: MatrixUnits): string {
-  const { shape, store, epilogue, scaledA, scaledB } = product;
+  const { shape, epilogue, scaledA, scaledB } = product;
   const sliding = 'sliding' in product ? product.sliding : undefined;
   const slice = sliceSizes({ shape, a: product.a, b: product.b, ...(sliding && { sliding }) });
   const source = sourceCode(product);
@@ -48,7 +49,7 @@ export function matrixTileProduct(product: TileProduct | StripProduct, { precisi
   const columnTiles = shape.n / fragment;
   const [subgroupRows, subgroupColumns] = shape.subgroups ?? [4 / columnTiles, columnTiles];
   const threads = subgroupSize * subgroupRows * subgroupColumns;
-  const { passes = 1 } = shape;
+  const { passes: [passesDown, passesAcross] = [1, 1] } = shape;
   const rowTiles = shape.m / fragment;
   const each = <T>(count: number, write: (index: number) => T) => [...Array(count).keys()].map(write);
   const rounds = each(Math.ceil(rowTiles / subgroupRows), (i) => i);
@@ -60,7 +61,7 @@ export function matrixTileProduct(product: TileProduct | StripProduct, { precisi
       ? stripStager(product.a, threads)
       : stager('A', product.a, slice.a, threads, scaledA, precision);
   const b = stager('B', product.b, slice.b, threads, scaledB, precision);
-  const stagedStride = shape.n + 4;
+  const passing = passSize(shape);
   const blocks = (shape.m / shape.rows) * (shape.n / shape.columns);
   const quads = shape.columns / 4;
   const accumulator = (row: number, quad: number) => `c_${row}_${quad}`;
@@ -83,25 +84,27 @@ export function matrixTileProduct(product: TileProduct | StripProduct, { precisi
       ? `(tileColumn_${j} * ${fragment}u${tapsInSum ? ` + tap * ${shape.n}u` : ''}) * ${b.stride}u + ${k / 4}u`
       : `(${k}u${tapsInSum ? ` + tap * ${shape.k}u` : ''}) * ${b.stride}u + tileColumn_${j} * ${fragment / 4}u`;
   const unscale = float(1 / ((scaledA ?? 1) * (scaledB ?? 1)));
-  const staged = (i: number, j: number) => {
-    const rowsAtOnce = shape.rows / passes;
-    const at = `(down * ${rowsAtOnce}u + ${i % rowsAtOnce}u) * ${stagedStride}u + across * ${shape.columns}u + ${4 * j}u`;
-    return `${unscale} * vec4f(${each(4, (c) => `sums[${at} + ${c}u]`).join(', ')})`;
-  };
   const products = halves
     .flatMap((halfA) => halves.map((halfB) => [halfA, halfB] as const))
     .filter(([halfA, halfB]) => halfA === 'High' || halfB === 'High');
-  const storeAt = (i: number) => {
-    const values = each(quads, (j) => accumulator(i, j));
-    return `${values.map((value, j) => `let ${value} = ${staged(i, j)};`).join('\n  ')}
-  { let row = firstA + ${rowInTile(shape, i)};
-    ${store('row', 'column', values)} }`;
+  const [rowsAtOnce, quadsAtOnce] = [shape.rows / passesDown, quads / passesAcross];
+  const passesPerRound = passesDown / rounds.length;
+  /** Brings sums to workgroup memory, where the pass begins at this row and column. */
+  const stage = (i: number, j: number, down: number, across: number) => {
+    const row = `tileRow_${i} * ${fragment}u - ${down * passing.rows}u`;
+    const column = `tileColumn_${j} * ${fragment / 4}u - ${(across * shape.n) / 4 / passesAcross}u`;
+    const write = `subgroupMatrixStore<row_major>(&sums, (${row}) * ${passing.stride}u + ${column}, sum_${i}_${j}, ${passing.stride}u);`;
+    const conditions = [
+      ...(passesPerRound > 1 ? [`firstTileRow / ${subgroupRows / passesPerRound}u == ${down % passesPerRound}u`] : []),
+      ...(!isEven && i === rounds.length - 1 ? [`firstTileRow + ${i * subgroupRows}u < ${rowTiles}u`] : []),
+    ];
+    return conditions.length > 0 ? `if (${conditions.join(' && ')}) { ${write} }` : write;
   };
-  const stage = (i: number, j: number, firstRow: number) => {
-    const at = `(tileRow_${i} * ${fragment}u - ${firstRow}u) * ${stagedStride}u + tileColumn_${j} * ${fragment}u`;
-    const write = `subgroupMatrixStore<row_major>(&sums, ${at}, sum_${i}_${j}, ${stagedStride}u);`;
-    const mayBeSpare = !isEven && i === rounds.length - 1;
-    return mayBeSpare ? `if (firstTileRow + ${i * subgroupRows}u < ${rowTiles}u) { ${write} }` : write;
+  const storeStaged = (i: number, j: number) => {
+    const row = `down * ${rowsAtOnce}u + ${i % rowsAtOnce}u`;
+    const value = `sums[(${row}) * ${passing.stride}u + ${quadInTile(shape, j % quadsAtOnce)}]`;
+    return `let ${accumulator(i, j)} = ${unscale} * ${value};
+  ${storeFour(product, i, j, accumulator(i, j))}`;
   };
   const multiplyStep = (k: number) => `{
       ${columnRounds
@@ -151,22 +154,34 @@ export function matrixTileProduct(product: TileProduct | StripProduct, { precisi
     ${source.ahead}
     workgroupBarrier();
   }`;
-  /** Rows of fragments and rows of invocations that pass together. */
-  const partOf = <T>(values: readonly T[], pass: number) =>
-    values.slice((pass * values.length) / passes, ((pass + 1) * values.length) / passes);
-  const rows = each(shape.rows, (i) => i);
-  const pass = (index: number) => `${index > 0 ? 'workgroupBarrier();' : ''}
-  ${partOf(rounds, index)
-    .flatMap((i) => columnRounds.map((j) => stage(i, j, (index * shape.m) / passes)))
+  /** Those of fragments or of an invocation's numbers that are in a pass; several passes may share one. */
+  const partOf = <T>(values: readonly T[], pass: number, passes: number) =>
+    values.slice(Math.floor((pass * values.length) / passes), Math.ceil(((pass + 1) * values.length) / passes));
+  const pass = (down: number, across: number) => `${down + across > 0 ? 'workgroupBarrier();' : ''}
+  ${partOf(rounds, down, passesDown)
+    .flatMap((i) => partOf(columnRounds, across, passesAcross).map((j) => stage(i, j, down, across)))
     .join('\n  ')}
   workgroupBarrier();
-  ${index === 0 && blocks < threads ? `if (t >= ${blocks}u) { return; }` : ''}
-  ${partOf(rows, index).map(storeAt).join('\n  ')}`;
+  ${down + across === 0 && blocks < threads ? `if (t >= ${blocks}u) { return; }` : ''}
+  ${partOf(
+    each(shape.rows, (i) => i),
+    down,
+    passesDown,
+  )
+    .flatMap((i) =>
+      partOf(
+        each(quads, (j) => j),
+        across,
+        passesAcross,
+      ).map((j) => storeStaged(i, j)),
+    )
+    .join('\n  ')}`;
+  const sumVectors = Math.max(passing.rows * passing.stride, epilogue?.vectors ?? 0);
   return `${source.declarations}
 ${precision === 'float16x2' ? upperBits : ''}
 ${a.declarations}
 ${b.declarations}
-var<workgroup> sums: array<f32, ${(shape.m / passes) * stagedStride}>;
+var<workgroup> sums: array<vec4f, ${sumVectors}>;
 alias Left = subgroup_matrix_left<f16, ${fragment}, ${fragment}>;
 alias Right = subgroup_matrix_right<f16, ${fragment}, ${fragment}>;
 alias Result = subgroup_matrix_result<f32, ${fragment}, ${fragment}>;
@@ -192,9 +207,8 @@ fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_inde
   ${shape.waits ? waitingLoop : aheadLoop}
   let down = t / ${shape.n / shape.columns}u;
   let across = t % ${shape.n / shape.columns}u;
-  let column = firstB + across * ${shape.columns}u;
-  ${each(passes, pass).join('\n  ')}
-  ${epilogue?.(accumulator) ?? ''}
+  ${each(passesDown, (down) => each(passesAcross, (across) => pass(down, across)).join('\n  ')).join('\n  ')}
+  ${epilogue ? `workgroupBarrier();${epilogue.code(accumulator, 'sums')}` : ''}
 }
 `;
 }
@@ -211,15 +225,27 @@ interface Stager {
 }
 
 /** The code that brings a strip of the images as f16 into workgroup memory, and its fragments to the matrix units. */
-function stripStager({ along, pixels, stride, origin, pixel, refills }: Strip, threads: number): Stager {
-  const fill = `${origin}
-  for (var i = t; i < ${pixels}u; i += ${threads}u) { sliceAHigh[i] = vec4<f16>(${pixel('i')}); }`;
+function stripStager(strip: Strip, threads: number): Stager {
+  const { along, pixels, stride, origin, refills } = strip;
+  const rounds = [...Array(Math.ceil(pixels / threads)).keys()];
+  const ofAll = (write: (round: number) => string) => rounds.map(write).join('\n    ');
+  const fetchPixel = (round: number) => `place_${round} = ${strip.place(`t + ${round * threads}u`)};
+    pixel_${round} = ${strip.load(`place_${round}`)};`;
+  const keepPixel = (round: number) => {
+    const pixel = `vec4<f16>(select(vec4f(), pixel_${round}, ${strip.exists(`place_${round}`)}))`;
+    const code = `sliceAHigh[t + ${round * threads}u] = ${pixel};`;
+    return (round + 1) * threads <= pixels ? code : `if (t + ${round * threads}u < ${pixels}u) { ${code} }`;
+  };
+  const declared = ofAll((round) => `var place_${round} = 0u; var pixel_${round} = vec4f();`);
+  const fetch = `${origin}
+    ${ofAll(fetchPixel)}`;
+  const keep = ofAll(keepPixel);
   return {
     declarations: `var<workgroup> sliceAHigh: array<vec4<f16>, ${pixels}>;`,
-    prepare: '',
-    first: refills ? '' : fill,
-    fetch: '',
-    keep: refills ? fill : '',
+    prepare: refills ? declared : '',
+    first: refills ? '' : `{ ${declared}\n    ${fetch}\n    ${keep} }`,
+    fetch: refills ? fetch : '',
+    keep: refills ? keep : '',
     stride,
     load: (matrix, _half, at) =>
       fragmentLoad(matrix, along === 'k' ? 'row_major' : 'col_major', 'sliceAHigh', at, stride),

@@ -18,8 +18,8 @@ import {
 } from '../kernel.js';
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import { storeStatistics } from './batchNorm.js';
-import { rowInTile, type TileProduct, type TileShape } from './convolutionTile.js';
-import { columnSums, mostPartials, storeComponents, treeSum, workgroupsOf } from './sums.js';
+import { type Epilogue, quadInTile, rowInTile, type TileShape } from './convolutionTile.js';
+import { columnSums, mostPartials, storeComponents, workgroupsOf } from './sums.js';
 
 /**
  * The rows of a product's tiles that are pixels: WGSL that counts them before a row, and tells whether a row is one.
@@ -45,50 +45,50 @@ export function rowPerPixel(m: number, tile: number): TileRows {
   };
 }
 
-/** Partial sums are stored as [tiles][sum, squared deviations][n]. */
-export const momentsEpilogue = {
-  declarations: ({ m, n, rows }: TileShape) => `var<workgroup> columnSums: array<vec4f, ${((m / rows) * n) / 4}>;
-fn square(v: vec4f) -> vec4f { return v * v; }`,
-
-  code: (shape: TileShape, rows: TileRows, n: number, partials: Operand): NonNullable<TileProduct['epilogue']> => {
-    const quads = shape.columns / 4;
-    const across = shape.n / 4;
-    const size = (shape.m / shape.rows) * across;
-    const masked = (value: string, i: number) =>
-      rows.isFull ? value : `select(vec4f(), ${value}, ${rows.exists(`(firstA + ${rowInTile(shape, i)})`)})`;
-    const overRows = (value: (i: number, j: number) => string) =>
-      [...Array(quads).keys()]
-        .map((j) => {
-          const sum = [...Array(shape.rows).keys()].map((i) => masked(value(i, j), i)).join(' + ');
-          return `columnSums[down * ${across}u + across * ${quads}u + ${j}u] = ${sum};`;
-        })
-        .join('\n  ');
-    const fold = treeSum('columnSums', size, across, (shape.m / shape.rows) * (shape.n / shape.columns));
-    const write = (which: number, value: string) =>
-      [0, 1, 2, 3]
-        .map(
-          (j) =>
-            `if (channel + ${j}u < ${n}u) { ${partials.store(`row + ${which * n}u + channel + ${j}u`, `${value}[${j}]`)} }`,
-        )
-        .join('\n    ');
-    return (accumulator) => `
-  ${overRows(accumulator)}
+/** The moments of a tile's columns, stored as [tiles][sum, squared deviations][n]. */
+export function momentsEpilogue(shape: TileShape, rows: TileRows, n: number, partials: Operand): Epilogue {
+  const quads = shape.columns / 4;
+  const across = shape.n / 4;
+  const down = shape.m / shape.rows;
+  const masked = (value: string, i: number) =>
+    rows.isFull ? value : `select(vec4f(), ${value}, ${rows.exists(`(firstA + ${rowInTile(shape, i)})`)})`;
+  const each = (write: (j: number) => string) => [...Array(quads).keys()].map(write).join('\n  ');
+  const overRows = (memory: string, value: (i: number, j: number) => string) =>
+    each((j) => {
+      const sum = [...Array(shape.rows).keys()].map((i) => masked(value(i, j), i)).join(' + ');
+      return `${memory}[down * ${across}u + ${quadInTile(shape, j)}] = ${sum};`;
+    });
+  const write = (which: number, value: string) =>
+    [0, 1, 2, 3]
+      .map(
+        (j) =>
+          `if (channel + ${j}u < ${n}u) { ${partials.store(`row + ${which * n}u + channel + ${j}u`, `${value}[${j}]`)} }`,
+      )
+      .join('\n    ');
+  return {
+    declarations: 'fn square(v: vec4f) -> vec4f { return v * v; }',
+    vectors: down * across,
+    code: (accumulator, memory) => {
+      const fold = columnSums([memory], { across, down }, down * (shape.n / shape.columns));
+      return `
+  ${overRows(memory, accumulator)}
   ${fold}
   let rowsHere = ${rowCount(rows, 'firstA', shape.m)};
   let channel = firstB + 4u * t;
   let row = group.x * ${2 * n}u;
   if (t < ${across}u) {
-    ${write(0, 'columnSums[t]')}
+    ${write(0, `${memory}[t]`)}
   }
-  ${[...Array(quads).keys()].map((j) => `let mean_${j} = columnSums[across * ${quads}u + ${j}u] / rowsHere;`).join('\n  ')}
+  ${each((j) => `let mean_${j} = ${memory}[${quadInTile(shape, j)}] / rowsHere;`)}
   workgroupBarrier();
-  ${overRows((i, j) => `square(${accumulator(i, j)} - mean_${j})`)}
+  ${overRows(memory, (i, j) => `square(${accumulator(i, j)} - mean_${j})`)}
   ${fold}
   if (t < ${across}u) {
-    ${write(1, 'columnSums[t]')}
+    ${write(1, `${memory}[t]`)}
   }`;
-  },
-} as const;
+    },
+  };
+}
 
 /**
  * WGSL for the moments of what an invocation adds one after another, as sums of differences from the first mean, which is of

@@ -68,29 +68,29 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
 }
 
 /**
- * Folds a workgroup array of `size` values to its first `down` sums; every value has been stored by some invocation.
+ * Folds a workgroup array of `size` values, a power of two times `down`, to its first `down` sums; every value has been
+ * stored by some invocation.
  */
-export function treeSum(array: string, size: number, down = 1, threads = size): string {
-  return treeFold(array, size, down, threads, (a, b) => `${a} + ${b}`);
+export function treeSum(array: string, size: number, down = 1): string {
+  return treeFold(array, size, down, (a, b) => `${a} + ${b}`);
 }
 
-/** Folds a workgroup array of `size` values to its maximum. */
+/** Folds a workgroup array of `size` values, a power of two, to its maximum. */
 export function treeMax(array: string, size: number): string {
-  return treeFold(array, size, 1, size, (a, b) => `max(${a}, ${b})`);
+  return treeFold(array, size, 1, (a, b) => `max(${a}, ${b})`);
 }
 
-/** Folds by invocations t < threads, of which there may be fewer than sums at once. */
+/** Folds by as many invocations as values. */
 export function treeFold(
   array: string,
   size: number,
   down: number,
-  threads: number,
   combined: (a: string, b: string) => string,
 ): string {
-  const fold = (i: string) => `${array}[${i}] = ${combined(`${array}[${i}]`, `${array}[${i} + span]`)};`;
+  if (nextPowerOfTwo(size / down) !== size / down) throw new Error(`${size / down} values cannot be halved to one`);
   return `workgroupBarrier();
   for (var span = ${size / 2}u; span >= ${down}u; span /= 2u) {
-    ${size <= threads ? `if (t < span) { ${fold('t')} }` : `for (var i = t; i < span; i += ${threads}u) { ${fold('i')} }`}
+    if (t < span) { ${array}[t] = ${combined(`${array}[t]`, `${array}[t + span]`)}; }
     workgroupBarrier();
   }`;
 }
@@ -116,13 +116,17 @@ export function workgroupsOf(y: Tensor, lanes = lanesFor(dimension(y, y.shape.le
 /** Most vectors of channels of a workgroup. */
 const mostAcross = 64;
 
-/** Sums over the pixels of such a workgroup, of arrays that each invocation has stored a value in. */
-export function columnSums(arrays: readonly string[], { across, down }: { across: number; down: number }): string {
-  const folds = arrays.map((array) => `${array}[t] += ${array}[t + half * ${across}u];`).join(' ');
+/** Sums over the rows of arrays [down][across] by so many invocations; every value has been stored by some invocation. */
+export function columnSums(
+  arrays: readonly string[],
+  { across, down }: { readonly across: number; readonly down: number },
+  threads = across * down,
+): string {
+  const folds = arrays.map((array) => `${array}[i] += ${array}[i + half * ${across}u];`).join(' ');
   return `workgroupBarrier();
   for (var rows = ${down}u; rows > 1u; ) {
     let half = (rows + 1u) / 2u;
-    if (t < (rows - half) * ${across}u) { ${folds} }
+    for (var i = t; i < (rows - half) * ${across}u; i += ${threads}u) { ${folds} }
     rows = half;
     workgroupBarrier();
   }`;
