@@ -37,6 +37,33 @@ export function accumulateMoments(block: usize, y: usize, pixels: i32, channels:
   }
 }
 
+/** Pixels after which rows are added, while they are still in the cache. */
+const ROWS_PIXELS = 128;
+
+/**
+ * Adds the rows [width, channels] from `counted` to `row` of a chunk, which has those from `firstRow` to `lastRow`, to its
+ * block. Returns the first row that is left for a later call, since it is too few pixels with those behind it.
+ */
+export function accumulateRows(
+  block: usize,
+  result: usize,
+  width: i32,
+  channels: i32,
+  firstRow: i32,
+  counted: i32,
+  row: i32,
+  lastRow: i32,
+): i32 {
+  const step = (ROWS_PIXELS + width - 1) / width;
+  const rowBytes = <usize>(width * channels << 2);
+  while (counted < row && (counted + step <= row || row == lastRow)) {
+    const taken = min(step, row - counted);
+    accumulateMoments(block, result + <usize>counted * rowBytes, taken * width, channels, counted == firstRow);
+    counted += taken;
+  }
+  return counted;
+}
+
 /** Pixels whose distances are summed in float32: two sums of half as many each. */
 const RUN = 64;
 

@@ -7,13 +7,10 @@
  */
 
 import { entry, tablesBehind } from './argumentTables';
-import { accumulateMoments, momentsBytes } from './convMoments';
+import { accumulateRows, momentsBytes } from './convMoments';
 import { ColumnRun, RowSpan } from './depthwiseSpans';
 import { convolveApart, convolveOne, convolveOverlapping, fewChannels } from './depthwiseTiles';
 import { touch } from './touch';
-
-/** Pixels after which moments are updated, while the result is still in the cache; whole rows. */
-const MOMENTS_PIXELS = 128;
 
 /** Arguments, followed by a `RowSpan` for each row of the result and a `ColumnRun` for each run of columns. */
 @unmanaged
@@ -96,11 +93,9 @@ export function depthwiseConvolve(args: DepthwiseArguments, chunk: i32, worker: 
         channels,
       );
     }
-    const pixels = (row + 1 - counted) * resultWidth;
-    if (moments && (pixels >= MOMENTS_PIXELS || row + 1 == lastRow)) {
+    if (moments) {
       const block = moments + <usize>chunk * momentsBytes(channels);
-      accumulateMoments(block, result + <usize>(counted * resultWidth) * pixelBytes, pixels, channels, counted == firstRow);
-      counted = row + 1;
+      counted = accumulateRows(block, result, resultWidth, channels, firstRow, counted, row + 1, lastRow);
     }
   }
 }

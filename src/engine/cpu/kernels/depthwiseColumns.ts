@@ -5,12 +5,10 @@
  * `depthwiseTiles.ts`.
  */
 
-import { accumulateMoments, momentsBytes } from './convMoments';
+import { accumulateRows, momentsBytes } from './convMoments';
 import { mad } from './mad';
 import { touch } from './touch';
 
-/** Pixels after which moments are updated, while the result is still in the cache; whole rows. */
-const MOMENTS_PIXELS = 128;
 /** Most rows of a band, which is computed in all channels before the next. */
 const BAND_ROWS = 16;
 
@@ -46,7 +44,6 @@ export function depthwiseColumns(args: DepthwiseColumnsArguments, chunk: i32, wo
   const sourceRow = args.width * channels << 2;
   const resultRow = <usize>(resultWidth * channels << 2);
   const moments = args.moments;
-  const momentsRows = (MOMENTS_PIXELS + resultWidth - 1) / resultWidth;
   const firstRow = chunk * args.rows / args.chunks;
   const lastRow = (chunk + 1) * args.rows / args.chunks;
   let counted = firstRow;
@@ -60,12 +57,9 @@ export function depthwiseColumns(args: DepthwiseColumnsArguments, chunk: i32, wo
     touch(x, inside * sourceRow);
     convolveBand(args, x, result + <usize>row * resultRow, begin > top, inside, rows);
     row += rows;
-    while (moments && counted < row && (counted + momentsRows <= row || row == lastRow)) {
+    if (moments) {
       const block = moments + <usize>chunk * momentsBytes(channels);
-      const taken = min(momentsRows, row - counted);
-      const isFirst = counted == firstRow;
-      accumulateMoments(block, result + <usize>counted * resultRow, taken * resultWidth, channels, isFirst);
-      counted += taken;
+      counted = accumulateRows(block, result, resultWidth, channels, firstRow, counted, row, lastRow);
     }
   }
 }
