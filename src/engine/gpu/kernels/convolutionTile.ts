@@ -16,8 +16,8 @@ export interface TileShape {
   readonly n: number;
   readonly k: number;
   /**
-   * Rows and columns of C of one invocation: multiples of four. Its fours of columns are as far apart as all invocations
-   * of a row have columns in four.
+   * Rows and columns of C of one invocation: multiples of four. Its columns are groups of four neighbours, with those of the
+   * other invocations of a row between them.
    */
   readonly rows: number;
   readonly columns: number;
@@ -25,7 +25,7 @@ export interface TileShape {
    * On matrix units: rows and columns of subgroups, to which fragments are assigned in turn; by default a column each.
    */
   readonly subgroups?: readonly [down: number, across: number];
-  /** On matrix units: numbers of parts, by rows and by columns, in which the sums leave through workgroup memory; 1 by default. */
+  /** On matrix units: numbers of parts, by rows and by columns, in which sums leave through workgroup memory; 1 by default. */
   readonly passes?: readonly [down: number, across: number];
   /** On matrix units: a slice of A serves all taps of a window (`slidingWindow.ts`). */
   readonly slides?: true;
