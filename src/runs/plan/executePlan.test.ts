@@ -134,10 +134,8 @@ it('a signal stops all runs under way, and so does what is wrong with the call o
   expect([wrong.begun.size, wrong.ends]).toEqual([2, []]);
 });
 
-it('runs that differ in their seeds only share the engine of one that computes them together', async () => {
-  const settings = { data: 'synthetic:64', model: 'tiny', batchSize: '16' };
-  const parts = ['DEFAULT', 'NARROW'].map((section) => ({ file: narrower, section }));
-  const runs = planRuns(parts, { seeds: [0, 1, 2], out, settings, budgetSettings: {} });
+/** A workbench whose engine breaks, and how many networks it was given at a time. */
+function brokenGpu() {
   const loaded: number[] = [];
   let disposals = 0;
   const engine: Engine = {
@@ -153,6 +151,14 @@ it('runs that differ in their seeds only share the engine of one that computes t
   };
   const own = openWorkbench();
   const bench: Workbench = { ...own, engine: async () => engine, disposeEngine: async () => void disposals++ };
+  return { bench, own, loaded, disposals: () => disposals };
+}
+
+it('runs that differ in their seeds only share the engine of one that computes them together', async () => {
+  const settings = { data: 'synthetic:64', model: 'tiny', batchSize: '16' };
+  const parts = ['DEFAULT', 'NARROW'].map((section) => ({ file: narrower, section }));
+  const runs = planRuns(parts, { seeds: [0, 1, 2], out, settings, budgetSettings: {} });
+  const { bench, own, loaded, disposals } = brokenGpu();
   const ends: string[] = [];
   const how = { force: false, events: told(ends), signal: new AbortController().signal, onTraining: () => {} };
   const end = await executePlan(runs, { ...how, bench, together: 2 });
@@ -166,5 +172,27 @@ it('runs that differ in their seeds only share the engine of one that computes t
     'DEFAULT failed: lost alone',
     'NARROW failed: lost alone',
   ]);
-  expect([loaded, disposals]).toEqual([[2, 2], 2]);
+  expect([loaded, disposals()]).toEqual([[2, 2], 2]);
+});
+
+it('seeds train together, too, where what they start from ended before', async () => {
+  const folder = temporaryFolder();
+  const file = parseConfig('[FIRST]\n[SECOND]\nweightfile = FIRST\n', 'two.cfg');
+  const settings = { data: 'synthetic:32', model: 'tiny', batchSize: '16', epochs: '1', device: 'cpu' };
+  const planOf = (...sections: string[]) =>
+    planRuns(
+      sections.map((section) => ({ file, section })),
+      { seeds: [0, 1], out: folder, settings, budgetSettings: {} },
+    );
+  const { bench, own, loaded } = brokenGpu();
+  const ends: string[] = [];
+  const how = { force: false, events: told(ends), signal: new AbortController().signal, onTraining: () => {} };
+  await executePlan(planOf('FIRST'), { ...how, bench: own });
+  await executePlan(planOf('FIRST', 'SECOND'), { ...how, bench, together: 2 });
+  await own.dispose();
+  expect(ends).toEqual([
+    ...['FIRST finished: ', 'FIRST finished: ', 'FIRST reused: ', 'FIRST reused: '],
+    ...['SECOND failed: lost together', 'SECOND failed: lost together'],
+  ]);
+  expect(loaded).toEqual([2]);
 });

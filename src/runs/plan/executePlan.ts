@@ -3,7 +3,7 @@
  * folders, so a plan may be killed anywhere and started again.
  *
  * Runs train one after another in this process, seeds of one section together if a GPU can do that, or side by side in
- * lanes: the next one is the first in the plan's order that waits for no other. Each is prepared (images read, GPU tiles
+ * lanes: the next one is the first in the plan's order that waits for no other, after those that ended before. Each is prepared (images read, GPU tiles
  * tuned) before the next begins, which then finds the results in the cache folder.
  */
 
@@ -93,7 +93,9 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
   const { force, trainsNothing, bench, events, signal, lanes, together = 1 } = options;
   checkFolders(plan, force);
   const stop = stoppedBy(signal);
-  const waiting = plan.map((run, at): PlanPosition => ({ run, index: at + 1, total: plan.length }));
+  const positions = plan.map((run, at): PlanPosition => ({ run, index: at + 1, total: plan.length }));
+  // Runs that ended before come first: they cost nothing, and seeds that wait for them can then train together.
+  const waiting = [...positions.filter(({ run }) => !isToTrain(run)), ...positions.filter(({ run }) => isToTrain(run))];
   const underWay = new Map<PlannedRun, Promise<void>>();
   const isOpen = (run: PlannedRun): boolean => underWay.has(run) || waiting.some((each) => each.run === run);
   let failed = 0;
@@ -143,11 +145,14 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
   return { complete: isComplete && waiting.length === 0, failed };
 }
 
+function isToTrain(run: PlannedRun): boolean {
+  return !['finished', 'failed'].includes(standing(run).type);
+}
+
 /** The first of the runs, with at most so many in all that are to be trained and differ from it in their seeds only. */
 function seedsOf(ready: readonly PlanPosition[], most: number): PlanPosition[] {
   const [{ run: first }] = ready as [PlanPosition];
   const { seed } = first.experiment.settings;
-  const isToTrain = (run: PlannedRun): boolean => !['finished', 'failed'].includes(standing(run).type);
   const isAlike = ({ run }: PlanPosition): boolean =>
     settingsDifference(first.experiment.settings, { ...run.experiment.settings, seed }) === null;
   return most > 1 && isToTrain(first)
