@@ -18,10 +18,10 @@ const narrower = parseConfig('[DEFAULT]\n[NARROW]\nweight_decay = 0\n', 'narrowe
 const planned = sections.map((section) => ({ file, section }));
 const plan = planRuns(planned, { seeds: [0], out, settings: { data: 'synthetic:16' }, budgetSettings: {} });
 
-const told = (ends: string[]): PlanEvents => ({
+const told = (ends: string[], lines: string[] = []): PlanEvents => ({
   runs: () => ({ task: () => {}, line: () => {} }),
   ends: ({ run }, end) => ends.push(`${run.experiment.name} ${end.type}: ${'reason' in end ? end.reason : ''}`),
-  line: () => {},
+  line: (text) => lines.push(text),
 });
 
 /** Executes the plan with images that cannot be had; tells how the runs ended and how often all was given back. */
@@ -134,19 +134,20 @@ it('a signal stops all runs under way, and so does what is wrong with the call o
   expect([wrong.begun.size, wrong.ends]).toEqual([2, []]);
 });
 
-/** A workbench whose engine breaks, and how many networks it was given at a time. */
-function brokenGpu() {
+/** A workbench whose engine breaks, and how many networks it was given at a time; `alone`: it takes one only. */
+function brokenEngine({ alone = false } = {}) {
   const loaded: number[] = [];
   let disposals = 0;
+  const loadTogether: Engine['loadTogether'] = async (_plan, networks) => {
+    loaded.push(networks);
+    throw new Error('lost together');
+  };
   const engine: Engine = {
     ...{ name: 'gpu', description: 'broken' },
     load: async () => {
       throw new Error('lost alone');
     },
-    loadTogether: async (_plan, networks) => {
-      loaded.push(networks);
-      throw new Error('lost together');
-    },
+    ...(!alone && { loadTogether }),
     dispose: async () => {},
   };
   const own = openWorkbench();
@@ -158,7 +159,7 @@ it('runs that differ in their seeds only share the engine of one that computes t
   const settings = { data: 'synthetic:64', model: 'tiny', batchSize: '16' };
   const parts = ['DEFAULT', 'NARROW'].map((section) => ({ file: narrower, section }));
   const runs = planRuns(parts, { seeds: [0, 1, 2], out, settings, budgetSettings: {} });
-  const { bench, own, loaded, disposals } = brokenGpu();
+  const { bench, own, loaded, disposals } = brokenEngine();
   const ends: string[] = [];
   const how = { force: false, events: told(ends), signal: new AbortController().signal, onTraining: () => {} };
   const end = await executePlan(runs, { ...how, bench, together: 2 });
@@ -175,6 +176,37 @@ it('runs that differ in their seeds only share the engine of one that computes t
   expect([loaded, disposals()]).toEqual([[2, 2], 2]);
 });
 
+it('runs on other devices train alone, and so do all on the CPU, which is said once', async () => {
+  const settings = { data: 'synthetic:64', model: 'tiny', batchSize: '16' };
+  const ended = async (text: string, seeds: number[], how: { readonly alone?: boolean } = {}) => {
+    const file = parseConfig(text, 'devices.cfg');
+    const planned = ['FIRST', 'SECOND'].map((section) => ({ file, section }));
+    const runs = planRuns(planned, { seeds, out, settings, budgetSettings: {} });
+    const { bench, own } = brokenEngine(how);
+    const [ends, lines]: [string[], string[]] = [[], []];
+    const signal = new AbortController().signal;
+    await executePlan(runs, {
+      force: false,
+      events: told(ends, lines),
+      signal,
+      onTraining: () => {},
+      bench,
+      together: 2,
+    });
+    await own.dispose();
+    return { ends, lines };
+  };
+  const alone = (...names: string[]) => names.map((name) => `${name} failed: lost alone`);
+  expect(await ended('[FIRST]\ndevice = gpu\n[SECOND]\ndevice = cpu\n', [0])).toEqual({
+    ends: alone('FIRST', 'SECOND'),
+    lines: [],
+  });
+  expect(await ended('[FIRST]\n[SECOND]\nweight_decay = 0\n', [0, 1], { alone: true })).toEqual({
+    ends: alone('FIRST', 'SECOND', 'FIRST', 'SECOND'),
+    lines: [expect.stringMatching(/^NOTE: runs on the CPU .* with --device cpu --parallel 2 so many train at a time$/)],
+  });
+});
+
 it('seeds train together, too, where what they start from ended before', async () => {
   const folder = temporaryFolder();
   const file = parseConfig('[FIRST]\n[SECOND]\nweightfile = FIRST\n', 'two.cfg');
@@ -184,7 +216,7 @@ it('seeds train together, too, where what they start from ended before', async (
       sections.map((section) => ({ file, section })),
       { seeds: [0, 1], out: folder, settings, budgetSettings: {} },
     );
-  const { bench, own, loaded } = brokenGpu();
+  const { bench, own, loaded } = brokenEngine();
   const ends: string[] = [];
   const how = { force: false, events: told(ends), signal: new AbortController().signal, onTraining: () => {} };
   await executePlan(planOf('FIRST'), { ...how, bench: own });

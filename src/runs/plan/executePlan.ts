@@ -3,8 +3,8 @@
  * folders, so a plan may be killed anywhere and started again.
  *
  * Runs train one after another in this process, seeds of one section together if a GPU can do that, or side by side in
- * lanes: the next one is the first in the plan's order that waits for no other, after those that ended before. Each is prepared (images read, GPU tiles
- * tuned) before the next begins, which then finds the results in the cache folder.
+ * lanes: the next one is the first in the plan's order that waits for no other, after those that ended before. Each is
+ * prepared (images read, GPU tiles tuned) before the next begins, which then finds the results in the cache folder.
  */
 
 import { InputError } from '../../errors.js';
@@ -95,11 +95,13 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
   const stop = stoppedBy(signal);
   const positions = plan.map((run, at): PlanPosition => ({ run, index: at + 1, total: plan.length }));
   // Runs that ended before come first: they cost nothing, and seeds that wait for them can then train together.
-  const waiting = [...positions.filter(({ run }) => !isToTrain(run)), ...positions.filter(({ run }) => isToTrain(run))];
+  const toTrain = new Set(plan.filter(isToTrain));
+  const waiting = positions.toSorted((a, b) => Number(toTrain.has(a.run)) - Number(toTrain.has(b.run)));
   const underWay = new Map<PlannedRun, Promise<void>>();
   const isOpen = (run: PlannedRun): boolean => underWay.has(run) || waiting.some((each) => each.run === run);
   let failed = 0;
   let isComplete = true;
+  let isTold = false;
   const faults: unknown[] = [];
   const settle = async (at: PlanPosition, bench: Workbench, onTraining: () => void): Promise<void> => {
     try {
@@ -138,7 +140,14 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
     if (engine?.loadTogether) {
       const trainings = group.map((at) => (own: Workbench) => begin(at, own));
       await trainTogether(bench, engine, trainings, stop.signal);
-    } else await new Promise<void>((isPrepared) => void begin(next, bench, isPrepared));
+      continue;
+    }
+    if (engine && !isTold) {
+      const how = `--device cpu --parallel ${together}`;
+      events.line(`NOTE: runs on the CPU train one after another here; with ${how} so many train at a time`);
+      isTold = true;
+    }
+    await new Promise<void>((isPrepared) => void begin(next, bench, isPrepared));
   }
   await Promise.all(underWay.values());
   if (faults.length > 0) throw faults[0];
@@ -149,12 +158,16 @@ function isToTrain(run: PlannedRun): boolean {
   return !['finished', 'failed'].includes(standing(run).type);
 }
 
-/** The first of the runs, with at most so many in all that are to be trained and differ from it in their seeds only. */
+/**
+ * The first of the runs, with at most so many in all that are to be trained on its device and differ from it in their
+ * seeds only.
+ */
 function seedsOf(ready: readonly PlanPosition[], most: number): PlanPosition[] {
   const [{ run: first }] = ready as [PlanPosition];
-  const { seed } = first.experiment.settings;
-  const isAlike = ({ run }: PlanPosition): boolean =>
-    settingsDifference(first.experiment.settings, { ...run.experiment.settings, seed }) === null;
+  const { seed, device } = first.experiment.settings;
+  const isAlike = ({ run: { experiment } }: PlanPosition): boolean =>
+    experiment.device === device &&
+    settingsDifference(first.experiment.settings, { ...experiment.settings, seed }) === null;
   return most > 1 && isToTrain(first)
     ? ready.filter((at) => isAlike(at) && isToTrain(at.run)).slice(0, most)
     : ready.slice(0, 1);
