@@ -91,6 +91,7 @@ const cut: readonly (readonly [what: string, geometry: Geometry])[] = [
   ['columns cut into bands', [2, 50, 9, 12, 3, 1, 1]],
   ['quads of odd rows and columns', [3, 21, 13, 20, 3, 2, 1]],
   ['columns without borders', [12, 11, 12, 20, 3, 1, 0]],
+  ['more padding than taps need', [20, 5, 6, 4, 3, 1, 3]],
   ['blocks of channels with a tail', [3, 7, 7, 165, 3, 1, 1]],
   ['wide windows', [1, 20, 20, 20, 7, 1, 3]],
 ];

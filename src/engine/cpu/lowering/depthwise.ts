@@ -172,8 +172,8 @@ function placeOfColumns({ source, weights, result, addend, window, axis }: Gathe
 }
 
 /**
- * The place if windows are 3×3 neighbours, one pixel apart, of which two rows and columns at least are inside the image, and
- * channels are whole vectors; else null.
+ * The place if windows are 3×3 neighbours, one pixel apart, which begin at the image's border or one pixel before, with two
+ * rows and columns at least inside, and channels are whole vectors; else null.
  */
 function placeOfNeighbours(
   source: Tensor,
@@ -184,7 +184,8 @@ function placeOfNeighbours(
 ): Place | null {
   const [, height, width] = nhwc(source);
   const [, resultHeight, resultWidth] = nhwc(result);
-  const fits = (first: number, count: number, size: number) => first >= -1 && first + count <= size - 1 && size > 1;
+  const fits = (first: number, count: number, size: number) =>
+    (first === -1 || first === 0) && first + count <= size - 1 && size > 1;
   const isInside = fits(place.top, resultHeight, height) && fits(place.left, resultWidth, width);
   return isInside && isThreeByThree(weights, window, 1) ? place : null;
 }
