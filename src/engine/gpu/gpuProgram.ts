@@ -8,7 +8,14 @@ import type { Plan } from '../../graph/plan.js';
 import type { ProfileEntry, Program, Transfers } from '../engine.js';
 import type { OpenDevice } from './device.js';
 import { createBuffer, dispatchOf, encode, parameterBuffer } from './dispatch.js';
-import { type BufferPlan, type KernelCall, longestDispatch, type MatrixUnits, strideOf } from './kernel.js';
+import {
+  type BufferPlan,
+  type KernelCall,
+  longestDispatch,
+  type MatrixUnits,
+  offsetAlignment,
+  strideOf,
+} from './kernel.js';
 import type { Submit } from './lockstep.js';
 import { lowerPhase } from './lowering.js';
 import { compilePipelines } from './pipelines.js';
@@ -49,13 +56,14 @@ export async function loadPrograms(
   const { device } = open;
   const plan = schedulePlan(given);
   const { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage: mostBuffers } = device.limits;
-  const largestBuffer = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / networks);
+  const mostBytes = Math.min(maxBufferSize, maxStorageBufferBindingSize) / networks;
+  const largestBuffer = Math.floor(mostBytes / offsetAlignment) * offsetAlignment;
   const placement = placePlan(plan, { matrixUnits, choose, largestBuffer, networks });
   const lowered = Object.entries(plan.phases).map(
     ([phase, nodes]) => [phase, lowerPhase(nodes, placement.forPhase(phase))] as const,
   );
   const calls = lowered.flatMap(([, phaseCalls]) => phaseCalls.map(({ call }) => call));
-  checkSizes(placement.buffers, calls, { largestBuffer, mostBuffers });
+  checkSizes(placement.buffers, calls, { largestBuffer, mostBuffers, networks });
   const { pipelines, faults } = await compilePipelines(device, calls, onProgress);
   if (faults[0] && !skipsFaulty) throw faults[0];
   const buffers = new Map(placement.buffers.map((buffer) => [buffer, createBuffer(device, buffer)]));
@@ -145,13 +153,14 @@ export async function loadPrograms(
 function checkSizes(
   buffers: readonly BufferPlan[],
   calls: readonly KernelCall[],
-  { largestBuffer, mostBuffers }: { readonly largestBuffer: number; readonly mostBuffers: number },
+  { largestBuffer, mostBuffers, networks }: Readonly<Record<'largestBuffer' | 'mostBuffers' | 'networks', number>>,
 ): void {
   const tooLarge = buffers.find(({ bytes }) => bytes > largestBuffer);
   if (tooLarge) {
     const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+    const each = networks > 1 ? ` for each of ${networks} networks` : '';
     throw new Error(
-      `${tooLarge.label} needs ${mebibytes(tooLarge.bytes)}, the GPU allows ${mebibytes(largestBuffer)}: choose a smaller batch`,
+      `${tooLarge.label} needs ${mebibytes(tooLarge.bytes)}, the GPU allows ${mebibytes(largestBuffer)}${each}: choose a smaller batch`,
     );
   }
   const buffersOf = ({ bindings, words }: KernelCall) => bindings.length + (words.length > 0 ? 1 : 0);
