@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-/** What two multiply-adds of four floats a cycle, the most that WebAssembly has, give a core of an AMD EPYC at 3.4 GHz. */
+/** GFLOP/s of a core of an AMD EPYC at 3.4 GHz with two multiply-adds of four floats a cycle, the most that WebAssembly has. */
 const CEILING = 55;
 const ALL_OF_A_CPU = ['resnet20-float', 'resnet20-waq', 'resnet18-waq:16', 'mobilenetv2-waq:16', 'layers'];
 

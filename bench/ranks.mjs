@@ -6,8 +6,8 @@
  *   mpirun -n 2 node bench/ranks.mjs --shards 4
  *   mpirun -n 4 node bench/ranks.mjs --shards 4 --model resnet20 --batch-size 128 --steps 20
  *
- * `--precision bfloat16` rounds the gradients of shards. `--trace` adds when the parts of a step come and go: milliseconds since its beginning, medians over steps, of the first
- * rank.
+ * `--precision bfloat16` rounds the gradients of shards. `--trace` adds when the parts of a step come and go: milliseconds
+ * since its beginning, medians over steps, of the first rank.
  *
  * `step` is the whole; `shard` its part of going forward and backward through one shard and reading what it leaves, `write`
  * of handing a GPU what has been exchanged, `update` what follows; `exchange` that of the whole vector, in its parts, `largePart`
@@ -21,6 +21,7 @@ import { cacheFolder } from '../dist/disk/cacheFolder.js';
 import { selectEngine } from '../dist/engine/selectEngine.js';
 import { median } from '../dist/median.js';
 import { STORAGE } from '../dist/nn/index.js';
+import { wordCount } from '../dist/program/bfloat16.js';
 import { hostFloats } from '../dist/program/hostFloats.js';
 import { openSession } from '../dist/program/session.js';
 import { shardResults } from '../dist/program/shardedStep.js';
@@ -80,8 +81,8 @@ if (shards > 1) {
   // Sums of several shards travel in float32.
   const travelsRounded = values.precision === 'bfloat16' && shards === ranks.size;
   const vectors = parts.map(({ ranges, isRounded }) => {
-    const count = ranges.reduce((sum, { length }) => sum + length, 0);
-    return travelsRounded && isRounded ? words(count / 2) : floats(count);
+    const count = (of) => ranges.reduce((sum, { length }) => sum + of(length), 0);
+    return travelsRounded && isRounded ? words(count(wordCount)) : floats(count((numbers) => numbers));
   });
   const [one, largePart] = [floats(1), travelsRounded ? words(2 ** 19) : floats(2 ** 20)];
   times.shard = await timed(() => Promise.all(transfers.runReading('gradient', parts)));
@@ -116,7 +117,7 @@ function floats(length) {
 
 /** Words of two rounded numbers. */
 function words(length) {
-  return hostFloats(new Int32Array(Math.ceil(length)));
+  return hostFloats(new Int32Array(length));
 }
 
 /** Milliseconds of a turn in five rounds of several turns with one wait at their end, after a warm-up round. */

@@ -38,6 +38,7 @@ export function argumentWords(call: LoweredCall): Argument[] {
   return [call.args, ...(call.tables ?? [])].flatMap((block) => Object.values(block));
 }
 
+/** Multiples of a step, as a uniform quantizer gives them. */
 export interface Grid {
   /** Address of (step, largest value), which stays as it is after the quantizer. */
   readonly range: number;
@@ -67,7 +68,7 @@ export interface LoweringContext extends FetchedLowerings {
   choice(bytes: number): number;
   /** Lowers both ways to compute a node, of which a run takes one: they share their scratch. */
   alternatives<A, B>(first: () => A, second: () => B): readonly [A, B];
-  /** What all values of a tensor are multiples of, if a uniform quantizer made them; null for other tensors. */
+  /** The grid of a tensor's values, if a uniform quantizer made them; null for other tensors. */
   gridOf(tensor: Tensor): Grid | null;
   /** A view of a tensor's elements in the shared memory, for host calls. */
   floats(tensor: Tensor): Float32Array;

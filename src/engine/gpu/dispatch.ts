@@ -7,11 +7,12 @@ import type { AnyNode } from '../../graph/graph.js';
 import { type BufferPlan, type KernelCall, networksOf, strideOf, stridesOf, wholeOf } from './kernel.js';
 import type { LoweredCall } from './lowering.js';
 
+/** A kernel call with all that the device needs for it. */
 export interface Dispatch {
   readonly nodes: readonly AnyNode[];
   readonly label: string;
   readonly pipeline: GPUComputePipeline;
-  /** By the first of the networks to compute. */
+  /** One for each network, with the numbers of that one and of all behind it. */
   readonly bindGroups: readonly GPUBindGroup[];
   readonly workgroups: readonly [number, number, number];
   /** Device time of the runs so far, if they are timed. */

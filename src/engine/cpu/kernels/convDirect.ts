@@ -2,8 +2,8 @@
  * Direct convolution on NHWC tensors, forward and input gradient alike. An item is some whole images or a band of rows
  * of one image; its source window is copied into padded scratch, then every tile of 4 pixels × 8 result channels sums
  * over the rows of taps: within a row, taps and channels lie in one run (of each tap its own, where taps are apart).
- * Eight accumulators are what V8 keeps in registers; more spill. With no more than four channels, as in narrow groups, tiles have 6 × 4
- * results.
+ * Eight accumulators are what V8 keeps in registers; more spill. With no more than four channels, as in narrow groups, tiles
+ * have 6 × 4 results.
  *
  * The result is computed in classes: one for a forward convolution; for the input gradient one for each parity of the
  * stride (pixels y, x with the same (y + before) mod stride meet the same taps), each a plain convolution of stride 1.

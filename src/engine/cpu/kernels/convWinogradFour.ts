@@ -18,7 +18,7 @@ export const A: f32 = 0.625;
 export const B: f32 = 1.5;
 export const A2: f32 = A * A;
 export const B2: f32 = B * B;
-/** Of G: 1 / ∏ (point − other point), for 0, ±a and ±b. */
+/** Factors of G: 1 / ∏ (point − other point), for 0, ±a and ±b. */
 export const G0: f32 = 1 / (A2 * B2);
 export const GA: f32 = 1 / (2 * A2 * (A2 - B2));
 export const GB: f32 = 1 / (2 * B2 * (B2 - A2));

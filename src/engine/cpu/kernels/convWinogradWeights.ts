@@ -19,9 +19,8 @@ class WinogradPackingArguments {
   panels: i32;
   /** From a group's weights to the next one's. */
   groupStride: i32;
-  /** Of a tile. */
-  edge: i32;
   /** As in `TiledArguments`; `depth` is that of all parts. */
+  edge: i32;
   sourceStride: i32;
   resultStride: i32;
   /** The first panel of the call. */

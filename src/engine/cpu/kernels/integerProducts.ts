@@ -9,7 +9,7 @@
 
 import { mad } from './mad';
 
-/** What `chooseIntegers` has found out. */
+/** The answer of `chooseIntegers`. */
 @unmanaged
 export class IntegerChoice {
   /** 1 for integers, 0 for floats. */

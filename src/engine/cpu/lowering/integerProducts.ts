@@ -14,7 +14,7 @@ import { winogradEdge } from './winogradTiles.js';
 /** Fewer are not worth a file of kernels that a page would have to fetch, for the evaluation of one image say. */
 const FEWEST_PRODUCTS = 2 ** 21;
 
-/** What all integer kernels of a convolution need. */
+/** A convolution of quantized operands, as all integer kernels need it. */
 export interface IntegerConvolution {
   readonly node: Node<'conv2d'>;
   readonly inputs: Grid;

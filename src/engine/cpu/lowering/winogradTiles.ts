@@ -7,6 +7,7 @@ import { chooseItem, convolutionArguments, type Item, PANEL, upTo } from './conv
 
 /** As in `kernels/convWinogradTiles.ts`. */
 const SKEW_BYTES = 64;
+const TILE_BYTES = 20;
 
 /** Rows and columns of a tile's results: by F(2×2, 3×3), F(4×4, 3×3), or F(3×3, 4×4) on pairs of rows and columns. */
 export type TileEdge = 2 | 3 | 4;
@@ -32,8 +33,8 @@ export function winogradEdge(
 ): 0 | 3 | 4 {
   const [tapRows, tapColumns] = nhwc(weights);
   const { stride, dilation } = rows;
-  if (columns.stride !== stride || dilation * columns.dilation > 1 || tapRows !== tapColumns || channels % PANEL)
-    return 0;
+  const isEven = columns.stride === stride && tapRows === tapColumns && dilation * columns.dilation === 1;
+  if (!isEven || channels % PANEL !== 0) return 0;
   const edge = tapRows === 3 && depth % 4 === 0 ? 4 : 0;
   if (stride === 1) return edge;
   if (stride > 2 || groups > 1 || Math.min(height, width) < FEWEST_ROWS) return 0;
@@ -72,7 +73,7 @@ export function weightBytes(edge: TileEdge, depth: number, channels: number): nu
   return (channels / PANEL) * placesOf(edge) * (depth * PANEL * 4 + SKEW_BYTES);
 }
 
-/** What the places of two arrays are apart from each other. */
+/** Bytes that keep the places of two arrays apart. */
 export function skewBytes(edge: TileEdge): number {
   return 2 * placesOf(edge) * SKEW_BYTES;
 }
@@ -101,7 +102,7 @@ export interface TileCut {
   readonly chunks: number;
   /** Tiles of the largest chunk. */
   readonly chunkTiles: number;
-  /** Of an item's window and its table. */
+  /** Bytes of an item's window and its table. */
   readonly bytes: number;
   /** Arguments as in `TiledArguments`, for all chunks. */
   arguments(context: LoweringContext, scratch: { readonly base: number; readonly stride: number }): ArgumentBlock;
@@ -146,7 +147,7 @@ export function cutTiles(
     item,
     chunks,
     chunkTiles: Math.ceil(item.count / chunks) * itemTiles,
-    bytes: item.images * windowBytes(item.rows) + 64 + itemTiles * 20,
+    bytes: item.images * windowBytes(item.rows) + 64 + itemTiles * TILE_BYTES,
     arguments: (context, scratch) => ({
       ...convolutionArguments(context, source, result, item, chunks, scratch),
       ...{ resultHeight: height, resultWidth: width, channels: channels * resultStride ** 2 },

@@ -1,4 +1,7 @@
-/** Weight gradients of 3×3 convolutions of stride 1 and 2 as calls of the transposed Winograd kernels. */
+/**
+ * Weight gradients of 3×3 convolutions of stride 1 and 2, and of 7×7 ones of stride 2, as calls of the transposed
+ * Winograd kernels.
+ */
 
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { KernelCall, LoweringContext } from '../lowered.js';

@@ -100,7 +100,7 @@ export interface TileProduct {
   readonly epilogue?: Epilogue;
 }
 
-/** What is computed of C after the stores. */
+/** WGSL that computes with C after the stores. */
 export interface Epilogue {
   readonly declarations: string;
   /** Vectors of four in workgroup memory that it needs. */

@@ -86,7 +86,7 @@ interface Product {
   readonly depth: number;
   readonly a: Factor;
   readonly b: Factor;
-  /** What a column's sums begin with; 0 by default. */
+  /** WGSL of a column's first summand; 0 by default. */
   readonly start?: (column: string) => string;
   /** WGSL that stores `sum`. */
   readonly store: (row: string, column: string) => string;

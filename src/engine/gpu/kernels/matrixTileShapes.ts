@@ -94,7 +94,7 @@ function depths(shape: Shape, along: TileSource['along'], units: MatrixUnits, am
     .filter((deep) => either.every((needs) => bytesOf(deep, needs, units) <= units.workgroupBytes));
 }
 
-/** What a product keeps in workgroup memory: factors in these layouts, and sums over columns for the moments. */
+/** A product's needs in workgroup memory: factors in these layouts, and sums over columns for the moments. */
 interface Needs extends Readonly<Record<'a' | 'b', TileSource['along']>> {
   readonly hasMoments: boolean;
   readonly sliding?: SlidingTaps;

@@ -16,7 +16,7 @@ ${before}fn main(@builtin(workgroup_id) layered: vec3u, ${others}) {
   ${group}${rest}`;
 }
 
-/** What comes before the entry point, its parameters, and what comes behind them. */
+/** The text before the entry point, its parameters, and the text behind them. */
 function parts(functions: string): readonly [string, string, string] {
   const [, before, parameters, rest] = /^(.*)fn main\(([^{]*)\) \{(.*)$/s.exec(functions) ?? [];
   if (before === undefined || parameters === undefined || rest === undefined) throw new Error('a kernel without main');
