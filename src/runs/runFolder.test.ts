@@ -242,6 +242,7 @@ describe('going on', () => {
     expect(fault({})).toThrow(
       /epochs was 160, now it is 200, and the learning rate would drop after epochs 100,150 instead of 80,120 \(--learning-rate-drops 80,120 keeps it\); set it back, or begin a run from its parameters: --weights .*params_last/,
     );
+    expect(fault({ learningRateDrops: 'none' })).toThrow(/would drop after epochs none instead of 80,120 \(/);
     expect(fault({ schedule: 'cosine' })).toThrow(/the cosine brings the learning rate to 0 over the whole run/);
     const targets = { targetWeightKbytes: 70, budget: 'guaranteed', learningRateDrops: '80,120' };
     expect(fault(targets)).toThrow(/bits are searched for in a part of the whole run/);

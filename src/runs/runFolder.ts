@@ -243,9 +243,10 @@ function epochsFault(then: RunConfig['settings'], { settings, budget }: Experime
   if (guaranteesBudget(budget)) return `${change} bits are searched for in a part of the whole run`;
   if (settings.damp_oscillations > 0) return `${change} the damping of oscillations rises over the whole run`;
   const before = Array.isArray(then.learning_rate_drops) ? then.learning_rate_drops : [];
-  if (before.join() === drops.join()) return null;
-  const asBefore = `--learning-rate-drops ${before.join() || 'none'}`;
-  return `${change} the learning rate would drop after epochs ${drops.join()} instead of ${before.join()} (${asBefore} keeps it)`;
+  const [was, is] = [before, drops].map((each) => each.join() || 'none');
+  if (was === is) return null;
+  const asBefore = `--learning-rate-drops ${was}`;
+  return `${change} the learning rate would drop after epochs ${is} instead of ${was} (${asBefore} keeps it)`;
 }
 
 /** The first layer in which a network definition differs from that of the run; null for none. */
