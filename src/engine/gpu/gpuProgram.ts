@@ -158,9 +158,9 @@ function checkSizes(
   const tooLarge = buffers.find(({ bytes }) => bytes > largestBuffer);
   if (tooLarge) {
     const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
-    const each = networks > 1 ? ` for each of ${networks} networks` : '';
+    const [each, fewer] = networks > 1 ? [` for each of ${networks} networks`, ', or fewer networks'] : ['', ''];
     throw new Error(
-      `${tooLarge.label} needs ${mebibytes(tooLarge.bytes)}, the GPU allows ${mebibytes(largestBuffer)}${each}: choose a smaller batch`,
+      `${tooLarge.label} needs ${mebibytes(tooLarge.bytes)}, the GPU allows ${mebibytes(largestBuffer)}${each}: choose a smaller batch${fewer}`,
     );
   }
   const buffersOf = ({ bindings, words }: KernelCall) => bindings.length + (words.length > 0 ? 1 : 0);
