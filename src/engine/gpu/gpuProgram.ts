@@ -95,9 +95,9 @@ export async function loadPrograms(
   // Pages have one network at a time, and need not fetch it.
   const together = networks > 1 ? (await import('./lockstep.js')).lockstep(networks, submit) : null;
   const programOf = (network: number): Program => {
-    /** A storage as it is behind all that the network has asked for. */
+    /** What comes next is behind all that the network has asked for. */
+    const settle = (): void => together?.settle(network);
     const placeOf = (name: string): StoragePlace => {
-      together?.settle(network);
       const storage = plan.storages.find((each) => each.name === name);
       if (!storage) throw new Error(`the plan has no storage ${name}`);
       const buffer = placement.storages.get(name)!;
@@ -106,13 +106,15 @@ export async function loadPrograms(
     let staged: Promise<StagedTransfers> | null = null;
     const transfers = async (): Promise<Transfers> => {
       staged ??= import('./staging.js').then(({ stagedTransfers }) =>
-        stagedTransfers(device, placeOf, (encoder, dispatches) => encode(encoder, dispatches, network), rest),
+        stagedTransfers(device, {
+          ...{ placeOf, settle, rest },
+          encode: (encoder, dispatches) => encode(encoder, dispatches, network),
+        }),
       );
       const { runReading, upload } = await staged;
       return {
         runReading: (phase, parts) => {
           open.check();
-          together?.settle(network);
           return runReading(dispatchesOf(phase), parts).map(open.explain);
         },
         upload,
@@ -120,9 +122,13 @@ export async function loadPrograms(
     };
     return {
       planBytes: placement.buffers.reduce((sum, { bytes }) => sum + bytes, 0),
-      write: (name, data, offset = 0) => writeStorage(device, placeOf(name), data, offset),
+      write: (name, data, offset = 0) => {
+        settle();
+        writeStorage(device, placeOf(name), data, offset);
+      },
       read: async (name, offset = 0, length) => {
         open.check();
+        settle();
         const place = placeOf(name);
         return open.explain(readStorage(device, place, offset, length ?? place.storage.length - offset));
       },

@@ -7,6 +7,13 @@ import type { KernelCall } from './kernel.js';
 
 const known = new WeakMap<GPUDevice, Map<string, GPUComputePipeline>>();
 
+/** A device's compiled pipelines by source text, which grow. */
+export function knownPipelines(device: GPUDevice): Map<string, GPUComputePipeline> {
+  const pipelines = known.get(device) ?? new Map<string, GPUComputePipeline>();
+  known.set(device, pipelines);
+  return pipelines;
+}
+
 export interface CompiledPipelines {
   readonly pipelines: ReadonlyMap<string, GPUComputePipeline>;
   /** Errors of the kernels that the device cannot make. */
@@ -18,8 +25,7 @@ export async function compilePipelines(
   calls: readonly KernelCall[],
   onProgress?: (done: number, total: number) => void,
 ): Promise<CompiledPipelines> {
-  const pipelines = known.get(device) ?? new Map<string, GPUComputePipeline>();
-  known.set(device, pipelines);
+  const pipelines = knownPipelines(device);
   const labels = new Map(calls.filter(({ code }) => !pipelines.has(code)).map(({ code, label }) => [code, label]));
   // Errors of sources come back with their pipelines; the scope keeps them from counting as errors of the device.
   device.pushErrorScope('validation');

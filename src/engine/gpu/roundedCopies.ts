@@ -2,6 +2,7 @@
 
 import type { StoragePart } from '../engine.js';
 import { linearDispatch, workgroupSize } from './kernel.js';
+import { knownPipelines } from './pipelines.js';
 import type { PartCopies } from './staging.js';
 import type { StoragePlace } from './storageAccess.js';
 
@@ -88,14 +89,11 @@ function uniform(device: GPUDevice, values: readonly number[]): GPUBuffer {
   return buffer;
 }
 
-const pipelines = new WeakMap<GPUDevice, Map<string, GPUComputePipeline>>();
-
 function pipelineOf(device: GPUDevice, code: string): GPUComputePipeline {
-  const known = pipelines.get(device) ?? new Map<string, GPUComputePipeline>();
-  pipelines.set(device, known);
+  const pipelines = knownPipelines(device);
   const pipeline =
-    known.get(code) ??
+    pipelines.get(code) ??
     device.createComputePipeline({ layout: 'auto', compute: { module: device.createShaderModule({ code }) } });
-  known.set(code, pipeline);
+  pipelines.set(code, pipeline);
   return pipeline;
 }

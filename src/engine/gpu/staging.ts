@@ -20,18 +20,20 @@ export interface StagedTransfers {
   dispose(): void;
 }
 
-/**
- * @param encode adds dispatches to a command buffer
- * @param rest lets the host wait for a moment
- */
-export function stagedTransfers(
-  device: GPUDevice,
-  placeOf: (storage: string) => StoragePlace,
-  encode: (encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]) => void,
-  rest: (() => void) | undefined,
-): StagedTransfers {
-  const reads = stagedReads(device, placeOf, encode, rest);
-  const uploads = stagedUploads(device, placeOf);
+/** The program whose storages are read and written. */
+export interface StagedProgram {
+  placeOf(storage: string): StoragePlace;
+  /** Adds dispatches to a command buffer. */
+  encode(encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]): void;
+  /** Submits what has been asked for before, so that copies come behind it. */
+  settle(): void;
+  /** Lets the host wait for a moment. */
+  readonly rest: (() => void) | undefined;
+}
+
+export function stagedTransfers(device: GPUDevice, program: StagedProgram): StagedTransfers {
+  const reads = stagedReads(device, program);
+  const uploads = stagedUploads(device, program);
   return {
     ...{ runReading: reads.run, upload: uploads.of },
     dispose: () => {
@@ -42,7 +44,7 @@ export function stagedTransfers(
 }
 
 /** Uploads by a kept buffer for each part, which is mapped again as soon as the device has copied it. */
-function stagedUploads(device: GPUDevice, placeOf: (storage: string) => StoragePlace) {
+function stagedUploads(device: GPUDevice, { placeOf, settle }: StagedProgram) {
   const known = new Map<StoragePart, { readonly upload: Upload; dispose(): void }>();
   const make = (part: StoragePart) => {
     const usage = GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC;
@@ -50,6 +52,7 @@ function stagedUploads(device: GPUDevice, placeOf: (storage: string) => StorageP
     const staging = device.createBuffer({ label: 'upload', size: copies.bytes, usage, mappedAtCreation: true });
     let values: Upload['values'] = Promise.resolve(floatsIn(staging, part));
     const write = (): void => {
+      settle();
       staging.unmap();
       const encoder = device.createCommandEncoder();
       copies.write(encoder, staging);
@@ -102,21 +105,16 @@ function floatCopies({ ranges }: StoragePart, placeOf: (storage: string) => Stor
   const places = ranges.map(({ storage, offset, length }) => {
     const at = end;
     end += 4 * length;
-    return { storage, offset: 4 * offset, at, bytes: 4 * length };
+    const { buffer, begin } = placeOf(storage);
+    return { buffer, from: begin + 4 * offset, at, bytes: 4 * length };
   });
   return {
     bytes: end,
     read: (encoder, staging) => {
-      for (const { storage, offset, at, bytes } of places) {
-        const { buffer, begin } = placeOf(storage);
-        encoder.copyBufferToBuffer(buffer, begin + offset, staging, at, bytes);
-      }
+      for (const { buffer, from, at, bytes } of places) encoder.copyBufferToBuffer(buffer, from, staging, at, bytes);
     },
     write: (encoder, staging) => {
-      for (const { storage, offset, at, bytes } of places) {
-        const { buffer, begin } = placeOf(storage);
-        encoder.copyBufferToBuffer(staging, at, buffer, begin + offset, bytes);
-      }
+      for (const { buffer, from, at, bytes } of places) encoder.copyBufferToBuffer(staging, at, buffer, from, bytes);
     },
     dispose: () => {},
   };
@@ -129,12 +127,7 @@ function floatCopies({ ranges }: StoragePart, placeOf: (storage: string) => Stor
  */
 const [FIRST_DISPATCHES, MOST_DISPATCHES] = [4, 32];
 
-function stagedReads(
-  device: GPUDevice,
-  placeOf: (storage: string) => StoragePlace,
-  encode: (encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]) => void,
-  rest: (() => void) | undefined,
-) {
+function stagedReads(device: GPUDevice, { placeOf, encode, settle, rest }: StagedProgram) {
   const withStaging = ({ part, end }: PlannedRead) => {
     const copies = copiesOf(device, part, placeOf);
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
@@ -152,6 +145,7 @@ function stagedReads(
   };
   return {
     run: (dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly Promise<HostFloats>[] => {
+      settle();
       const plan = planOf(dispatches, parts);
       let begin = 0;
       let most = FIRST_DISPATCHES;
