@@ -135,7 +135,9 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
       await Promise.race(underWay.values());
       continue;
     }
-    const group = trainsNothing ? [next] : seedsOf(ready, together);
+    // Those behind one that is to be trained are so, too.
+    const mayGroup = together > 1 && !trainsNothing && toTrain.has(next.run);
+    const group = mayGroup ? seedsOf(ready, together) : [next];
     const engine = group.length > 1 ? await bench.engine(next.run.experiment).catch(() => null) : null;
     if (engine?.loadTogether) {
       const trainings = group.map((at) => (own: Workbench) => begin(at, own));
@@ -158,19 +160,14 @@ function isToTrain(run: PlannedRun): boolean {
   return !['finished', 'failed'].includes(standing(run).type);
 }
 
-/**
- * The first of the runs, with at most so many in all that are to be trained on its device and differ from it in their
- * seeds only.
- */
-function seedsOf(ready: readonly PlanPosition[], most: number): PlanPosition[] {
-  const [{ run: first }] = ready as [PlanPosition];
+/** The first of the runs, with at most so many in all that train on its device and differ from it in their seeds only. */
+function seedsOf(runs: readonly PlanPosition[], most: number): PlanPosition[] {
+  const [{ run: first }] = runs as [PlanPosition];
   const { seed, device } = first.experiment.settings;
   const isAlike = ({ run: { experiment } }: PlanPosition): boolean =>
     experiment.device === device &&
     settingsDifference(first.experiment.settings, { ...experiment.settings, seed }) === null;
-  return most > 1 && isToTrain(first)
-    ? ready.filter((at) => isAlike(at) && isToTrain(at.run)).slice(0, most)
-    : ready.slice(0, 1);
+  return runs.filter(isAlike).slice(0, most);
 }
 
 /** A controller that is aborted by the signal, or by its owner. */
