@@ -6,6 +6,7 @@
  */
 import { create, globals } from 'webgpu';
 import { median } from '../dist/median.js';
+import { passTime } from './passTime.mjs';
 
 const DISPATCHES = 16;
 const LOOPS = 20_000;
@@ -41,24 +42,14 @@ function bindGroups(count) {
 
 /** Microseconds of a pass with a dispatch for each bind group. */
 async function timeOf(groups, workgroups = 1) {
-  const querySet = device.createQuerySet({ type: 'timestamp', count: 2 });
-  const resolved = device.createBuffer({ size: 16, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
-  const staging = device.createBuffer({ size: 16, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-  const encoder = device.createCommandEncoder();
-  const timestampWrites = { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 };
-  const pass = encoder.beginComputePass({ timestampWrites });
-  pass.setPipeline(pipeline);
-  for (const group of groups) {
-    pass.setBindGroup(0, group);
-    pass.dispatchWorkgroups(workgroups);
-  }
-  pass.end();
-  encoder.resolveQuerySet(querySet, 0, 2, resolved, 0);
-  encoder.copyBufferToBuffer(resolved, 0, staging, 0, 16);
-  device.queue.submit([encoder.finish()]);
-  await staging.mapAsync(GPUMapMode.READ);
-  const [begin, end] = new BigInt64Array(staging.getMappedRange());
-  return Number(end - begin) / 1000;
+  const nanoseconds = await passTime(device, (pass) => {
+    pass.setPipeline(pipeline);
+    for (const group of groups) {
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(workgroups);
+    }
+  });
+  return nanoseconds / 1000;
 }
 
 // An idle GPU has a low clock at first.

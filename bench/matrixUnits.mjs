@@ -10,6 +10,7 @@ import { openDevice } from '../dist/engine/gpu/device.js';
 import { matrixDirectives } from '../dist/engine/gpu/kernels/matrixTile.js';
 import { availableGpu } from '../dist/engine/gpu/nodeGpu.js';
 import { median } from '../dist/median.js';
+import { passTime } from './passTime.mjs';
 
 const { values } = parseArgs({ options: { side: { type: 'string', default: '28' } } });
 const side = Number(values.side);
@@ -174,24 +175,14 @@ const operands = [
 
 /** Milliseconds of a run, a mean over so many. */
 async function time(pipeline, { m, n }, runs) {
-  const querySet = device.createQuerySet({ type: 'timestamp', count: 2 });
-  const resolved = device.createBuffer({ size: 16, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
-  const staging = device.createBuffer({ size: 16, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-  const encoder = device.createCommandEncoder();
-  const timestampWrites = { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 };
-  const pass = encoder.beginComputePass({ timestampWrites });
   const entries = operands.map((operand, binding) => ({ binding, resource: { buffer: operand } }));
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-  for (let run = 0; run < runs; run++) pass.dispatchWorkgroups(Math.ceil(pixels / m), channels / n);
-  pass.end();
-  encoder.resolveQuerySet(querySet, 0, 2, resolved, 0);
-  encoder.copyBufferToBuffer(resolved, 0, staging, 0, 16);
-  device.queue.submit([encoder.finish()]);
-  await staging.mapAsync(GPUMapMode.READ);
-  const [begin, end] = new BigInt64Array(staging.getMappedRange());
-  for (const each of [querySet, resolved, staging]) each.destroy();
-  return Number(end - begin) / 1e6 / runs;
+  const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+  const nanoseconds = await passTime(device, (pass) => {
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, group);
+    for (let run = 0; run < runs; run++) pass.dispatchWorkgroups(Math.ceil(pixels / m), channels / n);
+  });
+  return nanoseconds / 1e6 / runs;
 }
 
 /** The bits of some results. */
