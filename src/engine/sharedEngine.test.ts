@@ -43,6 +43,8 @@ it('loads equal plans together as soon as all have asked or left', async () => {
   shares[3]!.leave();
   expect((await Promise.all(loading)).map(({ planBytes }) => planBytes)).toEqual([20, 10, 21]);
   await shares[0]!.engine.dispose();
+  // It would wait for trainings that ask no more.
+  await expect(shares[0]!.engine.load(planOf(5))).rejects.toThrow('loads one plan');
   shares[2]!.leave();
   await new Promise(setImmediate);
   expect(disposed).toEqual([21]);

@@ -34,7 +34,8 @@ export function sharedEngine(engine: Engine, trainings: number): readonly Share[
       if (isAwaited) arrived();
       isAwaited = false;
     };
-    const load: Engine['load'] = (plan, onProgress) => {
+    const load: Engine['load'] = async (plan, onProgress) => {
+      if (program) throw new Error('a training that shares an engine loads one plan');
       program = new Promise((answer) => {
         const key = JSON.stringify(plan);
         asked.set(key, [...(asked.get(key) ?? []), { plan, onProgress, answer }]);

@@ -112,6 +112,18 @@ it('of an owner on another machine holds as long as it shows itself', async () =
   clearInterval(beat);
 });
 
+it('has no listener of its own for the end of the process, of which Node would warn', async () => {
+  const listeners = process.listenerCount('exit');
+  const held = await Promise.all(
+    ['A', 'B', 'C'].map((name) => lockFolder(join(out, name), { does: 'trains', onLine: () => {} })),
+  );
+  expect(process.listenerCount('exit')).toBe(listeners + 1);
+  process.listeners('exit').at(-1)!(0);
+  expect(existsSync(out)).toBe(false);
+  expect(process.listenerCount('exit')).toBe(listeners);
+  for (const lock of held) lock.release();
+});
+
 it('shows the owner every few seconds', async () => {
   const lock = await locked({ beatMs: 10 });
   const [name] = readdirSync(place) as [string];

@@ -118,6 +118,14 @@ function placeOf(root: string): string {
   return join(dirname(root), `.${basename(root)}.lock`);
 }
 
+/** What gives back each lock that this process holds: one listener for all of them, since Node warns of many. */
+const releases = new Set<() => void>();
+
+/** The last first: folders that the first one has made are empty then. */
+function releaseAll(): void {
+  for (const release of [...releases].toReversed()) release();
+}
+
 function held(root: string, place: string, self: Owner, made: readonly string[], beatMs: number): Lock {
   const file = join(place, self.name);
   const beat = setInterval(() => {
@@ -129,11 +137,13 @@ function held(root: string, place: string, self: Owner, made: readonly string[],
   }, beatMs).unref();
   const release = (): void => {
     clearInterval(beat);
-    process.off('exit', release);
+    releases.delete(release);
+    if (releases.size === 0) process.off('exit', releaseAll);
     discard(file);
     for (const folder of [place, ...made.toReversed()]) removeEmpty(folder);
   };
-  process.once('exit', release);
+  if (releases.size === 0) process.once('exit', releaseAll);
+  releases.add(release);
   return {
     release,
     check: () => {

@@ -1,6 +1,6 @@
 /** Faults that stop a plan and faults that do not, with a workbench that breaks; the order of runs side by side, with lanes that train nothing. */
 
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
 import type { Engine } from '../../engine/engine.js';
 import { InputError } from '../../errors.js';
@@ -115,6 +115,22 @@ it('runs side by side are prepared one after the other, and the next begins wher
     `${fourth} finished: `,
     `${first} finished: `,
   ]);
+});
+
+it('many lanes may listen to the signal without a warning', async () => {
+  const warned = vi.spyOn(process, 'emitWarning');
+  const lanes: Lanes = {
+    count: 1,
+    train: async (_run, { signal }) => {
+      for (let lane = 0; lane < 11; lane++) signal.addEventListener('abort', () => {});
+      return { type: 'finished' };
+    },
+  };
+  const bench = openWorkbench();
+  const options = { force: false, bench, events: told([]), signal: new AbortController().signal, onTraining: () => {} };
+  await executePlan(plan.slice(0, 1), { ...options, lanes });
+  expect(warned).not.toHaveBeenCalled();
+  warned.mockRestore();
 });
 
 it('a signal stops all runs under way, and so does what is wrong with the call of one', async () => {

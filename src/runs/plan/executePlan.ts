@@ -7,6 +7,7 @@
  * prepared (images read, GPU tiles tuned) before the next begins, which then finds the results in the cache folder.
  */
 
+import { setMaxListeners } from 'node:events';
 import { InputError } from '../../errors.js';
 import { oneRank, type Ranks } from '../../program/ranks.js';
 import { type Experiment, resolveExperiment, settingsDifference } from '../../settings/index.js';
@@ -173,6 +174,8 @@ function seedsOf(runs: readonly PlanPosition[], most: number): PlanPosition[] {
 /** A controller that is aborted by the signal, or by its owner. */
 function stoppedBy(signal: AbortSignal): AbortController {
   const stop = new AbortController();
+  // One listener for each lane, however many there are.
+  setMaxListeners(0, stop.signal);
   if (signal.aborted) stop.abort();
   signal.addEventListener('abort', () => stop.abort(), { once: true });
   return stop;
