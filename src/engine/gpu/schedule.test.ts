@@ -1,9 +1,11 @@
 /** Which small operations are brought together, and that what is brought together computes the same. */
 
 import { describe, expect, it } from 'vitest';
+import { windowLike } from '../../../test/engine/windows.js';
 import { exampleQuantizer } from '../../../test/exampleQuantizer.js';
 import { type AnyNode, Graph } from '../../graph/graph.js';
-import type { Storage, Tensor } from '../../graph/tensor.js';
+import type { Plan } from '../../graph/plan.js';
+import { elementCount, type Storage, type Tensor } from '../../graph/tensor.js';
 import { runningStatistics } from '../../ops/batchStatistics.js';
 import { softmaxCrossEntropy } from '../../ops/softmaxCrossEntropy.js';
 import { makePlan } from '../../passes/index.js';
@@ -95,6 +97,43 @@ describe('statistics of running moments', () => {
     expect(ops(nodes)).toBe(`${Array(3).fill('runningStatistics').join(' ')} add add add`);
     const groups = dispatchedTogether(nodes, placePlan(plan).forPhase('step'));
     expect(groups.map((group) => group.length)).toEqual([3, 1, 1, 1]);
+  });
+});
+
+describe('gradients of a shortcut that skips pixels', () => {
+  const of = (kernel: number, stride: number) => {
+    const graph = new Graph();
+    const window = windowLike({ stride, padding: (kernel - 1) / 2 });
+    const tensor = (name: string, shape: readonly number[]) => graph.whole(storage(name, elementCount(shape)), shape);
+    const shape = [2, 8, 8, 16];
+    const dy = tensor('dy', [2, 8 / stride, 8 / stride, 16]);
+    const w = tensor('w', [kernel, kernel, 16, 16]);
+    const dx = graph.tensor('dx', shape);
+    const sum = graph.tensor('sum', shape);
+    graph.append('conv2dInputGradient', { dy, w, addend: null }, { dx }, window);
+    const whole = { dy: tensor('dy2', shape), w: tensor('w2', [3, 3, 16, 16]) };
+    graph.append('conv2dInputGradient', { ...whole, addend: dx }, { dx: sum }, windowLike({ padding: 1 }));
+    graph.append('copy', { x: sum }, { y: tensor('y', shape) }, {});
+    return schedulePlan(makePlan({ step: graph }));
+  };
+  const workgroups = (plan: Plan) =>
+    lowerPhase(plan.phases.step!, placePlan(plan).forPhase('step')).map(({ call }) => call.workgroups[2]);
+
+  it('come last, and compute those of the pixels that are seen', () => {
+    const plan = of(1, 2);
+    const [first, second] = plan.phases.step!;
+    expect(first).toMatchObject({ operands: { dy: { name: 'dy2' }, addend: null }, results: { dx: { name: 'dx' } } });
+    expect(second?.operands).toMatchObject({ dy: { name: 'dy' }, addend: { name: 'dx' } });
+    expect(workgroups(plan)).toEqual([1, 1, 1]);
+  });
+
+  it.each([
+    [1, 1, [1, 1, 1]],
+    [3, 2, [4, 1, 1]],
+  ])('keep their place if windows of %i have stride %i', (kernel, stride, phases) => {
+    const plan = of(kernel, stride);
+    expect(plan.phases.step![0]?.operands).toMatchObject({ dy: { name: 'dy' }, addend: null });
+    expect(workgroups(plan)).toEqual(phases);
   });
 });
 

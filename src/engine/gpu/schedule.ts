@@ -1,7 +1,8 @@
 /**
  * The order of a phase's operations on a GPU. Operations with few dependencies are moved together, where they become one
  * dispatch (`together.ts`): the quantizers of all weights before the first layer, their gradients some layers at a time.
- * A teacher's layers alternate with those of the network that learns, so that they run side by side.
+ * A teacher's layers alternate with those of the network that learns, so that they run side by side. Gradients that reach
+ * only some pixels come after those to which they are added.
  */
 
 import { type AnyNode, type Node, operandsOf, resultsOf } from '../../graph/graph.js';
@@ -13,7 +14,7 @@ import { isOfWeights, mostTogether } from './together.js';
 
 export function schedulePlan(plan: Plan): Plan {
   const phases = Object.entries(plan.phases).map(
-    ([phase, nodes]) => [phase, masksTogether(teacherBeside(weightsFirst(nodes)))] as const,
+    ([phase, nodes]) => [phase, masksTogether(sparseGradientsLast(teacherBeside(weightsFirst(nodes))))] as const,
   );
   return { ...plan, phases: Object.fromEntries(phases) };
 }
@@ -85,6 +86,32 @@ function nodesFor(tensor: Tensor, nodes: readonly AnyNode[]): AnyNode[] {
     if (isForIt && isTransient) found.unshift(node);
   }
   return found;
+}
+
+/**
+ * Moves gradients of convolutions whose windows skip pixels behind those of the same input that reach all of them, such as
+ * a shortcut's of one tap and stride 2. Added in place there, they leave the other pixels as they are. The sum has the
+ * same bits, except where the one that comes first is rounded to 16 bits.
+ */
+function sparseGradientsLast(nodes: readonly AnyNode[]): AnyNode[] {
+  const ordered = [...nodes];
+  for (const sparse of nodes) {
+    if (sparse.op !== 'conv2dInputGradient' || sparse.operands.addend || !skipsPixels(sparse)) continue;
+    const { dx } = sparse.results;
+    const [whole, ...others] = nodes.filter((node) => operandsOf(node).includes(dx));
+    if (dx.view || others.length > 0 || whole?.op !== 'conv2dInputGradient' || skipsPixels(whole)) continue;
+    ordered.splice(ordered.indexOf(sparse), 1);
+    const first = { ...whole, operands: { ...whole.operands, addend: null }, results: { dx } };
+    const second = { ...sparse, operands: { ...sparse.operands, addend: dx }, results: whole.results };
+    ordered.splice(ordered.indexOf(whole), 1, first, second);
+  }
+  return ordered;
+}
+
+/** Tells whether windows of a convolution are smaller than the steps between them. */
+function skipsPixels({ operands: { w }, attributes: { rows, columns } }: Node<'conv2dInputGradient'>): boolean {
+  const [height, width] = w.shape as readonly [number, number];
+  return height < rows.stride || width < columns.stride;
 }
 
 /**

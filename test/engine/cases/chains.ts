@@ -12,6 +12,7 @@ export function chainCases(): ConformanceCase[] {
   return [
     elementwiseChain(),
     convolutionChain(),
+    sparseChain(),
     depthwiseChain(),
     ...activations.filter(isExact).map((activation, i) => batchNormChain(activation, true, 2200 + i)),
     ...[null, ...activations.filter(isExact)].map((activation, i) => batchNormChain(activation, false, 2250 + i)),
@@ -66,6 +67,30 @@ function convolutionChain(): ConformanceCase {
   c.graph.append('conv2dWeightGradient', { x: scaled, dy: y }, { dw: c.output('dw', [3, 3, 16, 16]) }, window);
   c.graph.append('add', { a: scaled, b: y }, { y: c.output('both', shape) }, {});
   return c.build('convolution gradient over its addend');
+}
+
+/** The gradient of a shortcut that skips pixels, which another engine may add in place behind that of the main branch. */
+function sparseChain(): ConformanceCase {
+  const random = randomValues(2155);
+  const [large, small] = [
+    [2, 6, 5, 16],
+    [2, 3, 3, 16],
+  ] as const;
+  const c = caseBuilder();
+  const dy = c.input('dy', small, random.dyadic(288));
+  const dyOfShortcut = c.input('dy of shortcut', small, random.dyadic(288));
+  const w = c.input('w', [3, 3, 16, 16], random.dyadic(2304));
+  const wOfShortcut = c.input('w of shortcut', [1, 1, 16, 16], random.dyadic(256));
+  const [first, dx] = [c.transient('dx of shortcut', large), c.transient('dx', large)];
+  c.graph.append(
+    'conv2dInputGradient',
+    { dy: dyOfShortcut, w: wOfShortcut, addend: null },
+    { dx: first },
+    windowLike({ stride: 2 }),
+  );
+  c.graph.append('conv2dInputGradient', { dy, w, addend: first }, { dx }, windowLike({ stride: 2, padding: 1 }));
+  c.graph.append('copy', { x: dx }, { y: c.output('y', large) }, {});
+  return c.build('convolution gradient over that of a shortcut which skips pixels');
 }
 
 function depthwiseChain(): ConformanceCase {

@@ -9,6 +9,7 @@
  */
 
 import type { Node, OpName } from '../../../graph/graph.js';
+import type { Tensor } from '../../../graph/tensor.js';
 import {
   bufferOperand,
   type KernelCall,
@@ -152,7 +153,7 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
   const positions = shape.slides ? positionsOf(sizes) : null;
   const phases =
     !positions && !isPointwise(sizes) && outputChannels % shape.k === 0 && hasPhases(sizes)
-      ? inputPhases(sizes, operands.dy, operands.w, shape.n)
+      ? inputPhases(sizes, operands.dy, operands.w, shape.n, addend !== null && isInPlace(addend, dx, placement))
       : null;
   const store = storeRow(operands.dx, m, n, addend ? operands.addend : undefined);
   const common = {
@@ -248,6 +249,13 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
   if (!partials) return [call];
   return [call, finishSums(placement, `${label} sum`, [{ partials, start: 0, rows: splits, results: [dw] }])];
 };
+
+/** Tells whether a result begins as the addend, which is in its place in the same format. */
+function isInPlace(addend: Tensor, result: Tensor, { place }: Placement): boolean {
+  const [from, to] = [place(addend), place(result)];
+  const isSame = from.buffer === to.buffer && from.offset === to.offset;
+  return isSame && JSON.stringify(from.format) === JSON.stringify(to.format);
+}
 
 /** Operands that are loaded as float16, to which a product rounds them anyway, eight at a time where channels allow it. */
 function octetsIf<const Name extends string>(

@@ -265,19 +265,31 @@ export interface InputPhases {
   readonly pixel: (row: string) => string;
 }
 
-/** @param tile columns of a tile */
-export function inputPhases(sizes: ConvolutionSizes, dy: Operand, w: Operand, tile: number): InputPhases {
+/**
+ * @param tile columns of a tile
+ * @param leavesEmpty true to leave out phases without taps, whose pixels have what else there is to add
+ */
+export function inputPhases(
+  sizes: ConvolutionSizes,
+  dy: Operand,
+  w: Operand,
+  tile: number,
+  leavesEmpty: boolean,
+): InputPhases {
   const { inputHeight, inputWidth, inputChannels, inputPixels, outputHeight, outputWidth } = sizes;
   const { outputChannels: channels, rows, columns, kernelHeight, kernelWidth } = sizes;
   const images = inputPixels / (inputHeight * inputWidth);
   const [height, width] = [Math.ceil(inputHeight / rows.stride), Math.ceil(inputWidth / columns.stride)];
   const strides = `vec2u(${rows.stride}u, ${columns.stride}u)`;
   const offset = ({ stride, before }: AxisWindow) => stride - (before % stride);
+  const [down, across] = leavesEmpty
+    ? [Math.min(rows.stride, kernelHeight), Math.min(columns.stride, kernelWidth)]
+    : [rows.stride, columns.stride];
   return {
-    count: rows.stride * columns.stride,
+    count: down * across,
     pixels: images * height * width,
     // Input coordinate first + stride · q is met by taps tap, tap + stride, …; the first of them from output q + shift.
-    prologue: `let phase = vec2u(group.z / ${columns.stride}u, group.z % ${columns.stride}u);
+    prologue: `let phase = vec2u(group.z / ${across}u, group.z % ${across}u);
   let phaseTap = phase;
   let phaseTaps = (vec2u(${kernelHeight + rows.stride - 1}u, ${kernelWidth + columns.stride - 1}u) - phase) / ${strides};
   let phaseFirst = (phase + vec2u(${offset(rows)}u, ${offset(columns)}u)) % ${strides};`,
