@@ -47,6 +47,8 @@ import {
 import { matrixDirectives, matrixTileProduct } from './matrixTile.js';
 import { matrixPixelTiles, matrixWeightTiles } from './matrixTileShapes.js';
 import { finishMoments, momentsEpilogue, rowPerPixel, type TileRows } from './moments.js';
+import { rowTileGradient, weightRowTiles } from './rowTileGradient.js';
+import { isRowTile, pixelRowTiles, pixelsInTurn, type RowTileProduct, rowTileProduct } from './rowTiles.js';
 import {
   type Positions,
   positionsOf,
@@ -75,7 +77,8 @@ export function conv2d(
   const shape = pixelTile(placement, 'conv2d', sizes, m, n);
   const positions = shape.slides ? positionsOf(sizes) : null;
   const rows = positions ? rowPerPosition(positions) : rowPerPixel(m, shape.m);
-  const partials = moments ? placement.scratch(Math.ceil(rows.count / shape.m) * 2 * n) : null;
+  const tile = isRowTile(shape) ? pixelsInTurn(shape) : shape.m;
+  const partials = moments ? placement.scratch(Math.ceil(rows.count / tile) * 2 * n) : null;
   const { operands, finish } = kernelSource(
     {
       x: tensorOperand(placement, x, 'read'),
@@ -93,6 +96,19 @@ export function conv2d(
     ...weightScale(placement),
     ...(moments && { epilogue: momentsEpilogue(shape, rows, n, operands.partials) }),
   };
+  const label = `conv2d ${y.name}`;
+  const calls = (call: KernelCall): KernelCall[] =>
+    partials ? [call, ...finishMoments(placement, label, partials, { m, n, rows, tile }, moments, statistics)] : [call];
+  if (isRowTile(shape)) {
+    const product: RowTileProduct = {
+      ...{ sizes, shape, direction: 'forward', x: operands.x, weights: slidingWeights(sizes, operands.w, shape) },
+      store: operands.y.store4,
+      partials: partials && operands.partials,
+    };
+    return calls(
+      finish(label, [Math.ceil(m / tile)], rowTileProduct(product, placement.matrixUnits!), matrixDirectives),
+    );
+  }
   const store = storeRow(operands.y, m, n);
   const product: TileProduct | StripProduct = positions
     ? {
@@ -127,11 +143,7 @@ export function conv2d(
           b: matrixRows('weight', operands.w, taps * inputChannels, n, shape),
           store,
         };
-  const label = `conv2d ${y.name}`;
-  const calls = [finish(label, tileDispatch(product), ...productSource(product, placement))];
-  if (partials)
-    calls.push(...finishMoments(placement, label, partials, { m, n, rows, tile: shape.m }, moments, statistics));
-  return calls;
+  return calls(finish(label, tileDispatch(product), ...productSource(product, placement)));
 }
 
 export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, placement) => {
@@ -150,6 +162,18 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
     [...wideIf(lanesFor(outputChannels), ['dy', 'w'] as const), ...wideIf(lanesFor(n), ['addend', 'dx'] as const)],
     octetsIf(placement, outputChannels, ['w', 'dy']),
   );
+  const label = `conv2dInputGradient ${dx.name}`;
+  if (isRowTile(shape)) {
+    const { store4 } = operands.dx;
+    const product: RowTileProduct = {
+      ...{ sizes, shape, direction: 'backward', x: operands.dy, weights: slidingRotated(sizes, operands.w, n) },
+      scaledA: gradientScale(dy),
+      store: (index, value) => store4(index, addend ? `${value} + ${operands.addend.load4(index)}` : value),
+      partials: null,
+    };
+    const source = rowTileProduct(product, placement.matrixUnits!);
+    return [finish(label, [Math.ceil(m / pixelsInTurn(shape))], source, matrixDirectives)];
+  }
   const positions = shape.slides ? positionsOf(sizes) : null;
   const phases =
     !positions && !isPointwise(sizes) && outputChannels % shape.k === 0 && hasPhases(sizes)
@@ -193,7 +217,7 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
             b: matrixColumns('rotated', operands.w, n, k, { across: shape.n, depth: shape.k }),
           }
         : { ...common, m, k, splits: 1, a: reached(sizes, operands.dy), b: rotated(sizes, operands.w), store };
-  return [finish(`conv2dInputGradient ${dx.name}`, tileDispatch(product), ...productSource(product, placement))];
+  return [finish(label, tileDispatch(product), ...productSource(product, placement))];
 };
 
 export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, placement) => {
@@ -203,11 +227,15 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
   const { inputChannels, outputChannels: n, outputPixels, taps } = sizes;
   const m = taps * inputChannels;
   const { matrixUnits } = placement;
-  const tiles = matrixUnits ? matrixWeightTiles(sizes, matrixUnits) : weightTiles(m, n);
+  const tiles = matrixUnits
+    ? [...matrixWeightTiles(sizes, matrixUnits), ...weightRowTiles(sizes, matrixUnits)]
+    : weightTiles(m, n);
   const shape = placement.tile(tileKey('conv2dWeightGradient', sizes, tiles.length), tiles);
   const positions = shape.slides ? positionsOf(sizes) : null;
   const k = positions?.count ?? outputPixels;
-  const splits = gradientSplits(shape.strips ? shape.m : m, n, k, shape);
+  const splits = isRowTile(shape)
+    ? Math.ceil(k / (shape.k * shape.inTurn))
+    : gradientSplits(shape.strips ? shape.m : m, n, k, shape);
   const partials = splits > 1 ? placement.scratch(splits * m * n) : null;
   const { operands, finish } = kernelSource(
     {
@@ -218,6 +246,16 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
     [...wideIf(lanesFor(inputChannels), ['x'] as const), ...wideIf(lanesFor(n), ['dy', 'dw'] as const)],
     [...octetsIf(placement, inputChannels, ['x']), ...octetsIf(placement, n, ['dy'])],
   );
+  const label = `conv2dWeightGradient ${dw.name}`;
+  const calls = (call: KernelCall): KernelCall[] =>
+    partials
+      ? [call, finishSums(placement, `${label} sum`, [{ partials, start: 0, rows: splits, results: [dw] }])]
+      : [call];
+  if (isRowTile(shape)) {
+    const gradient = { sizes, shape, x: operands.x, dy: operands.dy, scaledB: gradientScale(dy) };
+    const source = rowTileGradient({ ...gradient, store: operands.dw.store4 }, matrixUnits!);
+    return calls(finish(label, [splits], source, matrixDirectives));
+  }
   const store = storeRow(operands.dw, m, n, undefined, splits > 1 ? `group.z * ${m * n}u` : undefined);
   const common = { m, n, k, shape, splits, scaledB: gradientScale(dy) };
   const product: TileProduct | StripProduct = positions
@@ -244,10 +282,7 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
           b: matrixRows('upstream', operands.dy, k, n, shape),
           store,
         };
-  const label = `conv2dWeightGradient ${dw.name}`;
-  const call = finish(label, tileDispatch(product), ...productSource(product, placement));
-  if (!partials) return [call];
-  return [call, finishSums(placement, `${label} sum`, [{ partials, start: 0, rows: splits, results: [dw] }])];
+  return calls(finish(label, tileDispatch(product), ...productSource(product, placement)));
 };
 
 /** Tells whether a result begins as the addend, which is in its place in the same format. */
@@ -284,7 +319,9 @@ function pixelTile(
   n: number,
 ): TileShape {
   const { matrixUnits } = placement;
-  const tiles = matrixUnits ? matrixPixelTiles(op, n, sizes, matrixUnits) : pixelTiles(m, n);
+  const tiles = matrixUnits
+    ? [...matrixPixelTiles(op, n, sizes, matrixUnits), ...pixelRowTiles(op, sizes, matrixUnits)]
+    : pixelTiles(m, n);
   return placement.tile(tileKey(op, sizes, tiles.length), tiles);
 }
 

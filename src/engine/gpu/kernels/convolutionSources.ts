@@ -12,7 +12,7 @@ import type { ConvolutionSizes } from './convolutionSizes.js';
 import type { TileShape, TileSource } from './convolutionTile.js';
 
 /** A row or column outside of every window. */
-const farAway = -1_000_000;
+export const farAway = -1_000_000;
 
 /** Forward, A: output pixels × (taps × input channels); zero in the padding. */
 export function windows(sizes: ConvolutionSizes, x: Operand, depth: number): TileSource {

@@ -36,6 +36,8 @@ export interface TileShape {
    * registers, and room for other workgroups that multiply in the meantime.
    */
   readonly waits?: true;
+  /** On matrix units: tiles of whole rows of images that a workgroup takes one after another (`rowTiles.ts`). */
+  readonly inTurn?: number;
 }
 
 /** WGSL for the position in the tile of row i of an invocation; uses `down`. */

@@ -25,6 +25,8 @@ const workgroupBytes = {
   slides: 32_000,
   wide: 32_000,
   strips: 24_000,
+  rows: 32_000,
+  'wide rows': 32_000,
   pointwise: 21_000,
 } as const;
 /** Rows and columns of the window; wide tiles that slide have little room. */
@@ -34,6 +36,8 @@ const windows = {
   slides: [3, 3],
   wide: [1, 3],
   strips: [3, 3],
+  rows: [3, 3],
+  'wide rows': [1, 3],
   pointwise: [1, 1],
 } as const;
 /** Tiles that slide have several here, the last of them in a gap between images; those of strips have whole rows, of three fragments. */
@@ -43,6 +47,8 @@ const images = {
   slides: [13, 13],
   wide: [13, 13],
   strips: [8, 96],
+  rows: [32, 16],
+  'wide rows': [16, 16],
   pointwise: [7, 7],
 } as const;
 
@@ -58,14 +64,16 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
 
   const cases = [
     [16, 32, 2, 'float16', 'quantized', 2e-3],
-    [32, 32, 1, 'slides', 'narrow', 2e-3],
+    [16, 16, 1, 'slides', 'quantized', 2e-3],
     [32, 32, 1, 'float16x2', 'narrow', 2e-6],
+    [16, 16, 1, 'rows', 'narrow', 2e-3],
     [3, 32, 2, 'strips', 'quantized', 2e-3],
+    [32, 32, 1, 'wide rows', 'quantized', 2e-3],
     [64, 64, 1, 'wide', 'narrow', 2e-3],
     [3, 64, 2, 'strips', 'quantized', 2e-3],
     [3, 16, 1, 'float16x2', 'float', 2e-6],
     [40, 24, 1, 'pointwise', 'narrow', 2e-3],
-    [16, 16, 1, 'slides', 'quantized', 2e-3],
+    [32, 32, 1, 'slides', 'narrow', 2e-3],
     [3, 64, 1, 'float16', 'quantized', 2e-3],
     [64, 64, 2, 'float16', 'quantized', 2e-3],
     [64, 32, 2, 'float16', 'narrow', 2e-3],
@@ -73,8 +81,8 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
     [32, 32, 1, 'float16x2', 'quantized', 2e-6],
     [16, 32, 2, 'float16x2', 'float', 2e-6],
   ] as const;
-  // The first four have each kind of tile, each precision and stride, and channels that fill no tile.
-  it.each(tierOf(cases, (each) => cases.indexOf(each) < 4))(
+  // The first five have each kind of tile, each precision and stride, and channels that fill no tile.
+  it.each(tierOf(cases, (each) => cases.indexOf(each) < 5))(
     '%i to %i channels, stride %i, %s, %s operands, tolerance %d',
     async (inputs, outputs, stride, kind, operands, tolerance) => {
       const precision = kind === 'float16x2' ? kind : 'float16';

@@ -32,6 +32,11 @@ import {
 
 export const matrixDirectives = 'enable f16;\nenable chromium_experimental_subgroup_matrix;\n';
 
+/** Types of fragments: of the factors, and of sums. */
+export const fragmentAliases = `alias Left = subgroup_matrix_left<f16, ${fragment}, ${fragment}>;
+alias Right = subgroup_matrix_right<f16, ${fragment}, ${fragment}>;
+alias Result = subgroup_matrix_result<f32, ${fragment}, ${fragment}>;`;
+
 /**
  * The bits of float32 that f16 holds. Truncated rather than rounded: NVIDIA's compiler takes a number rounded to f16
  * and back for the number itself, which leaves nothing for the low half.
@@ -182,9 +187,7 @@ ${precision === 'float16x2' ? upperBits : ''}
 ${a.declarations}
 ${b.declarations}
 var<workgroup> sums: array<vec4f, ${sumVectors}>;
-alias Left = subgroup_matrix_left<f16, ${fragment}, ${fragment}>;
-alias Right = subgroup_matrix_right<f16, ${fragment}, ${fragment}>;
-alias Result = subgroup_matrix_result<f32, ${fragment}, ${fragment}>;
+${fragmentAliases}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_index) t: u32, @builtin(subgroup_id) subgroup: u32) {
   ${group}
@@ -214,7 +217,7 @@ fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_inde
 }
 
 /** A factor's code: before the loop over slices, in it, and where its fragments are. */
-interface Stager {
+export interface Stager {
   readonly declarations: string;
   readonly prepare: string;
   readonly first: string;
@@ -257,7 +260,7 @@ function fragmentLoad(matrix: 'Left' | 'Right', order: string, slice: string, at
 }
 
 /** The code that brings slices of a factor as f16 into workgroup memory, and its fragments to the matrix units. */
-function stager(
+export function stager(
   name: 'A' | 'B',
   { along, run, prepare: prepareSource, load, exists }: TileSource,
   size: SliceSize,

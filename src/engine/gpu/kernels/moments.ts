@@ -94,7 +94,7 @@ export function momentsEpilogue(shape: TileShape, rows: TileRows, n: number, par
  * WGSL for the moments of what an invocation adds one after another, as sums of differences from the first mean, which is of
  * the order of the others, and for those of a workgroup.
  */
-const ownMoments = {
+export const ownMoments = {
   declare: (type: Lanes['type']) => `var pivot = ${type}();
   var offsets = ${type}();
   var squares = ${type}();

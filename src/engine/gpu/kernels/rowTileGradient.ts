@@ -1,0 +1,140 @@
+/**
+ * Weight gradients of convolutions of stride 1 with few channels, on matrix units: a workgroup takes tiles of whole rows of
+ * the images and of the upstream gradient in turn, as in `rowTiles.ts`. A subgroup keeps the sums of all taps for 16 × 16
+ * channels, so that it loads a fragment of the gradient once for all of them; where there are fewer such blocks than
+ * subgroups, several share one, with fragments of pixels in turn.
+ */
+
+import type { MatrixUnits, Operand } from '../kernel.js';
+import { float } from '../kernel.js';
+import type { ConvolutionSizes } from './convolutionSizes.js';
+import type { TileSource } from './convolutionTile.js';
+import { fragmentAliases, stager } from './matrixTile.js';
+import { fragment, sliceVectors, subgroupSize } from './matrixTileShapes.js';
+import { distanceInRows, hasRowTiles, mostRowChannels, positionInRows, rowsSeen, seenBy } from './rowsSeen.js';
+import type { RowTile } from './rowTiles.js';
+
+/** Subgroups of a workgroup. */
+const subgroups = 8;
+/** Vectors of four in a row of a staged fragment. */
+const stagedRow = fragment / 4 + 1;
+
+/** Tiles of `k` pixels in turn, for two and for four workgroups on each multiprocessor of a large GPU. */
+export function weightRowTiles(sizes: ConvolutionSizes, units: MatrixUnits): RowTile[] {
+  const { inputChannels, outputChannels: n, outputPixels, taps } = sizes;
+  if (units.precision !== 'float16' || Math.max(inputChannels, n) > mostRowChannels) return [];
+  const tiles = (k: number): RowTile[] =>
+    hasRowTiles(sizes, k) && bytesOf(sizes, k) <= units.workgroupBytes
+      ? [264, 528].map((workgroups) => ({
+          ...{ m: taps * inputChannels, n, k, rows: 4, columns: 4, subgroups: [subgroups, 1] },
+          inTurn: Math.ceil(outputPixels / k / workgroups),
+        }))
+      : [];
+  return [256, 128].map(tiles).find((found) => found.length > 0) ?? [];
+}
+
+/** Slices of a tile of so many pixels: the rows that windows see, and the upstream gradient. */
+function slicesOf(sizes: ConvolutionSizes, pixels: number) {
+  return {
+    a: { across: sizes.inputChannels, depth: seenBy(sizes, pixels).positions },
+    b: { across: sizes.outputChannels, depth: pixels },
+  };
+}
+
+/** Bytes of workgroup memory for the slices, and for a fragment of each subgroup. */
+function bytesOf(sizes: ConvolutionSizes, pixels: number): number {
+  const { a, b } = slicesOf(sizes, pixels);
+  return 8 * (sliceVectors('across', a) + sliceVectors('across', b)) + 16 * subgroups * fragment * stagedRow;
+}
+
+export interface RowTileGradient {
+  readonly sizes: ConvolutionSizes;
+  readonly shape: RowTile;
+  /** The images. */
+  readonly x: Operand;
+  readonly dy: Operand;
+  readonly scaledB: number;
+  /** WGSL that stores four neighbours, number `index` of the gradients of workgroups, one behind the other. */
+  readonly store: (index: string, value: string) => string;
+}
+
+/** Each workgroup's part of the weights' gradient. */
+export function rowTileGradient({ sizes, shape, x, dy, scaledB, store }: RowTileGradient, units: MatrixUnits): string {
+  const { n, k: pixels, inTurn } = shape;
+  const { inputWidth: width, inputChannels, inputPixels, taps } = sizes;
+  const threads = subgroupSize * subgroups;
+  const slices = slicesOf(sizes, pixels);
+  const images = rowsSeen({ sizes, x }, { channels: inputChannels, direction: 'forward', along: 'across' });
+  const upstream = upstreamRows(dy, n, width);
+  const a = stager('A', images, slices.a, threads, undefined, units.precision);
+  const b = stager('B', upstream, slices.b, threads, scaledB, units.precision);
+  const across = n / fragment;
+  const blocks = (inputChannels / fragment) * across;
+  const sharing = subgroups / blocks;
+  const each = <T>(count: number, write: (index: number) => T) => [...Array(count).keys()].map(write);
+  const products = each(taps, (tap) => {
+    const from = distanceInRows(sizes, tap, 'forward') * a.stride;
+    return `{ let left = ${a.load('Left', 'High', `leftAt + ${from}u`)}; sum_${tap} = subgroupMatrixMultiplyAccumulate(left, right, sum_${tap}); }`;
+  });
+  const fetch = `${images.perSlice}
+    ${a.fetch}
+    ${b.fetch}`;
+  const staged = (sharer: number) => `sums[(${sharer * blocks}u * ${fragment}u + t / 4u) * ${stagedRow}u + t % 4u]`;
+  const storeTap = (
+    tap: number,
+  ) => `subgroupMatrixStore<row_major>(&sums, subgroup * ${fragment * stagedRow}u, sum_${tap}, ${stagedRow}u);
+  workgroupBarrier();
+  if (t < ${blocks * fragment * 4}u) {
+    let value = ${float(1 / scaledB)} * (${each(sharing, staged).join(' + ')});
+    ${store(`(group.x * ${taps}u + ${tap}u) * ${(inputChannels * n) / 4}u + storedAt`, 'value')}
+  }
+  ${tap < taps - 1 ? 'workgroupBarrier();' : ''}`;
+  return `${images.declarations}
+${upstream.declarations}
+${a.declarations}
+${b.declarations}
+var<workgroup> sums: array<vec4f, ${subgroups * fragment * stagedRow}>;
+${fragmentAliases}
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32, @builtin(subgroup_id) subgroup: u32) {
+  let firstA = 0u;
+  let firstB = 0u;
+  let blockRow = subgroup % ${blocks}u / ${across}u;
+  let blockColumn = subgroup % ${across}u;
+  ${a.prepare}
+  ${b.prepare}
+  ${each(taps, (tap) => `var sum_${tap} = Result();`).join(' ')}
+  let begin = group.x * ${(inTurn * pixels) / width}u;
+  let end = min(begin + ${(inTurn * pixels) / width}u, ${inputPixels / width}u);
+  { let slice = begin; ${fetch} }
+  for (var row = begin; row < end; row += ${pixels / width}u) {
+    if (row > begin) { workgroupBarrier(); }
+    ${a.keep}
+    ${b.keep}
+    workgroupBarrier();
+    let slice = row + ${pixels / width}u;
+    if (slice < end) { ${fetch} }
+    for (var i = subgroup / ${blocks}u; i < ${pixels / fragment}u; i += ${sharing}u) {
+      let leftAt = ${positionInRows(sizes, 'i')} * ${a.stride}u + blockRow * ${fragment / 4}u;
+      let right = ${b.load('Right', 'High', `i * ${fragment * b.stride}u + blockColumn * ${fragment / 4}u`)};
+      ${products.join('\n      ')}
+    }
+  }
+  let block = t / ${fragment * 4}u;
+  let storedAt = (block / ${across}u * ${fragment}u + t / 4u % ${fragment}u) * ${n / 4}u + block % ${across}u * ${fragment / 4}u + t % 4u;
+  ${each(taps, storeTap).join('\n  ')}
+}
+`;
+}
+
+/** The upstream gradient of a tile's rows. */
+function upstreamRows({ run }: Operand, channels: number, width: number): TileSource {
+  const perPixel = channels / run.width;
+  return {
+    along: 'across',
+    run,
+    declarations: '',
+    prepare: (position, within) => `${within} * ${perPixel}u + ${position} / ${run.width}u`,
+    load: (at) => run.load(`${at} + slice * ${width * perPixel}u`),
+  };
+}

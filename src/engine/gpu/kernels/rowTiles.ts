@@ -1,0 +1,221 @@
+/**
+ * Convolutions of stride 1 with few channels, on matrix units: tiles are some whole rows of an image, and a workgroup takes
+ * several in turn. What such products cost is not their arithmetic: weights are brought into workgroup memory once for all
+ * tiles, the rows of the next tile are fetched during the products of the one before, places in them do not depend on the
+ * tile, and moments are added up in registers until the last.
+ */
+
+import type { MatrixUnits, Operand } from '../kernel.js';
+import { float } from '../kernel.js';
+import { lanesFor } from '../lanes.js';
+import type { ConvolutionSizes } from './convolutionSizes.js';
+import type { TileShape, TileSource } from './convolutionTile.js';
+import { fragmentAliases, type Stager, stager } from './matrixTile.js';
+import { fragment, passSize, type SliceSize, sliceVectors, subgroupSize } from './matrixTileShapes.js';
+import { ownMoments } from './moments.js';
+import {
+  type Direction,
+  distanceInRows,
+  hasRowTiles,
+  mostRowChannels,
+  positionInRows,
+  rowsSeen,
+  seenBy,
+} from './rowsSeen.js';
+import { storeComponents } from './sums.js';
+
+/** The shape of a tile of rows of images: `m` pixels, all channels `n` and `k`, `inTurn` of them for a workgroup. */
+export type RowTile = TileShape & Required<Pick<TileShape, 'inTurn' | 'subgroups'>>;
+
+export function isRowTile(shape: TileShape): shape is RowTile {
+  return shape.inTurn !== undefined && shape.subgroups !== undefined;
+}
+
+/** Workgroups that fill a large GPU: four for each of 132 multiprocessors. */
+const enoughWorkgroups = 528;
+
+/** Tiles of pixels: with just enough workgroups, of more or fewer subgroups, and with half as many. */
+export function pixelRowTiles(
+  op: 'conv2d' | 'conv2dInputGradient',
+  sizes: ConvolutionSizes,
+  units: MatrixUnits,
+): RowTile[] {
+  const isForward = op === 'conv2d';
+  const [n, k] = isForward ? [sizes.outputChannels, sizes.inputChannels] : [sizes.inputChannels, sizes.outputChannels];
+  if (units.precision !== 'float16' || n > mostRowChannels || k > mostRowChannels) return [];
+  const tiles = (m: number): RowTile[] => {
+    if (!hasRowTiles(sizes, m)) return [];
+    const inTurn = Math.ceil(sizes.outputPixels / m / enoughWorkgroups);
+    const tile = (subgroups: number, turns: number): RowTile => ({
+      ...{ m, n, k, rows: (m * n) / (4 * subgroupSize * subgroups), columns: 4 },
+      ...{ subgroups: [subgroups, 1], passes: [n / fragment, 1], inTurn: turns },
+    });
+    return [tile(8, inTurn), tile(4, inTurn), tile(8, 2 * inTurn)].filter(
+      (shape) => bytesOf(sizes, shape, isForward ? 'forward' : 'backward') <= units.workgroupBytes,
+    );
+  };
+  const large = n === 16 ? tiles(256) : [];
+  return large.length > 0 ? large : tiles(128);
+}
+
+/** Pixels of a workgroup. */
+export function pixelsInTurn({ m, inTurn }: RowTile): number {
+  return m * inTurn;
+}
+
+export interface RowTileProduct {
+  readonly sizes: ConvolutionSizes;
+  readonly shape: RowTile;
+  readonly direction: Direction;
+  /** The images, or the gradients of the outputs. */
+  readonly x: Operand;
+  readonly weights: TileSource;
+  readonly scaledA?: number;
+  readonly scaledB?: number;
+  /** WGSL that stores four neighbours, number `index` of all results. */
+  readonly store: (index: string, value: string) => string;
+  /** Takes moments of the results as [workgroups][sum, squared deviations][n]. */
+  readonly partials: Operand | null;
+}
+
+/** A product whose rows are pixels: forward, or the input gradient. */
+export function rowTileProduct(product: RowTileProduct, { precision }: MatrixUnits): string {
+  const { sizes, shape, direction, weights, store, partials } = product;
+  const { m, n, k, inTurn, passes: [passes] = [1, 1] } = shape;
+  const [subgroups] = shape.subgroups;
+  const threads = subgroupSize * subgroups;
+  const { inputWidth: width, inputPixels } = sizes;
+  const slices = slicesOf(sizes, shape, direction);
+  const rows = rowsSeen(product, { channels: k, direction, along: 'k' });
+  const a = stager('A', rows, slices.a, threads, product.scaledA, precision);
+  const b = stager('B', weights, slices.b, threads, product.scaledB, precision);
+  const passing = passSize(shape);
+  const quads = n / 4;
+  const each = (count: number) => [...Array(count).keys()];
+  const rounds = each(m / fragment / subgroups);
+  const columns = each(n / fragment);
+  const unscale = float(1 / ((product.scaledA ?? 1) * (product.scaledB ?? 1)));
+  const weightsAt = (tap: number, j: number, depth: number) =>
+    direction === 'forward'
+      ? `${(tap * k + depth) * b.stride + (j * fragment) / 4}u`
+      : `${(tap * n + j * fragment) * b.stride + depth / 4}u`;
+  const multiply = each(sizes.taps)
+    .flatMap((tap) =>
+      each(k / fragment).map((step) => {
+        const depth = step * fragment;
+        const from = distanceInRows(sizes, tap, direction) * a.stride + depth / 4;
+        const rights = columns.map((j) => `let right_${j} = ${b.load('Right', 'High', weightsAt(tap, j, depth))};`);
+        const products = rounds.map((i) => {
+          const sums = columns.map(
+            (j) => `sum_${i}_${j} = subgroupMatrixMultiplyAccumulate(left_${i}, right_${j}, sum_${i}_${j});`,
+          );
+          return `let left_${i} = ${a.load('Left', 'High', `left_at_${i} + ${from}u`)}; ${sums.join(' ')}`;
+        });
+        return `{ ${[...rights, ...products].join('\n      ')} }`;
+      }),
+    )
+    .join('\n    ');
+  const reads = each((passing.rows * quads) / threads);
+  // Where there are more passes than rounds, some subgroups stage theirs in each.
+  const perRound = Math.max(1, passes / rounds.length);
+  const pass = (index: number) => {
+    const staged = rounds.slice((index * rounds.length) / passes, Math.ceil(((index + 1) * rounds.length) / passes));
+    const stage = staged
+      .flatMap((i) =>
+        columns.map(
+          (j) =>
+            `subgroupMatrixStore<row_major>(&sums, (tileRow_${i} * ${fragment}u - ${index * passing.rows}u) * ${passing.stride}u + ${(j * fragment) / 4}u, sum_${i}_${j}, ${passing.stride}u);`,
+        ),
+      )
+      .join('\n    ');
+    return `${index > 0 ? 'workgroupBarrier();' : ''}
+    ${perRound > 1 ? `if (subgroup / ${subgroups / perRound}u == ${index % perRound}u) { ${stage} }` : stage}
+    workgroupBarrier();
+    ${reads
+      .map(
+        (round) => `{
+      let value = ${unscale} * sums[(down + ${(round * threads) / quads}u) * ${passing.stride}u + across];
+      ${store(`row * ${(width * n) / 4}u + ${index * passing.rows * quads + round * threads}u + t`, 'value')}
+      ${partials ? ownMoments.add('value') : ''}
+    }`,
+      )
+      .join('\n    ')}`;
+  };
+  return `${rows.declarations}
+${weights.declarations}
+${a.declarations}
+${b.declarations}
+var<workgroup> sums: array<vec4f, ${Math.max(passing.rows * passing.stride, partials ? threads : 0)}>;
+${fragmentAliases}
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32, @builtin(subgroup_id) subgroup: u32) {
+  let firstA = 0u;
+  let firstB = 0u;
+  ${rounds
+    .map(
+      (i) => `let tileRow_${i} = subgroup + ${i * subgroups}u;
+  let left_at_${i} = ${positionInRows(sizes, `tileRow_${i}`)} * ${a.stride}u;`,
+    )
+    .join('\n  ')}
+  let down = t / ${quads}u;
+  let across = t % ${quads}u;
+  ${allAtOnce(b)}
+  ${a.prepare}
+  let begin = group.x * ${(inTurn * m) / width}u;
+  let end = min(begin + ${(inTurn * m) / width}u, ${inputPixels / width}u);
+  ${partials ? ownMoments.declare('vec4f') : ''}
+  { let slice = begin; ${rows.perSlice}
+    ${a.fetch} }
+  for (var row = begin; row < end; row += ${m / width}u) {
+    ${a.keep}
+    workgroupBarrier();
+    let slice = row + ${m / width}u;
+    if (slice < end) { ${rows.perSlice}
+      ${a.fetch} }
+    ${rounds.flatMap((i) => columns.map((j) => `var sum_${i}_${j} = Result();`)).join(' ')}
+    ${multiply}
+    ${each(passes).map(pass).join('\n    ')}
+  }
+  ${partials ? storeMoments(partials, n, threads, `f32((end - begin) * ${width}u)`) : ''}
+}
+`;
+}
+
+/** WGSL that brings a slice into workgroup memory before all others. */
+function allAtOnce({ prepare, fetch, keep }: Stager): string {
+  return `{ let slice = 0u;
+    ${prepare}
+    ${fetch}
+    ${keep} }`;
+}
+
+/** WGSL that combines the moments of a workgroup's invocations, and stores them. */
+function storeMoments(partials: Operand, n: number, threads: number, numbers: string): string {
+  const lanes = lanesFor(n);
+  const shape = { across: n / 4, down: threads / (n / 4) };
+  return `workgroupBarrier();
+  ${ownMoments.combine('sums', shape, numbers)}
+  if (t < ${shape.across}u) {
+    let at = group.x * ${2 * n}u + 4u * t;
+    ${storeComponents(lanes, partials, 'at', 'total')}
+    ${storeComponents(lanes, partials, `at + ${n}u`, 'sums[t]')}
+  }`;
+}
+
+/** Slices of a tile: the rows that its windows see, and all weights. */
+function slicesOf(
+  sizes: ConvolutionSizes,
+  { m, n, k }: RowTile,
+  direction: Direction,
+): Readonly<Record<'a' | 'b', SliceSize>> {
+  const { taps } = sizes;
+  const b = direction === 'forward' ? { across: n, depth: taps * k } : { across: taps * n, depth: k };
+  return { a: { across: seenBy(sizes, m).positions, depth: k }, b };
+}
+
+/** Bytes of workgroup memory that a tile needs. */
+function bytesOf(sizes: ConvolutionSizes, shape: RowTile, direction: Direction): number {
+  const { a, b } = slicesOf(sizes, shape, direction);
+  const { rows, stride } = passSize(shape);
+  return 8 * (sliceVectors('k', a) + sliceVectors(direction === 'forward' ? 'across' : 'k', b)) + 16 * rows * stride;
+}
