@@ -98,7 +98,7 @@ export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i3
         const entries = table + <usize>(tile * TILE_BYTES);
         const distance = <usize>(padded * pixelBytes) + SKEW;
         const productDistance = (<usize>padded << 5) + SKEW;
-        args.transformInputs(inputs - tile * pixelBytes, distance, pixelBytes, 16, window, entries, used, depth);
+        args.transformInputs(inputs - tile * pixelBytes, distance, pixelBytes << 2, 64, window, entries, used, depth);
         for (let channel = group * channels; channel < (group + 1) * channels; channel += 8) {
           let w = args.weights + <usize>((channel >> 3) * places) * placeBytes;
           let a = inputs;
@@ -117,12 +117,15 @@ export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i3
   }
 }
 
-/** products [tiles][8] = inputs [tiles][depth] · weights [depth][8] of one place, for a multiple of four tiles. */
+/**
+ * products [tiles][8] = inputs · weights [depth][8] of one place, for a multiple of four tiles. Inputs are [tiles / 4][depth / 4]
+ * [four tiles][four channels], so that a product reads them in order, which caches expect.
+ */
 export function multiply(products: usize, inputs: usize, weights: usize, tiles: i32, depth: i32): void {
   multiplyWords(false, products, inputs, weights, tiles, depth);
 }
 
-/** The same of words that are floats or, with `isCodes`, pairs of codes; `depth` is their number. */
+/** The same of words that are floats or, with `isCodes`, pairs of codes; `depth` is their number, a multiple of four. */
 @inline
 export function multiplyWords(
   isCodes: bool,
@@ -132,12 +135,8 @@ export function multiplyWords(
   tiles: i32,
   depth: i32,
 ): void {
-  const length = <usize>(depth << 2);
-  const next = length * 3;
-  for (let tile = 0; tile < tiles; tile += 4, products += 128, inputs += next) {
-    let p1 = inputs + length;
-    let p2 = p1 + length;
-    let p3 = p2 + length;
+  const length = <usize>(depth << 4);
+  for (let tile = 0; tile < tiles; tile += 4, products += 128) {
     let w = weights;
     let c00 = f32x4.splat(0);
     let c01 = f32x4.splat(0);
@@ -147,27 +146,27 @@ export function multiplyWords(
     let c21 = f32x4.splat(0);
     let c30 = f32x4.splat(0);
     let c31 = f32x4.splat(0);
-    const end = p1;
-    while (inputs < end) {
-      const b0 = v128.load(w);
-      const b1 = v128.load(w, 16);
-      let a = v128.load32_splat(inputs);
-      c00 = accumulateWords(isCodes, a, b0, c00);
-      c01 = accumulateWords(isCodes, a, b1, c01);
-      a = v128.load32_splat(p1);
-      c10 = accumulateWords(isCodes, a, b0, c10);
-      c11 = accumulateWords(isCodes, a, b1, c11);
-      a = v128.load32_splat(p2);
-      c20 = accumulateWords(isCodes, a, b0, c20);
-      c21 = accumulateWords(isCodes, a, b1, c21);
-      a = v128.load32_splat(p3);
-      c30 = accumulateWords(isCodes, a, b0, c30);
-      c31 = accumulateWords(isCodes, a, b1, c31);
-      w += 32;
-      inputs += 4;
-      p1 += 4;
-      p2 += 4;
-      p3 += 4;
+    for (const end = inputs + length; inputs < end; inputs += 48) {
+      // A loop, since V8 would load all operands of four products first, and spill them.
+      const next = inputs + 16;
+      do {
+        const b0 = v128.load(w);
+        const b1 = v128.load(w, 16);
+        let a = v128.load32_splat(inputs);
+        c00 = accumulateWords(isCodes, a, b0, c00);
+        c01 = accumulateWords(isCodes, a, b1, c01);
+        a = v128.load32_splat(inputs, 16);
+        c10 = accumulateWords(isCodes, a, b0, c10);
+        c11 = accumulateWords(isCodes, a, b1, c11);
+        a = v128.load32_splat(inputs, 32);
+        c20 = accumulateWords(isCodes, a, b0, c20);
+        c21 = accumulateWords(isCodes, a, b1, c21);
+        a = v128.load32_splat(inputs, 48);
+        c30 = accumulateWords(isCodes, a, b0, c30);
+        c31 = accumulateWords(isCodes, a, b1, c31);
+        w += 32;
+        inputs += 4;
+      } while (inputs < next);
     }
     v128.store(products, c00);
     v128.store(products, c01, 16);

@@ -10,16 +10,16 @@ import { placesOf, SKEW, weightPlaceBytes } from './convWinogradTiles';
 /** Channels are of one group. */
 @unmanaged
 class ApartWinogradArguments extends WinogradArguments {
-  /** Inputs [places][tiles][depth], then products [places][panels][tiles][8], places `SKEW` further apart. */
+  /** Inputs of all places as `multiply` reads them, then products [places][panels][tiles][8], places `SKEW` further apart. */
   transformed: usize;
   /** Panels of eight result channels of the call, to which `weights` and products belong. */
   firstPanel: i32;
   panels: i32;
 
-  /** Slots of the call, and three more, since the last product may take fewer than four. */
+  /** Slots of the call, a multiple of four. */
   @inline
   paddedTiles(): i32 {
-    return this.tiles() + 3;
+    return (this.tiles() + 3) & -4;
   }
 
   @inline
@@ -48,7 +48,7 @@ export function transformWinogradInputs(args: ApartWinogradArguments, chunk: i32
     args.padItem(window, item, 0, depth);
     const tiles = args.tabulate(table, item, depth);
     args.assignSlots(table, item);
-    args.transformInputs(args.transformed, args.inputDistance(), pixelBytes, 16, window, table, tiles, depth);
+    args.transformInputs(args.transformed, args.inputDistance(), pixelBytes << 2, 64, window, table, tiles, depth);
   }
 }
 
@@ -57,7 +57,7 @@ export function multiplyWinograd(args: ApartWinogradArguments, chunk: i32, worke
   const depth = args.depth;
   const tiles = args.paddedTiles();
   const place = chunk >> 2;
-  const begin = args.firstSlot(place);
+  const begin = args.firstSlot(place) & -4;
   const needed = (args.endSlot(place) - begin + 3) & -4;
   const most = max(64, (needed / 4 + 3) & -4);
   const start = min((chunk & 3) * most, needed);

@@ -372,14 +372,15 @@ export class TiledArguments extends ConvolutionArguments {
   }
 
   /**
-   * Transforms the inputs of tiles in a window with `taken` channels to places `distance` apart; the numbers of the next
-   * slot are `slotBytes` behind, of the next four channels `fourBytes`.
+   * Transforms the inputs of tiles in a window with `taken` channels to places `distance` apart, where vectors of four
+   * channels of four slots lie side by side; the next four slots are `slotsBytes` behind, the next four channels
+   * `channelsBytes`.
    */
   transformInputs(
     inputs: usize,
     distance: usize,
-    slotBytes: usize,
-    fourBytes: usize,
+    slotsBytes: usize,
+    channelsBytes: usize,
     window: usize,
     entries: usize,
     tiles: i32,
@@ -392,7 +393,9 @@ export class TiledArguments extends ConvolutionArguments {
     for (let tile = 0; tile < tiles; tile++, entries += TILE_BYTES) {
       let x = window + load<u32>(entries);
       const end = x + pixelBytes;
-      for (let target = inputs + load<u32>(entries, 16) * slotBytes; x < end; x += 16, target += fourBytes) {
+      const slot = load<u32>(entries, 16);
+      let target = inputs + (slot >> 2) * slotsBytes + ((slot & 3) << 4);
+      for (; x < end; x += 16, target += channelsBytes) {
         if (isTwo) transformTwoInput(target, distance, x, rowBytes, pixelBytes);
         else transformFourInput(target, distance, x, rowBytes, pixelBytes, hasParts ? 1 : 0);
       }

@@ -52,7 +52,7 @@ export function transformWinogradOperands(args: WinogradWeightGradientArguments,
     args.assignSlots(table, item);
     if (takesInputs) {
       args.padWindow(window, item);
-      args.transformInputs(args.transformed, args.inputDistance(), 16, <usize>all << 4, window, table, tiles, depth);
+      args.transformInputs(args.transformed, args.inputDistance(), 64, <usize>all << 4, window, table, tiles, depth);
     } else {
       // Panels read parts of every pixel.
       args.touchItem(item);

@@ -75,7 +75,7 @@ export function convolveIntegerWinograd(args: IntegerWinogradArguments, chunk: i
       const entries = table + <usize>(tile * TILE_BYTES);
       const distance = <usize>(padded * depth * 2) + SKEW;
       const productDistance = (<usize>padded << 5) + SKEW;
-      transformInputs(inputs, distance, window, entries, used, args.windowRowBytes(), depth, stage);
+      transformInputs(inputs, distance, 0, window, entries, used, args.windowRowBytes(), depth, stage);
       let weights = args.weights;
       for (let channel = 0; channel < channels; channel += 8, weights += args.panelDistance) {
         let w = weights;
@@ -106,7 +106,7 @@ class ApartIntegerArguments extends IntegerWinogradArguments {
   stepChunks: i32;
   /** Room for the tiles of a chunk. */
   chunkTiles: i32;
-  /** Inputs [36][tiles][depth], then products [36][panels][tiles][8], places `SKEW` further apart. */
+  /** Inputs of 36 places as `multiply` reads them, then products [36][panels][tiles][8], places `SKEW` further apart. */
   transformed: usize;
 
   @inline
@@ -136,14 +136,15 @@ export function transformIntegerInputs(args: ApartIntegerArguments, chunk: i32, 
   const window = stage + STAGE_BYTES;
   const table = args.behindWindow(window);
   const lastItem = args.firstItem(own + 1);
-  let inputs = args.transformed + <usize>(chunk * args.chunkTiles) * (args.depth << 1);
+  let slot = chunk * args.chunkTiles;
   let next = 0;
   for (let item = args.firstItem(own); item < lastItem; item = next) {
     next = args.behind(item, lastItem);
     args.storeWindow(window, item, next);
     const tiles = args.tabulate(item, next, table);
-    transformInputs(inputs, args.inputDistance(), window, table, tiles, args.windowRowBytes(), args.depth, stage);
-    inputs += tiles * (args.depth << 1);
+    const rowBytes = args.windowRowBytes();
+    transformInputs(args.transformed, args.inputDistance(), slot, window, table, tiles, rowBytes, args.depth, stage);
+    slot += tiles;
   }
 }
 
@@ -186,10 +187,11 @@ export function transformIntegerResults(args: ApartIntegerArguments, chunk: i32,
   }
 }
 
-/** Bᵀ d B of tiles to 36 places `distance` apart. */
+/** Bᵀ d B of tiles, in slots from `slot` on, to 36 places `distance` apart, as `multiply` reads them. */
 function transformInputs(
   inputs: usize,
   distance: usize,
+  slot: i32,
   window: usize,
   entries: usize,
   tiles: i32,
@@ -198,14 +200,15 @@ function transformInputs(
   stage: usize,
 ): void {
   const pixelBytes = <usize>(depth << 1);
-  for (let tile = 0; tile < tiles; tile++, entries += TILE_BYTES) {
+  for (const end = slot + tiles; slot < end; slot++, entries += TILE_BYTES) {
     let x = window + load<u32>(entries);
-    for (const end = x + pixelBytes; x < end; x += 16, inputs += 16) {
+    let target = inputs + <usize>(slot >> 2) * (pixelBytes << 2) + ((slot & 3) << 4);
+    for (const end = x + pixelBytes; x < end; x += 16, target += 64) {
       let p = x;
       for (let column: usize = 0; column < 96; column += 16, p += pixelBytes) {
         transformSix(stage + column, 96, p, rowBytes);
       }
-      let to = inputs;
+      let to = target;
       for (let row: usize = 0; row < STAGE_BYTES; row += 96, to += distance * 6) {
         transformSix(to, distance, stage + row, 16);
       }
@@ -245,7 +248,10 @@ function transformSix(target: usize, distance: usize, p: usize, apart: usize): v
   v128.store(target, i16x8.sub(i16x8.sub(d5, d3), i16x8.shl(odd, 2)));
 }
 
-/** products [tiles][8] = inputs [tiles][depth] · weights [depth / 2][8][2] of one place, for a multiple of four tiles. */
+/**
+ * products [tiles][8] = inputs · weights [depth / 2][8][2] of one place, for a multiple of four tiles. Inputs are
+ * [tiles / 4][depth / 8][four tiles][eight channels].
+ */
 function multiply(products: usize, inputs: usize, weights: usize, tiles: i32, depth: i32): void {
   multiplyWords(true, products, inputs, weights, tiles, depth >> 1);
 }
