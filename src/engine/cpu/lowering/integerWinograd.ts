@@ -6,6 +6,7 @@ import { type Item, PANEL, TARGET_CHUNKS, upTo } from './convolutionItems.js';
 import { type IntegerCalls, type IntegerConvolution, packingArguments, windowCalls } from './integerProducts.js';
 import { cutBlocks, LARGE_WEIGHT_BYTES } from './winograd.js';
 import { PASS_BYTES } from './winogradApart.js';
+import { partsOfWholeProducts } from './winogradTiles.js';
 
 /** Source codes of the items that are computed at once. */
 const WINDOW_BYTES = 96 * 1024;
@@ -29,7 +30,7 @@ export function integerWinograd(context: LoweringContext, convolution: IntegerCo
   const { item } = cutBlocks({ source: x, result: y, edge: 2, groups: 1, top: 0, left: 0, ...strides }, depth).cut;
   const windowColumns = upTo(4, width) + 2;
   const windowBytes = (rows: number) => (upTo(4, rows) + 2) * windowColumns * depth * 2;
-  const span = spanOf(item, windowBytes);
+  const span = spanOf(item, windowBytes, Math.ceil(item.rows / 4) * Math.ceil(width / 4));
   const [images, rows] = item.bands > 1 ? [1, item.rows * span] : [item.images * span, item.rows];
   const tiles = images * Math.ceil(rows / 4) * Math.ceil(width / 4);
   const blockTiles = Math.min(64, Math.max(16, Math.floor(BLOCK_BYTES / (2 * PLACES * depth) / 4) * 4));
@@ -65,14 +66,17 @@ export function integerWinograd(context: LoweringContext, convolution: IntegerCo
   };
 }
 
-/** Items that are computed at once: bands of an image, or images, whose window fits, but no more than a chunk has. */
-function spanOf(item: Item, windowBytes: (rows: number) => number): number {
+/**
+ * Items that are computed at once: bands of an image, of `tiles` each, or images, whose window fits, and a few more if that fills
+ * products, but no more than a chunk has.
+ */
+function spanOf(item: Item, windowBytes: (rows: number) => number, tiles: number): number {
   const { count, bands, images, rows } = item;
   const bytes = (span: number) => (bands > 1 ? windowBytes(rows * span) : windowBytes(rows) * images * span);
   const most = Math.min(itemsOfChunk(item), bands > 1 ? bands : count);
   let span = 1;
   while (span < most && bytes(span + 1) <= WINDOW_BYTES) span++;
-  return span;
+  return Math.min(most, upTo(partsOfWholeProducts(images * tiles), span));
 }
 
 function itemsOfChunk({ count }: Item): number {

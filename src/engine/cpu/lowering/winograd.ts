@@ -11,10 +11,12 @@ import {
   cutPanels,
   cutTiles,
   type PanelGroup,
+  partsOfWholeProducts,
   skewBytes,
   type TileCut,
   type TiledConvolution,
   tileBytes,
+  tilesOf,
   weightBytes,
 } from './winogradTiles.js';
 
@@ -36,7 +38,9 @@ export function lowerWinograd(context: LoweringContext, convolution: WinogradCon
     convolution;
   const allChannels = nhwc(result)[3] * resultStride ** 2;
   const [depth, channels] = [(nhwc(source)[3] * sourceStride ** 2) / groups, allChannels / groups];
-  const { cut, blockTiles } = cutBlocks(convolution, depth);
+  // Other bands would have other moments, in last bits.
+  const rowMultiple = moments ? 1 : partsOfWholeProducts(tilesOf(edge, edge, nhwc(result)[2] / resultStride));
+  const { cut, blockTiles } = cutBlocks(convolution, depth, rowMultiple);
   const blockBytes = blockTiles * tileBytes(edge, depth + PANEL) + skewBytes(edge);
   const scratch = context.workerScratch(cut.bytes + blockBytes);
   const combined = gatherMoments(context, moments, cut.chunks, allChannels);
@@ -64,10 +68,17 @@ export function lowerWinograd(context: LoweringContext, convolution: WinogradCon
   return [...calls, ...combined.calls];
 }
 
-/** Cuts a batch into items of one block of tiles, as far as windows have room. */
-export function cutBlocks(convolution: TiledConvolution, depth: number): { cut: TileCut; blockTiles: number } {
+/**
+ * Cuts a batch into items of one block of tiles, as far as windows have room. Bands of rows are a multiple of `rowMultiple` of
+ * tiles, even if windows have no room for them.
+ */
+export function cutBlocks(
+  convolution: TiledConvolution,
+  depth: number,
+  rowMultiple = 1,
+): { cut: TileCut; blockTiles: number } {
   // More share a panel of weights, fewer stay in the cache.
   const tiles = Math.floor(BLOCK_BYTES / tileBytes(convolution.edge, depth) / 4) * 4;
   const blockTiles = Math.min(64, Math.max(16, tiles));
-  return { cut: cutTiles(convolution, depth, blockTiles, WINDOW_BYTES, TARGET_CHUNKS), blockTiles };
+  return { cut: cutTiles(convolution, depth, blockTiles, WINDOW_BYTES, TARGET_CHUNKS, rowMultiple), blockTiles };
 }

@@ -3,7 +3,7 @@
 import { nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { AxisWindow, Window } from '../../../ops/window.js';
 import type { ArgumentBlock, LoweringContext } from '../lowered.js';
-import { chooseItem, convolutionArguments, type Item, PANEL, upTo } from './convolutionItems.js';
+import { chooseItem, convolutionArguments, greatestCommonDivisor, type Item, PANEL, upTo } from './convolutionItems.js';
 
 /** As in `kernels/convWinogradTiles.ts`. */
 const SKEW_BYTES = 64;
@@ -122,9 +122,17 @@ export interface TiledConvolution {
   readonly left: number;
 }
 
+/** Tiles of a product in registers. */
+const REGISTER_TILES = 4;
+
+/** Number of parts with `tiles` each whose tiles together are a multiple of those in registers. */
+export function partsOfWholeProducts(tiles: number): number {
+  return REGISTER_TILES / greatestCommonDivisor(REGISTER_TILES, tiles);
+}
+
 /**
  * Cuts a batch into items of about `tiles`, whose windows have `taken` channels and at most `budget` bytes, and these into at
- * most `mostChunks`.
+ * most `mostChunks`. Bands of rows are a multiple of `rowMultiple` of tiles.
  */
 export function cutTiles(
   convolution: TiledConvolution,
@@ -132,6 +140,7 @@ export function cutTiles(
   tiles: number,
   budget: number,
   mostChunks: number,
+  rowMultiple = 1,
 ): TileCut {
   const { source, result, edge, groups, top, left, sourceStride, resultStride } = convolution;
   const [images, allRows, allColumns, channels] = nhwc(result);
@@ -140,7 +149,7 @@ export function cutTiles(
   const windowColumns = upTo(edge, width) + beyond;
   const windowRows = (rows: number) => upTo(edge, rows) + beyond;
   const windowBytes = (rows: number) => windowRows(rows) * windowColumns * taken * 4;
-  const item = chooseItem(images, height, width, windowBytes, budget, edge ** 2 * tiles, edge);
+  const item = chooseItem(images, height, width, windowBytes, budget, edge ** 2 * tiles, edge * rowMultiple);
   const itemTiles = item.images * tilesOf(edge, item.rows, width);
   const chunks = Math.min(mostChunks, item.count);
   return {
