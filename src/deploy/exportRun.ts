@@ -9,7 +9,7 @@ import type { Features } from '../data/features.js';
 import { InputError } from '../errors.js';
 import { packageVersion } from '../packageVersion.js';
 import { planArena } from '../ship/arena.js';
-import { cFiles } from '../ship/c/files.js';
+import { cFiles, prefixOf } from '../ship/c/files.js';
 import { ramBytes } from '../ship/c/header.js';
 import { constantBytes as tableBytes } from '../ship/c/networkSource.js';
 import { guardBytes, planOf, weightBytes } from '../ship/c/plan.js';
@@ -103,7 +103,7 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
   const { network } = lowered;
   checkReplaceable(options);
   const images = checkImages(network, checkedImages);
-  const name = identifierOf(run.config.experiment);
+  const name = prefixOf(run.config.experiment);
   const packed = packNetwork(network, { ...inputMetadata(trained), mpdnn_version: packageVersion() });
   const fault = networkFault(unpackNetwork(packed, 'net.safetensors'), lowered);
   if (fault) throw new InputError(`${run.folder.root}: the integer network is not the trained one: ${fault}`);
@@ -247,11 +247,6 @@ function onnxMetadata(
 
 function quantizationOf({ layers: [input] }: IntegerNetwork): InputQuantization | null {
   return input?.op === 'input' ? input.quantization : null;
-}
-
-function identifierOf(experiment: string): string {
-  const letters = experiment.toLowerCase().replace(/[^a-z0-9]+/g, '_');
-  return /^[a-z]/.test(letters) ? letters : `net_${letters}`;
 }
 
 function positive(target: number): number | null {

@@ -6,6 +6,8 @@ import { codeBits, type Grid, type IntegerTensor, largestStored, leastOf } from 
 
 /** Most levels of an activation and of a weight in a byte. */
 const mostLevels = { unsigned: 255, signed: 127 } as const;
+/** The largest power of two of a weight, whose magnitude is an integer of 32 bits. */
+const largestWeight = 2 ** 30;
 
 /** The output integers of a quantizer, in multiples of e0. */
 export function gridOf(core: QuantizerCore, signed: boolean, e0: number, e1: number): Grid {
@@ -13,7 +15,7 @@ export function gridOf(core: QuantizerCore, signed: boolean, e0: number, e1: num
   switch (core) {
     case 'uniform':
     case 'fixedUniform':
-      return { type: 'uniform', lo: signed ? -hi : 0, hi };
+      return { type: 'uniform', lo: signed ? 0 - hi : 0, hi };
     case 'pow2':
     case 'fixedPow2':
       return { type: 'powers', signed, hi };
@@ -28,19 +30,16 @@ export function gridOf(core: QuantizerCore, signed: boolean, e0: number, e1: num
  * @throws InputError if it is none
  */
 export function wholeMultiple(value: number, step: number, name: string): number {
-  const multiple = value / step;
-  if (Number.isInteger(multiple)) return multiple;
+  const multiple = Math.round(value / step);
+  if (multiple * step === value) return multiple;
   throw new InputError(`${name}: ${value} is no multiple of its step ${step}; are its parameters finite?`);
 }
 
 /** @throws InputError with a remedy for an activation of more than 8 bits, or of powers of two too far apart */
 export function demandStorable(name: string, grid: Grid, quantizer: Quantizer): void {
   if (grid.type === 'powers') {
-    if (grid.hi <= largestStored) return;
-    throw new InputError(
-      `${name}: its largest power of two is ${grid.hi} times its smallest, a device's may be ${largestStored} times; ` +
-        'train it with a narrower range (a_xmin_min, a_xmax_max)',
-    );
+    demandNear('a', name, grid.hi, largestStored, quantizer);
+    return;
   }
   if (grid.hi <= mostLevels[grid.lo < 0 ? 'signed' : 'unsigned']) return;
   throw new InputError(
@@ -49,12 +48,25 @@ export function demandStorable(name: string, grid: Grid, quantizer: Quantizer): 
   );
 }
 
-/** @throws InputError with a remedy for a weight of more than 8 bits */
-export function demandWeightByte(name: string, grid: Grid, quantizer: Quantizer): void {
-  if (grid.type !== 'uniform' || grid.hi <= mostLevels.signed) return;
+/** @throws InputError with a remedy for a weight of more than 8 bits, or of powers of two too far apart */
+export function demandStorableWeight(name: string, grid: Grid, quantizer: Quantizer): void {
+  if (grid.type === 'powers') {
+    demandNear('w', name, grid.hi, largestWeight, quantizer);
+    return;
+  }
+  if (grid.hi <= mostLevels.signed) return;
   throw new InputError(
     `${name}: integers up to ±${grid.hi} need ${codeBits(grid)} bits, a weight may have 8; train it with ` +
       fewerBits('w', quantizer),
+  );
+}
+
+function demandNear(role: 'w' | 'a', name: string, hi: number, largest: number, { kind }: Quantizer): void {
+  if (hi <= largest) return;
+  const limits = parameterNames(kind).length === 0 ? `${role}_bitwidth` : `${role}_xmin_min, ${role}_xmax_max`;
+  throw new InputError(
+    `${name}: its largest power of two is ${hi} times its smallest, a device's may be ${largest} times; train it with a ` +
+      `narrower range (${limits})`,
   );
 }
 

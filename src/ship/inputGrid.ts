@@ -1,5 +1,7 @@
 /** Integer grids for normalised bytes. */
 
+import { InputError } from '../errors.js';
+
 /** Byte p of a channel is the integer p·factor − offset. */
 export interface InputGrid {
   readonly factor: number;
@@ -33,4 +35,9 @@ function listed(values: readonly number[]): string {
 
 function isWhole(value: number): boolean {
   return Math.abs(value - Math.round(value)) < 1e-9;
+}
+
+/** The error of a form in which only convolutions read the image, about the image or its other reader, `name`. */
+export function unquantizedImage(name: string, form: string): InputError {
+  return new InputError(`${name}: ${form} reads the image in convolutions only; set a_quantize_input = true`);
 }

@@ -12,7 +12,7 @@ import type { TrainingProgram } from '../program/trainingProgram.js';
 import { channelScale, effectiveRange, type Quantizer, type QuantizerCore, tableBits } from '../quant/index.js';
 import { boundedProduct, demandAccumulator } from './bounds.js';
 import type { Channel } from './certificate.js';
-import { demandStorable, demandWeightByte, gridOf } from './grids.js';
+import { demandStorable, demandStorableWeight, gridOf } from './grids.js';
 import { gridOfBytes } from './inputGrid.js';
 import {
   type ConvolutionLayer,
@@ -33,6 +33,7 @@ import { outputLayer } from './loweredOutputs.js';
 import { described, type Sum, singleTerm, type Value } from './loweredValue.js';
 import { integerWeights } from './loweredWeights.js';
 import { certified, channelSteps, defined, type Normalised, type Sums, type Target } from './requantization.js';
+import { checkNetwork } from './soundness.js';
 import { integerTensor, TensorForms } from './tensorForms.js';
 import { asIs, identity, meanOf, scaledBy } from './terms.js';
 
@@ -79,7 +80,18 @@ export function lowerNetwork(
   const { layers, certified } = lowering;
   // Outputs other than classes have no names.
   const isNamed = classes.length === outputsOf({ layers, classes }).classes;
-  return { network: { layers, classes: isNamed ? classes : [] }, certified };
+  const network: IntegerNetwork = { layers, classes: isNamed ? classes : [] };
+  demandRunnable(network);
+  return { network, certified };
+}
+
+/** Throws an `InputError` about limits of devices that no rule of lowering has met. */
+function demandRunnable(network: IntegerNetwork): void {
+  try {
+    checkNetwork(network);
+  } catch (error) {
+    throw new InputError(`${(error as Error).message}; the network cannot be exported`);
+  }
 }
 
 class Lowering {
@@ -233,7 +245,7 @@ class Lowering {
     const scales = exponents && Array.from(this.#forms.parameter(exponents), channelScale);
     const quantization = { core, range, grid, scales, bits: this.#storedBits(row, grid) };
     const weights = integerWeights(parameter, x.shape, quantization);
-    demandWeightByte(parameter.name, grid, this.#quantizers[row]!);
+    demandStorableWeight(parameter.name, grid, this.#quantizers[row]!);
     this.#forms.set(y, { type: 'weights', weights });
   }
 
@@ -322,8 +334,12 @@ class Lowering {
       if (value.type === 'normalised' && value.through) throw this.#forms.unquantized(value, sum);
       const added = value.type === 'normalised' ? value : { terms: [], addend: value.tensor };
       terms.push(...added.terms);
-      if (added.addend && addend) terms.push(identity(added.addend));
-      else addend ??= added.addend;
+      if (added.addend && addend) {
+        // A subsampled one stays the addend, which alone is read from its source.
+        const isSubsampled: boolean = this.#forms.isSubsampled(added.addend);
+        terms.push(identity(this.#forms.inMemory(isSubsampled ? addend : added.addend, 'sum')));
+        if (isSubsampled) addend = added.addend;
+      } else addend ??= added.addend;
     }
     if (terms.length > 2) {
       throw new InputError(
@@ -337,7 +353,7 @@ class Lowering {
   #requantize(sum: Sum, { row, core, ...quantization }: Quantization, y: Tensor): void {
     const quantizer = this.#quantizers[row]!;
     const [e0, e1] = this.#ranges[row]!;
-    const name = this.#forms.nameOf(y);
+    const name = this.#forms.unusedName(this.#forms.nameOf(y));
     const { terms, addend } = sum;
     // A ReLU before a signed uniform quantizer leaves its nonnegative half.
     const isHalf = sum.through === 'relu' && (core === 'uniform' || core === 'fixedUniform');
@@ -357,14 +373,14 @@ class Lowering {
 
   #subsample({ operands: { x }, results: { y }, attributes: { stride } }: Node<'subsample'>): void {
     const input = this.#forms.integers(x, 'shortcut');
-    const name = `${input.name}/every ${stride}`;
+    const name = this.#forms.unusedName(`${input.name}/every ${stride}`);
     const output: IntegerTensor = { ...input, name, shape: imageShape(y) };
     this.#store({ op: 'subsample', name, stride, input, output }, y);
   }
 
   #maxPool({ operands: { x }, results: { y }, attributes }: Node<'maxPool'>): void {
     const input = this.#forms.integers(x, 'max pooling');
-    const name = `${input.name}/max`;
+    const name = this.#forms.unusedName(`${input.name}/max`);
     const output: IntegerTensor = { ...input, name, shape: imageShape(y) };
     this.#store({ op: 'maxPool', name, window: windowOf(attributes), input, output }, y);
   }
@@ -451,7 +467,8 @@ class Lowering {
     }
     const sum = value.type === 'sums' ? unnormalised(value.sums) : this.#forms.sumOf(x, x);
     if (sum.through) throw this.#forms.unquantized(sum, x);
-    this.layers.push(outputLayer(sum.terms, sum.addend, imageShape(x), factor));
+    const addend = sum.addend && this.#forms.inMemory(sum.addend, 'output');
+    this.layers.push(outputLayer(sum.terms, addend, imageShape(x), factor));
   }
 }
 

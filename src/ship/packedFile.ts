@@ -2,8 +2,8 @@
  * The packed file: an integer network as a safetensors file of bit streams, whose weights take as many bytes as the
  * budget says. Metadata: `format`, `version`, `network` (JSON: classes, tensors, layers) and `crc32` of all else. A
  * layer names its tensors. Its vectors of channels are tensors of the file called LAYER:multipliers, LAYER:biases,
- * LAYER:shifts, LAYER:thresholds and, unless these belong to powers of two, LAYER:values. Weights are streams under
- * their own names; those of 0 bits are ones, and have none. `packedReader.ts` reads it.
+ * LAYER:shifts, LAYER:thresholds and LAYER:values, which are absent if they are all powers of two of the output's grid.
+ * Weights are streams under their own names; those of 0 bits are ones, and have none. `packedReader.ts` reads it.
  */
 
 import { crc32, hexadecimal } from '../crc32.js';
@@ -17,7 +17,9 @@ import {
   type IntegerNetwork,
   type IntegerTensor,
   type IntegerWeights,
+  integersOf,
   isLast,
+  type OutputTable,
   weightsOfLayer,
 } from './integerNetwork.js';
 
@@ -38,13 +40,19 @@ interface WeightsEntry {
 
 /** The bytes of a packed file. */
 export function packNetwork(network: IntegerNetwork, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
-  const files = network.layers.flatMap(tensorsOf);
+  // A convolution whose sums two layers read is computed by both, and its weights stand once.
+  const tensors = new Map(network.layers.flatMap(tensorsOf).map((tensor) => [tensor.name, tensor] as const));
   const description = JSON.stringify({
     classes: network.classes,
     tensors: tensorsIn(network),
     layers: network.layers.map(layerEntry),
   });
-  return sealed(files, { ...metadata, format: packedFormat, version: packedVersion, network: description });
+  return sealed([...tensors.values()], {
+    ...metadata,
+    format: packedFormat,
+    version: packedVersion,
+    network: description,
+  });
 }
 
 /** The bytes of a safetensors file with a checksum of its contents in the metadata. */
@@ -80,10 +88,15 @@ function tensorsOf(layer: IntegerLayer): NamedTensor[] {
     vector(`${layer.name}:biases`, narrowBig(biases)),
     vector(`${layer.name}:shifts`, shifts),
     ...(table ? [vector(`${layer.name}:thresholds`, table.thresholds)] : []),
-    ...(table && layer.output.grid.type === 'uniform'
+    ...(table && !holdsWholeGrid(table, layer.output.grid)
       ? [vector(`${layer.name}:values`, narrow([...table.values]))]
       : []),
   ];
+}
+
+/** Tells whether a table has all powers of a grid, ascending, which the file then does not repeat. */
+function holdsWholeGrid({ values }: OutputTable, grid: Grid): boolean {
+  return grid.type === 'powers' && integersOf(grid).join() === values.join();
 }
 
 /** Bytes of a layer's weights as streams. */

@@ -160,7 +160,7 @@ function quantizationOf(json: unknown): InputQuantization {
 }
 
 /** The most taps along an axis, and the largest stride, dilation and padding. */
-const mostTaps = 64;
+const mostTaps = 255;
 
 function windowOf(json: unknown): Window {
   const { rows, columns } = record(json, 'window');
@@ -202,7 +202,7 @@ function classifierOf({ fields, name, tensor, file }: Described): ClassifierLaye
     bias: fields.bias === null ? null : weightsOf(fields.bias, file),
     shifts: shiftsOf(file, name, weights.shape.at(-1)!),
     biasFactor: integer(fields.biasFactor, 'biasFactor', 1, 2 ** 20),
-    biasShift: integer(fields.biasShift, 'biasShift', 0, 31),
+    biasShift: integer(fields.biasShift, 'biasShift', 0, 53),
     unit: number(fields.unit, 'unit'),
   });
 }
@@ -268,7 +268,8 @@ function requantizationOf(
 
 function tableOf(file: Safetensors, layer: string, grid: Grid): OutputTable {
   const thresholds = bigsOf(file, `${layer}:thresholds`);
-  const values = grid.type === 'powers' ? integersOf(grid) : numbersOf(file, `${layer}:values`, thresholds.length + 1);
+  const isWhole = grid.type === 'powers' && !file.tensors.has(`${layer}:values`);
+  const values = isWhole ? integersOf(grid) : numbersOf(file, `${layer}:values`, thresholds.length + 1);
   return { thresholds, values: Int32Array.from(values) };
 }
 

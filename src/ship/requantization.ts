@@ -190,10 +190,11 @@ function channelOf(
 /** The function from a number to its integer. */
 function outputOf({ core, signed, e0, e1, through }: Target): (z: number) => number {
   const { value } = elementQuantizers[core];
-  if (!through) return (z) => value(signed, e0, e1, z) / e0;
+  // A multiple of a step that is no power of two, divided by the step, may miss its integer by a last bit; + 0 avoids −0.
+  const integer = (z: number) => Math.round(value(signed, e0, e1, z) / e0) + 0;
+  if (!through) return integer;
   const activation = activationFunctions({ type: through }, null);
-  // Avoids −0.
-  return (z) => value(signed, e0, e1, activation.value(z)) / e0 + 0;
+  return (z) => integer(activation.value(z));
 }
 
 /** The function from a channel's computation to its position on the staircase. */
@@ -260,7 +261,7 @@ export function exactLog2(value: number, name: string): number {
   if (2 ** exponent === value) return exponent;
   throw new InputError(
     `${name}: adds numbers whose steps differ by a factor of ${value}, which is no power of two, so they share no grid of ` +
-      'integers; train with normalise = shift',
+      'integers; train with steps that are powers of two (a_stepsize, w_stepsize, and normalise = shift for images)',
   );
 }
 

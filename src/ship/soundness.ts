@@ -1,7 +1,7 @@
 /**
- * Checks that a network read from a file can run: every tensor is written before it is read, shapes fit each other,
- * numbers fit their grids and sums fit 32 bits. A network that passes neither crashes a runtime nor makes it read or
- * write outside of its tensors.
+ * Checks that a network, lowered or read from a file, can run: every tensor is written before it is read, shapes fit
+ * each other, numbers fit their grids and sums fit 32 bits. A network that passes neither crashes a runtime nor makes
+ * it read or write outside of its tensors.
  */
 
 import { elementCount } from '../elementCount.js';
@@ -246,7 +246,7 @@ function checkSumPool({ name, input, output }: SumPoolLayer, writerOf: WriterOf)
 }
 
 function checkClassifier(
-  { name, input, weights, bias, shifts, unit, sums, logits }: ClassifierLayer,
+  { name, input, weights, bias, shifts, biasFactor, biasShift, unit, sums, logits }: ClassifierLayer,
   writerOf: WriterOf,
 ): void {
   if (writerOf(input)?.op !== 'sumPool') checkReads(name, input, writerOf);
@@ -258,6 +258,7 @@ function checkClassifier(
   if (bias) {
     checkWeights(bias);
     demand(same(bias.shape, weights.shape.slice(1)), `${bias.name}: has other outputs than ${weights.name}`);
+    demand(biasFactor * 2 ** biasShift <= Number.MAX_SAFE_INTEGER, `${bias.name}: leaves 53 bits`);
   }
   demand(unit > 0, `${name}: its unit is ${unit}`);
   demand(

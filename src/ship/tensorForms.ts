@@ -19,6 +19,9 @@ import { described, type Sum, singleTerm, type TensorChannel, type Value } from 
 import { exactLog2 } from './requantization.js';
 import { identity, meanOf } from './terms.js';
 
+/** Names of a network's ends in its files. */
+const endNames: readonly string[] = ['image', 'logits'];
+
 /** The form of each tensor of the plan so far; one that no node has computed is a parameter. */
 export class TensorForms {
   readonly #forms = new Map<number, Value>();
@@ -53,7 +56,7 @@ export class TensorForms {
       case 'normalised':
         return source;
       case 'integers':
-        return singleTerm(identity(source.tensor));
+        return singleTerm(identity(this.integers(x, 'activation')));
       case 'channels':
         return this.#unshifted(source.channels);
       case 'mean': {
@@ -125,6 +128,42 @@ export class TensorForms {
     return value.type === 'channels' ? { type: 'integers', tensor: this.#stored(x, value.channels) } : value;
   }
 
+  /** Tells whether a tensor is a subsampled one, which has no place in memory. */
+  isSubsampled(tensor: IntegerTensor): boolean {
+    return this.#layers.some(({ op, name }) => op === 'subsample' && name === tensor.name);
+  }
+
+  /**
+   * A tensor with a place in memory. Only additions read a subsampled one from its source; for other readers the
+   * maximum of one pixel copies it.
+   *
+   * @throws InputError if it has channels of zeros
+   */
+  inMemory(tensor: IntegerTensor, reader: string): IntegerTensor {
+    const layer = this.#layers.find(({ name }) => name === tensor.name);
+    if (layer?.op !== 'subsample') return tensor;
+    const { input, stride, output } = layer;
+    if (output.shape[2]! > input.shape[2]!) {
+      throw new InputError(
+        `${tensor.name}: the ${reader} reads its channels of zeros, which are only added; subsample to ${input.shape[2]} ` +
+          'channels, those that are there',
+      );
+    }
+    const axis = { size: 1, stride, before: 0, after: 0, dilation: 1 };
+    const copy: IntegerTensor = { ...output, name: this.unusedName(`${tensor.name}/copy`) };
+    this.#layers.push({ op: 'maxPool', name: copy.name, window: { rows: axis, columns: axis }, input, output: copy });
+    return copy;
+  }
+
+  /** A name for a layer and its tensor that nothing else has: the given one, or that with a number. */
+  unusedName(name: string): string {
+    const isTaken = (candidate: string) =>
+      endNames.includes(candidate) || this.#layers.some((layer) => layer.name === candidate);
+    let candidate = name;
+    for (let number = 2; isTaken(candidate); number++) candidate = `${name} ${number}`;
+    return candidate;
+  }
+
   /** The trained values of a parameter or a running moment. */
   parameter({ name }: Tensor): Float64Array {
     const values = this.#parameters.get(name);
@@ -141,7 +180,11 @@ export class TensorForms {
    */
   integers(x: Tensor, reader: string): IntegerTensor {
     const value = this.get(x);
-    if (value.type === 'integers') return value.tensor;
+    if (value.type === 'integers') {
+      const tensor = this.inMemory(value.tensor, reader);
+      this.set(x, { type: 'integers', tensor });
+      return tensor;
+    }
     if (value.type === 'channels') return this.#stored(x, value.channels);
     if (value.type === 'numbers') {
       throw new InputError(
@@ -172,9 +215,10 @@ export class TensorForms {
     return first ?? 'the network';
   }
 
-  /** The name of a tensor in tables and rules, if it has one. */
+  /** The name of a tensor in tables and rules, if it has one; else a description. */
   nameOf(tensor: Tensor): string {
-    return this.#names.get(tensor.id) ?? described(this.get(tensor));
+    const known = this.#forms.get(tensor.id);
+    return this.#names.get(tensor.id) ?? (known ? described(known) : tensor.name);
   }
 
   /**

@@ -1,7 +1,8 @@
 /** C99 of the integer network, compiled with sanitizers and run: every stored activation and every logit. */
 
 import { describe, expect, it } from 'vitest';
-import { cFiles } from '../../src/ship/c/files.js';
+import { boundedClassifier } from '../../src/ship/bounds.js';
+import { cFiles, prefixOf } from '../../src/ship/c/files.js';
 import type { ConvolutionLayer, IntegerNetwork } from '../../src/ship/integerNetwork.js';
 import { runIntegers } from '../../src/ship/interpreter.js';
 import { folderOf, run, runQuietly, symbolBytes, variables, warnings } from './cProgram.js';
@@ -116,13 +117,35 @@ it('refuses a name that is none in C', () => {
   }
 });
 
-it('refuses activations of 9 bits and sums beyond 64', () => {
+it.each([
+  ['GUARANTEED', 'guaranteed'],
+  ['2 bits, Käse', 'net_2_bits_k_se'],
+  ['TEST', 'net_test'],
+])('has a prefix for the experiment %s', (name, prefix) => {
+  expect(prefixOf(name)).toBe(prefix);
+});
+
+it('has wide logits where sums of 0 are shifted by more than 31 bits', () => {
+  const { network } = randomNetwork(0);
+  const layers = network.layers.map((layer) => {
+    if (layer.op !== 'classifier') return layer;
+    const zeros = { ...layer.weights, values: layer.weights.values.map(() => 0) };
+    return boundedClassifier({ ...layer, weights: zeros, shifts: layer.shifts.map(() => 40), biasShift: 0 });
+  });
+  expect(cFiles({ ...network, layers }, { name: 'net', images: [] }).get('net.h')).toContain(
+    'typedef int64_t net_logit;',
+  );
+});
+
+it('refuses activations of 9 bits, sums beyond 64 and sizes beyond 16', () => {
   const { network } = randomNetwork(0);
   const layer = network.layers.find((each): each is ConvolutionLayer => each.op === 'convolution')!;
   const filesWith = (changed: ConvolutionLayer) =>
     cFiles(withLayer(network, layer, changed), { name: 'net', images: [] });
   const wide = { ...layer, output: { ...layer.output, bits: 9 } };
   expect(() => filesWith(wide)).toThrow(`${layer.name}: is stored with 9 bits; in C an activation has 8 at most`);
+  const long = { ...layer, output: { ...layer.output, shape: [1, 2 ** 16 - 7, 3] } };
+  expect(() => filesWith(long)).toThrow(`${layer.name}: has the size 65529, in C 65528 is the most`);
   const biases = layer.requantization.biases.map(() => 2n ** 63n - 1n);
   const far = { ...layer, requantization: { ...layer.requantization, biases } };
   expect(() => filesWith(far)).toThrow(`${layer.name}: its sums exceed 64 bits`);

@@ -48,7 +48,7 @@ it.each([
     'activations of powers of two too far apart',
     { ...quantized, a_quantize: 'pow2_relu', a_bitwidth: 6 },
     "conv1: its largest power of two is 2147483648 times its smallest, a device's may be 65536 times; train it with a " +
-      'narrower range (a_xmin_min, a_xmax_max)',
+      'narrower range (a_bitwidth)',
   ],
   [
     'weights of nine bits',
@@ -57,8 +57,8 @@ it.each([
   ],
   [
     'sums beyond an accumulator',
-    { ...quantized, w_quantize: 'pow2', w_bitwidth: 6, a_quantize: 'pow2_relu', a_bitwidth: 6 },
-    "conv1/quantized_conv/W: sums reach 1962615504896, 42 bits, a device's accumulator has 32; train it with fewer bits or, " +
+    { ...quantized, w_quantize: 'pow2', w_bitwidth: 5, a_quantize: 'pow2_relu', a_bitwidth: 5 },
+    "conv2/quantized_conv/W: sums reach 6958350336, 34 bits, a device's accumulator has 32; train it with fewer bits or, " +
       'where values are powers of two, a narrower range (w_xmin_min, a_xmin_min)',
   ],
   [

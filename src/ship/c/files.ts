@@ -24,7 +24,7 @@ export interface COptions {
  * for (const [file, text] of cFiles(network, { name: 'net', images: [image] })) writeFileSync(file, text);
  */
 export function cFiles(network: IntegerNetwork, { name, images }: COptions): ReadonlyMap<string, string> {
-  if (!/^[a-z][a-z0-9_]*$/.test(name) || name === 'test') {
+  if (!isPrefix(name)) {
     throw new InputError(`${name}: no prefix for C; take lower case letters, digits and _, a letter first, not test`);
   }
   const plan = planOf(network);
@@ -35,4 +35,15 @@ export function cFiles(network: IntegerNetwork, { name, images }: COptions): Rea
     ['test.c', testProgram(name)],
     ['Makefile', makefile(name)],
   ]);
+}
+
+/** The prefix for a network with any name. */
+export function prefixOf(name: string): string {
+  const letters = name.toLowerCase().replace(/[^a-z0-9]+/g, '_');
+  return isPrefix(letters) ? letters : `net_${letters}`;
+}
+
+/** Tells whether a name can begin names in C and those of files, which are not the test's. */
+function isPrefix(name: string): boolean {
+  return /^[a-z][a-z0-9_]*$/.test(name) && name !== 'test';
 }

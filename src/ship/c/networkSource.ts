@@ -56,8 +56,9 @@ const bytesOf: Readonly<Record<string, number>> = {
 export function hasWideLogits(layer: LastLayer): boolean {
   if (layer.op === 'outputs') return largestTotal(layer) >= 2 ** 31;
   const { logits, sums, shifts, bias, biasFactor, biasShift } = layer;
-  const largestSum = Math.max(sums.hi, -sums.lo) * 2 ** Math.max(...shifts);
-  const largestBias = bias ? Math.max(...bias.values.map(Math.abs)) * biasFactor * 2 ** biasShift : 0;
+  // At least 1, since C's factors need as many bits where all sums or all biases are 0.
+  const largestSum = Math.max(1, sums.hi, -sums.lo) * 2 ** Math.max(...shifts);
+  const largestBias = bias ? Math.max(1, ...bias.values.map(Math.abs)) * biasFactor * 2 ** biasShift : 0;
   return Math.max(largestSum, largestBias, logits.hi, -logits.lo) >= 2 ** 31;
 }
 
@@ -198,7 +199,7 @@ function constantsOf({ network, convolutions }: Plan): Constant[] {
     return [
       { type: isNarrow ? narrow : 'int32_t', name: `multipliers_${index}`, values: factors },
       { type: biasTypes[requantizer], name: `biases_${index}`, values: biases },
-      ...(shifts.length > 0 ? [{ type: 'uint8_t', name: `shifts_${index}`, values: shifts }] : []),
+      { type: 'uint8_t', name: `shifts_${index}`, values: shifts },
       ...(table
         ? [
             { type: 'int64_t', name: `thresholds_${index}`, values: table.thresholds },
@@ -209,7 +210,7 @@ function constantsOf({ network, convolutions }: Plan): Constant[] {
             },
           ]
         : []),
-    ];
+    ].filter(({ values }) => values.length > 0);
   });
 }
 
@@ -260,6 +261,12 @@ function layerOf(plan: ConvolutionPlan, index: number): string {
   const { grid } = output;
   const { table } = requantization;
   const most = table ? table.thresholds.length : grid.hi - leastOf(grid);
+  // Lists without an element are no constants of C.
+  const constants = [
+    ...(shifts.length > 0 ? ['shifts'] : []),
+    ...(table && table.thresholds.length > 0 ? ['thresholds'] : []),
+    ...(table ? ['codes'] : []),
+  ];
   const requantize = requantizer === 'logits' ? '' : `.requantize = requantize_${requantizer}, `;
   const stored =
     outputOffset === null
@@ -268,7 +275,7 @@ function layerOf(plan: ConvolutionPlan, index: number): string {
   return `\
   .products = products_${index}, .product_count = ${products.length}, .band = ${band},
   ${requantize}.multipliers = multipliers_${index}, .biases = biases_${index},
-${shifts.length > 0 ? `  .shifts = shifts_${index},` : ''}${table ? ` .thresholds = thresholds_${index}, .codes = codes_${index},` : ''}
+${constants.map((field) => `  .${field} = ${field}_${index},\n`).join('')}\
 ${addend ? `  .addend = ${viewOf(addend)},\n` : ''}\
   .addend_shift = ${requantization.addendShift}, .output_shift = ${requantization.outputShift},
   .height = ${height}, .width = ${width}, .channels = ${channels},

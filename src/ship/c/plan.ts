@@ -8,6 +8,7 @@
 import { InputError } from '../../errors.js';
 import { extentOf } from '../../ops/window.js';
 import { type Arena, planArena } from '../arena.js';
+import { unquantizedImage } from '../inputGrid.js';
 import {
   type ConvolvingLayer,
   convolves,
@@ -102,6 +103,7 @@ export function planOf(network: IntegerNetwork): Plan {
   const viewOf = (tensor: IntegerTensor) => viewOfTensor(network, arena, image, tensor);
   const convolutions = new Map<ConvolvingLayer, ConvolutionPlan>();
   for (const layer of network.layers) {
+    if (layer.op !== 'classifier') demandHalfWords(layer.output);
     if (convolves(layer)) convolutions.set(layer, convolutionPlan(layer, arena, viewOf));
     else if (layer.op === 'arrange') for (const input of layer.inputs) storedView(viewOf(input), layer.name);
     else if (layer.op !== 'input' && layer.op !== 'subsample') storedView(viewOf(layer.input), layer.name);
@@ -135,7 +137,7 @@ function viewOfTensor(
 /** A view of a tensor in the arena: only convolutions read the image. */
 function storedView(view: View, layer: string): View {
   if (view.offset !== null) return view;
-  throw new InputError(`${layer}: reads the image without a convolution, which C cannot; quantize the image first`);
+  throw unquantizedImage(layer, 'C');
 }
 
 function convolutionPlan(
@@ -185,6 +187,14 @@ function productPlan(
   const axes = [window.rows, window.columns].flatMap(Object.values) as number[];
   demandBytes(weights.name || input.name, [rows, columns, slots, ...axes]);
   return { product, view, factor, depth, rowLength, slots, windowStart };
+}
+
+/** Throws an `InputError` for a tensor whose sizes, with channels in eights, exceed C's 16 bits. */
+function demandHalfWords({ name, shape }: IntegerTensor): void {
+  const largest = Math.max(...shape);
+  const most = 2 ** 16 - 8;
+  if (largest <= most) return;
+  throw new InputError(`${name}: has the size ${largest}, in C ${most} is the most; export it without c (--to)`);
 }
 
 /** Throws an `InputError` for a window whose numbers exceed C's bytes. */

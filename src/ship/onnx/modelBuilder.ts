@@ -59,7 +59,10 @@ const firstOpset = new Map<DataType, number>([
 ]);
 const leastOpset = 13;
 
-/** Makes a builder. `custom`: a domain of operators besides ONNX's, with the names of its operators. */
+/**
+ * Makes a builder. Names of its own have a colon, which no layer's name has. `custom`: a domain of operators besides ONNX's, with the
+ * names of its operators.
+ */
 export function modelBuilder(custom?: { readonly domain: string; readonly ops: ReadonlySet<string> }): ModelBuilder {
   const nodes: ReturnType<typeof create<typeof NodeProtoSchema>>[] = [];
   const initializers: ReturnType<typeof create<typeof TensorProtoSchema>>[] = [];
@@ -73,13 +76,13 @@ export function modelBuilder(custom?: { readonly domain: string; readonly ops: R
       const key = rawData.length <= 16 ? `${dataType} ${shape} ${rawData}` : undefined;
       const known = key === undefined ? undefined : shared.get(key);
       if (known !== undefined) return known;
-      const name = `c${initializers.length}`;
+      const name = `c:${initializers.length}`;
       opset = Math.max(opset, firstOpset.get(dataType) ?? leastOpset);
       initializers.push(create(TensorProtoSchema, { name, dataType, dims: shape.map(BigInt), rawData }));
       if (key !== undefined) shared.set(key, name);
       return name;
     },
-    node: (opType, input, attributes = {}, output = `n${names++}`) => {
+    node: (opType, input, attributes = {}, output = `n:${names++}`) => {
       const attribute = Object.entries(attributes).map(([name, value]) => attributeOf(name, value));
       const domain = custom?.ops.has(opType) ? custom.domain : '';
       nodes.push(create(NodeProtoSchema, { opType, domain, input: [...input], output: [output], attribute }));

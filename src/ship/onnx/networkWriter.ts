@@ -2,6 +2,7 @@
 
 import { InputError } from '../../errors.js';
 import type { Window } from '../../ops/window.js';
+import { unquantizedImage } from '../inputGrid.js';
 import {
   type ArrangeLayer,
   type ClassifierLayer,
@@ -100,10 +101,10 @@ export abstract class NetworkWriter {
 
   #arrange({ inputs, shifts, sources, output }: ArrangeLayer): void {
     const { builder } = this;
-    const type = output.grid.type === 'powers' ? DataType.FLOAT : byteType(output);
+    const type = this.storedType(output);
     const parts = inputs.map((input, index) => {
       const stored = this.storedName(input);
-      if (shifts[index] === 0 && (input.grid.type === 'powers' || byteType(input) === type)) return stored;
+      if (shifts[index] === 0 && this.storedType(input) === type) return stored;
       const wide = builder.node('Cast', [stored], { to: DataType.INT32 });
       const moved = builder.node('Mul', [wide, builder.constant(DataType.INT32, [], [2 ** shifts[index]!])]);
       return builder.node('Cast', [moved], { to: type });
@@ -132,10 +133,14 @@ export abstract class NetworkWriter {
     this.stored.set(output.name, padded);
   }
 
+  /** The type in which a tensor is between the layers. */
+  protected storedType(tensor: IntegerTensor): DataType {
+    return tensor.grid.type === 'powers' ? DataType.FLOAT : byteType(tensor);
+  }
+
   protected storedName({ name }: IntegerTensor): string {
     const stored = this.stored.get(name);
-    if (stored === undefined)
-      throw new InputError(`${name}: ONNX cannot read the image where a stored tensor is needed`);
+    if (stored === undefined) throw unquantizedImage(name, 'ONNX');
     return stored;
   }
 

@@ -5,16 +5,17 @@
  * are those of the exact model, and so are its float64 and int64 forms if float32 has none.
  */
 
-import type {
-  ClassifierLayer,
-  InputLayer,
-  IntegerNetwork,
-  IntegerTensor,
-  IntegerWeights,
-  LastLayer,
-  SumPoolLayer,
+import {
+  bitLength,
+  type ClassifierLayer,
+  type InputLayer,
+  type IntegerNetwork,
+  type IntegerTensor,
+  type IntegerWeights,
+  type LastLayer,
+  leastOf,
+  type SumPoolLayer,
 } from '../integerNetwork.js';
-import { leastOf } from '../integerNetwork.js';
 import { ExactWriter, logitUnit } from './exactModel.js';
 import { wholeFloats } from './exactParts.js';
 import { DataType, modelBuilder } from './modelBuilder.js';
@@ -46,12 +47,19 @@ class QonnxWriter extends ExactWriter {
   protected override input(layer: InputLayer): void {
     super.input(layer);
     const { output } = layer;
-    this.floats.set(output.name, this.#quantized(this.floats.get(output.name)!, output.bits, leastOf(output.grid) < 0));
+    const [least, most] = [leastOf(output.grid), output.grid.hi];
+    // Steps finer than a grey level need more bits than the image's bytes.
+    const bits = least < 0 ? 1 + bitLength(Math.max(most, -least - 1)) : bitLength(most);
+    this.floats.set(output.name, this.#quantized(this.floats.get(output.name)!, bits, least < 0));
   }
 
   protected override weights({ shape, bits }: IntegerWeights, values: Int32Array, depthwise: boolean): string {
     const ordered = outputsFirst(values, shape, depthwise);
     return this.#weights(ordered.dims, ordered.values, bits);
+  }
+
+  protected override storedType(): DataType {
+    return DataType.FLOAT;
   }
 
   protected override rounded(x: string, output: IntegerTensor): string {
@@ -91,8 +99,10 @@ class QonnxWriter extends ExactWriter {
     builder.node('Add', [scaled, vector(offsets)], {}, 'logits');
   }
 
+  /** Weights with their width; ones, which take no bits, as they are. */
   #weights(shape: readonly number[], values: Int32Array, bits: number): string {
-    return this.#quantized(this.builder.constant(DataType.FLOAT, shape, values), bits, true, true);
+    const constant = this.builder.constant(DataType.FLOAT, shape, values);
+    return bits === 0 ? constant : this.#quantized(constant, bits, true, true);
   }
 
   #quantized(x: string, bits: number, isSigned: boolean, isNarrow = false): string {

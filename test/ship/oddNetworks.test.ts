@@ -1,0 +1,213 @@
+/**
+ * Networks that nobody writes often: what reads a tensor twice, skips pixels, or has steps and functions that rarely go
+ * together. The packed file, C, ONNX and QONNX have the interpreter's logits, or the refusal has a remedy.
+ */
+
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { ModelProtoSchema, NodeProtoSchema, TensorProtoSchema } from 'onnx-buf';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { describe, expect, it } from 'vitest';
+import { checkRuntime, expectedResults } from '../../src/deploy/checks.js';
+import { planOf } from '../../src/ship/c/plan.js';
+import { lowerNetwork } from '../../src/ship/lowering.js';
+import { channelsFirst } from '../../src/ship/onnx/channelsFirst.js';
+import { exactModel } from '../../src/ship/onnx/exactModel.js';
+import { qonnxModel } from '../../src/ship/onnx/qonnxModel.js';
+import { packNetwork } from '../../src/ship/packedFile.js';
+import { unpackNetwork } from '../../src/ship/packedReader.js';
+import { shippingFault } from '../../src/ship/shippable.js';
+import { networkFault } from '../../src/ship/verification.js';
+import { openReference } from './forms/referenceValues.js';
+import { type Shippable, shippableImages, shippableProgram } from './shippable.js';
+import { expectStored, tracedProgram } from './tracedProgram.js';
+
+const side = 8;
+const uniform = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
+const linear = { ...uniform, a_quantize_linear: true, a_stepsize: 0.25 };
+const powers = { ...linear, a_quantize: 'parametric_pow2_xmin_xmax_relu', a_bitwidth: 4 };
+
+const networks: Readonly<Record<string, Omit<Shippable, 'side'>>> = {
+  'two windows over one tensor': {
+    settings: linear,
+    define: (n, x) => {
+      const wide = n.conv(x, 6);
+      const pools = [3, 5].map((size) => n.maxPool(wide, { size, stride: 1, padding: (size - 1) / 2 }));
+      return n.linear(n.globalAverage(n.concat([wide, ...pools])), 10);
+    },
+  },
+  'subsampled tensors that are convolved, pooled and added to each other': {
+    settings: linear,
+    define: (n, x) => {
+      const wide = n.conv(x, 6);
+      const few = n.subsample(wide, { stride: 2, channels: 6 });
+      const fewer = n.maxPool(few, { size: 2 });
+      const own = n.conv(few, 8, { stride: 2, activation: 'none' });
+      return n.linear(n.globalAverage(n.add(own, n.subsample(fewer, { stride: 1, channels: 8 }))), 10);
+    },
+  },
+  'functions to powers of two': {
+    settings: powers,
+    define: (n, x) =>
+      n.linear(n.globalAverage(n.conv(n.conv(x, 6, { activation: 'sigmoid' }), 6, { activation: 'hardSwish' })), 10),
+  },
+  'steps that are no powers of two': {
+    settings: {
+      w_quantize: 'fp',
+      a_quantize: 'fp_relu',
+      a_stepsize: 0.3,
+      w_stepsize: 0.1,
+      w_bitwidth: 4,
+      a_bitwidth: 6,
+    },
+    define: (n, x) => n.globalAverage(n.conv(n.conv(x, 6), 10, { stride: 2 })),
+  },
+  'images in halves of grey levels, means, channels side by side': {
+    settings: { ...linear, normalise: 'symmetric' },
+    define: (n, x) => {
+      const half = n.averagePool(n.conv(x, 6), { size: 2 });
+      return n.linear(n.globalAverage(n.conv(n.concat([half, n.conv(half, 4)]), 6)), 10);
+    },
+  },
+  'sums that two layers read, and layers with names of ends': {
+    settings: uniform,
+    define: (n, x) => {
+      const wide = n.conv(x, 6, { name: 'images' });
+      const sum = n.conv(wide, 6, { activation: 'none', name: 'logits' });
+      const [one, other] = [n.add(sum, wide, { name: 'image' }), n.add(sum, sum, { name: 'c1' })];
+      return n.linear(n.globalAverage(n.concat([one, other])), 10);
+    },
+  },
+  'a function that is always 0': {
+    settings: { ...powers, a_stepsize: 4 },
+    define: (n, x) => n.linear(n.globalAverage(n.conv(n.conv(x, 6, { activation: 'sigmoid' }), 6)), 10),
+  },
+  'a stride beyond 64': {
+    settings: linear,
+    define: (n, x) => n.linear(n.flatten(n.conv(x, 6, { size: 3, stride: [70, 2] })), 10),
+  },
+};
+
+describe.each(Object.entries(networks))('%s', (name, shippable) => {
+  const training = shippableProgram({ ...shippable, side });
+  const lowered = lowerNetwork(training, []);
+  const { network } = lowered;
+  const { images } = shippableImages(3, side);
+  const expected = expectedResults(
+    network,
+    [0, 1, 2].map((n) => images.slice(n * side * side * 3, (n + 1) * side * side * 3)),
+  );
+  const logits = expected.flatMap((each) => channelsFirst([...each.logits], 10));
+
+  it('is the trained network', async () => {
+    const reference = await openReference(training);
+    for (const { image, activations } of expected) {
+      const trained = await reference({ ...shippableImages(1, side), images: image });
+      for (const { op, output } of network.layers.filter((layer) => layer.op === 'convolution')) {
+        const wanted = Array.from(
+          trained.activations.get(output.name.replace(/ 2$/, ''))!,
+          (value) => Math.round(value / output.step) + 0,
+        );
+        expect([...activations.get(output.name)!], `${op} ${output.name}`).toEqual(wanted);
+      }
+    }
+  });
+
+  it('is what the packed file holds and the runtime computes', async () => {
+    const packed = packNetwork(network);
+    expect(networkFault(unpackNetwork(packed, 'net'), lowered)).toBeNull();
+    for (const { activations, logits } of Object.values(await checkRuntime(packed, expected))) {
+      expect([activations, logits]).toEqual([0, 0]);
+    }
+  });
+
+  it.runIf(name.startsWith('a ') || name.startsWith('sub'))('is what C computes', () => {
+    expectStored(
+      network,
+      expected.map(({ image }) => image),
+      tracedProgram(network, { optimisation: '-O0' }),
+    );
+  });
+
+  it('is what ONNX computes', async () => {
+    expect(await onnxLogits(exactModel(network, { packed: false, metadata: {} }))).toEqual(logits);
+  });
+
+  it.skipIf(/pow2/.test(`${shippable.settings.a_quantize}`))('is what QONNX computes', async () => {
+    expect(await onnxLogits(withoutIntQuant(qonnxModel(network, { metadata: {} })))).toEqual(logits);
+  });
+
+  async function onnxLogits(model: Uint8Array): Promise<number[]> {
+    const session = await InferenceSession.create(model, { graphOptimizationLevel: 'disabled', logSeverityLevel: 3 });
+    const batch = Uint8Array.from(expected.flatMap(({ image }) => [...channelsFirst(image, 3)]));
+    const result = await session.run({ image: new Tensor('uint8', batch, [expected.length, 3, side, side]) });
+    await session.release();
+    return Array.from(result.logits!.data as Iterable<number | bigint>, Number);
+  }
+});
+
+describe('refused in words', () => {
+  const faultOf = (shippable: Omit<Shippable, 'side'>) => shippingFault(shippableProgram({ ...shippable, side }));
+
+  it('channels of zeros that a convolution reads', () => {
+    const wide: Shippable['define'] = (n, x) =>
+      n.linear(n.globalAverage(n.conv(n.subsample(n.conv(x, 6), { stride: 2, channels: 8 }), 6)), 10);
+    expect(faultOf({ settings: linear, define: wide })).toBe(
+      'conv1/every 2: the convolution with conv2.weight reads its channels of zeros, which are only added; subsample to 6 ' +
+        'channels, those that are there',
+    );
+  });
+
+  it('weights of powers of two that no 32 bits hold', () => {
+    const settings = { model: 'tiny', w_quantize: 'pow2', w_bitwidth: 7, a_quantize: 'fp_relu' };
+    expect(faultOf({ settings })).toMatch(
+      /^conv1\/quantized_conv\/W: its largest power of two is \d+ times its smallest, a device's may be 1073741824 times; train it with a narrower range \(w_bitwidth\)$/,
+    );
+  });
+
+  it('the image where only convolutions read it', () => {
+    const { network } = lowerNetwork(
+      shippableProgram({
+        ...{ settings: linear, side },
+        define: (n, x) => n.linear(n.globalAverage(n.conv(n.maxPool(x, { size: 2 }), 6)), 10),
+      }),
+      [],
+    );
+    const remedy = 'reads the image in convolutions only; set a_quantize_input = true';
+    expect(() => planOf(network)).toThrow(`images/max: C ${remedy}`);
+    expect(() => exactModel(network, { packed: false, metadata: {} })).toThrow(`images: ONNX ${remedy}`);
+  });
+});
+
+/** A QONNX model with `IntQuant`, which onnxruntime does not have, as rounding and clipping. */
+function withoutIntQuant(bytes: Uint8Array): Uint8Array {
+  const model = fromBinary(ModelProtoSchema, bytes);
+  const graph = model.graph!;
+  const numberOf = (constant: string) => {
+    const { rawData } = graph.initializer.find(({ name }) => name === constant)!;
+    return new Float32Array(rawData.slice().buffer)[0]!;
+  };
+  const scalar = (name: string, value: number) => {
+    const rawData = new Uint8Array(Float32Array.of(value).buffer);
+    graph.initializer.push(create(TensorProtoSchema, { name, dataType: 1, rawData }));
+    return name;
+  };
+  graph.node = graph.node.flatMap((node) => {
+    if (node.opType !== 'IntQuant') return [node];
+    const [x, scale, zero, width] = node.input as [string, string, string, string];
+    const [output] = node.output as [string];
+    expect([numberOf(scale), numberOf(zero)]).toEqual([1, 0]);
+    const given = new Map(node.attribute.map(({ name, i }) => [name, Number(i)] as const));
+    const levels = 2 ** (numberOf(width) - given.get('signed')!);
+    const limits = [
+      scalar(`${output}/lo`, given.get('signed') ? given.get('narrow')! - levels : 0),
+      scalar(`${output}/hi`, levels - 1),
+    ];
+    const rounded = create(NodeProtoSchema, { opType: 'Round', input: [x], output: [`${output}/rounded`] });
+    return [
+      rounded,
+      create(NodeProtoSchema, { opType: 'Clip', input: [...rounded.output, ...limits], output: [output] }),
+    ];
+  });
+  model.opsetImport = model.opsetImport.filter(({ domain }) => domain === '');
+  return toBinary(ModelProtoSchema, model);
+}
