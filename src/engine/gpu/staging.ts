@@ -121,11 +121,10 @@ function floatCopies({ ranges }: StoragePart, placeOf: (storage: string) => Stor
 }
 
 /**
- * Dispatches of the first command buffer of a run whose results are read, and of the later ones, each of which has twice as
- * many as the one before: a device that has waited for the host begins while the host encodes the rest, which takes it a
- * millisecond for 200.
+ * Dispatches of the first command buffer of a run whose results are read; each of the later ones has twice as many as the one
+ * before, up to the next read: a device that has waited for the host begins while the host submits the rest.
  */
-const [FIRST_DISPATCHES, MOST_DISPATCHES] = [4, 32];
+const FIRST_DISPATCHES = 8;
 
 function stagedReads(device: GPUDevice, { placeOf, encode, settle, rest }: StagedProgram) {
   const withStaging = ({ part, end }: PlannedRead) => {
@@ -134,12 +133,22 @@ function stagedReads(device: GPUDevice, { placeOf, encode, settle, rest }: Stage
     return { part, end, copies, staging: device.createBuffer({ label: 'staged read', size: copies.bytes, usage }) };
   };
   type StagedRead = ReturnType<typeof withStaging>;
-  /** Reads by dispatches and parts, whose objects the callers keep. */
-  const plans = new Map<readonly Dispatch[], Map<readonly StoragePart[], readonly StagedRead[]>>();
-  const planOf = (dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly StagedRead[] => {
-    const known = plans.get(dispatches) ?? new Map<readonly StoragePart[], readonly StagedRead[]>();
+  const encoded = ({ dispatches, reads }: Chunk<StagedRead>): GPUCommandBuffer => {
+    const encoder = device.createCommandEncoder();
+    if (dispatches.length > 0) encode(encoder, dispatches);
+    for (const { copies, staging } of reads) copies.read(encoder, staging);
+    return encoder.finish();
+  };
+  const planned = (dispatches: readonly Dispatch[], parts: readonly StoragePart[]) => {
+    const chunks = chunksOf(dispatches, readPlans(dispatches, parts).map(withStaging));
+    return { chunks, commands: chunks.map(encoded) };
+  };
+  /** Runs by dispatches and parts, whose objects the callers keep, each with the commands of the next one. */
+  const plans = new Map<readonly Dispatch[], Map<readonly StoragePart[], ReturnType<typeof planned>>>();
+  const planOf = (dispatches: readonly Dispatch[], parts: readonly StoragePart[]) => {
+    const known = plans.get(dispatches) ?? new Map<readonly StoragePart[], ReturnType<typeof planned>>();
     plans.set(dispatches, known);
-    const plan = known.get(parts) ?? readPlans(dispatches, parts).map(withStaging);
+    const plan = known.get(parts) ?? planned(dispatches, parts);
     known.set(parts, plan);
     return plan;
   };
@@ -147,36 +156,51 @@ function stagedReads(device: GPUDevice, { placeOf, encode, settle, rest }: Stage
     run: (dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly Promise<HostFloats>[] => {
       settle();
       const plan = planOf(dispatches, parts);
-      let begin = 0;
-      let most = FIRST_DISPATCHES;
-      const submit = (end: number, encodeMore: (encoder: GPUCommandEncoder) => void = () => {}): void => {
-        const encoder = device.createCommandEncoder();
-        if (begin < end) encode(encoder, dispatches.slice(begin, end));
-        encodeMore(encoder);
-        device.queue.submit([encoder.finish()]);
-        begin = end;
-      };
-      const reads = plan.map(({ part, end, copies, staging }) => {
-        if (staging.mapState !== 'unmapped') staging.unmap();
-        while (end - begin > most) {
-          submit(begin + most);
-          most = Math.min(2 * most, MOST_DISPATCHES);
-        }
-        submit(end, (encoder) => copies.read(encoder, staging));
-        return mapped(staging, part, GPUMapMode.READ);
+      const results = plan.chunks.map(({ reads }, at) => {
+        for (const { staging } of reads) if (staging.mapState !== 'unmapped') staging.unmap();
+        device.queue.submit([plan.commands[at]!]);
+        return reads.map(({ staging, part }) => mapped(staging, part, GPUMapMode.READ));
       });
-      if (begin < dispatches.length) submit(dispatches.length);
-      if (rest) restUntil(reads, rest);
-      return reads;
+      // It takes the host as long as a tenth of a step, in which the device would wait for it at the beginning of the next one.
+      plan.commands = plan.chunks.map(encoded);
+      if (rest) restUntil(withoutLast(results), rest);
+      return results.flat();
     },
     dispose: () => {
-      const staged = [...plans.values()].flatMap((known) => [...known.values()].flat());
-      for (const { staging, copies } of staged) {
+      const chunks = [...plans.values()].flatMap((known) => [...known.values()].flatMap(({ chunks }) => chunks));
+      for (const { staging, copies } of chunks.flatMap(({ reads }) => reads)) {
         staging.destroy();
         copies.dispose();
       }
     },
   };
+}
+
+/** Dispatches of one command buffer, and the reads behind them. */
+interface Chunk<Read> {
+  readonly dispatches: readonly Dispatch[];
+  readonly reads: readonly Read[];
+}
+
+function chunksOf<Read extends PlannedRead>(dispatches: readonly Dispatch[], reads: readonly Read[]): Chunk<Read>[] {
+  const chunks: Chunk<Read>[] = [];
+  let begin = 0;
+  let most = FIRST_DISPATCHES;
+  for (const end of new Set([...reads.map((read) => read.end), dispatches.length])) {
+    for (; end - begin > most; most *= 2) {
+      chunks.push({ dispatches: dispatches.slice(begin, begin + most), reads: [] });
+      begin += most;
+    }
+    chunks.push({ dispatches: dispatches.slice(begin, end), reads: reads.filter((read) => read.end === end) });
+    begin = end;
+  }
+  return chunks;
+}
+
+/** All but what is read at last, which the host awaits without a rest: for a moment, in which little becomes garbage. */
+function withoutLast<T>(reads: readonly (readonly T[])[]): readonly T[] {
+  const last = reads.findLastIndex((each) => each.length > 0);
+  return reads.slice(0, last).flat();
 }
 
 /** Rests in each turn of the event loop until all of it is done. */
