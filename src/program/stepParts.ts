@@ -1,19 +1,18 @@
 /**
- * The results of a shard, in parts that can be sent while the rest is still computed. The vector of gradients is cut
- * from its end, where the layers are that the backward pass reaches first.
+ * The results of a shard, in parts that can be sent while the rest is still computed. Gradients come in the order in which
+ * the backward pass writes them; those of the layer that it reaches last, for which all ranks wait, are a part of their own.
  */
 
 import type { StoragePart } from '../engine/engine.js';
-import type { AnyNode } from '../graph/index.js';
 import { STORAGE } from '../nn/index.js';
 import { lastWrite, type StorageRange } from '../passes/lastWrite.js';
 import type { TrainingProgram } from './trainingProgram.js';
 
-/** Numbers of a part at most: 4 MB, or 2 if they are rounded, for which the cost of a message is small. */
-const PART_LENGTH = 2 ** 20;
+/** Words of a part at most, each of one number or of two rounded ones: 4 MB, for which the cost of a message is small. */
+const PART_WORDS = 2 ** 20;
 
-/** Floats that are not worth a part of their own. */
-const LEAST_LENGTH = 2 ** 14;
+/** Numbers that are not worth a part of their own. */
+const LEAST_LENGTH = 2 ** 15;
 
 /**
  * Storages that are summed beside the gradients. Of the batch statistics it only matters later whether they are finite.
@@ -22,46 +21,88 @@ const beside: readonly string[] = [STORAGE.quantizerSums, STORAGE.running, STORA
 
 /**
  * The parts in the order in which the phase `gradient` writes them, which follows from the plan. Gradients may be
- * rounded, except for those of quantizers: their sums, and the exponents of channels at the end of the vector.
+ * rounded, except for those of quantizers: their sums, and the exponents of channels.
+ *
+ * @param partLength numbers of a part at most
  */
 export function stepParts(
-  { plan, variables, options }: Pick<TrainingProgram, 'plan' | 'variables' | 'options'>,
-  partLength = PART_LENGTH,
+  training: Pick<TrainingProgram, 'plan' | 'variables' | 'options'>,
+  partLength?: number,
 ): readonly StoragePart[] {
-  const { name, length } = plan.storages.find(({ name }) => name === STORAGE.gradients)!;
-  const isRounded = options.shardPrecision === 'bfloat16';
-  const exponents = isRounded ? variables.parameters.filter(({ group }) => group === 'exponent') : [];
-  const end = Math.min(length, ...exponents.map(({ view }) => view.offset));
-  const inOrder = piecesInOrder(plan.phases.gradient ?? [], { storage: name, length: end }, partLength);
-  const others = [
-    { storage: name, offset: end, length: length - end },
-    ...plan.storages
-      .filter(({ name }) => beside.includes(name))
-      .map(({ name, length }) => ({ storage: name, offset: 0, length })),
-  ].filter(({ length }) => length > 0);
-  const last = isRounded ? [] : inOrder.splice(-1);
+  const isRounded = training.options.shardPrecision === 'bfloat16';
+  const most = partLength ?? (isRounded ? 2 * PART_WORDS : PART_WORDS);
+  const gradients = gradientsInOrder(training);
+  const asTheyAre = gradients.filter(({ group }) => isRounded && group === 'exponent');
+  const travelling = gradients.filter((gradient) => !asTheyAre.includes(gradient));
+  const [, lastButOne = -1] = travelling
+    .filter(({ group }) => group === 'weight')
+    .map(({ done }) => done)
+    .reverse();
+  const inOrder = [
+    ...cut(
+      travelling.filter(({ done }) => done <= lastButOne),
+      most,
+    ),
+    ...cut(
+      travelling.filter(({ done }) => done > lastButOne),
+      most,
+    ),
+  ];
+  const others = training.plan.storages
+    .filter(({ name }) => beside.includes(name))
+    .map(({ name, length }) => ({ storage: name, offset: 0, length }))
+    .filter(({ length }) => length > 0);
+  const last = isRounded ? [] : inOrder.splice(-1).flat();
   return [
-    ...inOrder.map((range) => ({ ranges: [range], isRounded })),
-    { ranges: [...last, ...others], isRounded: false },
+    ...inOrder.map((ranges) => ({ ranges, isRounded })),
+    { ranges: [...last, ...joined(asTheyAre.map(({ range }) => range)), ...others], isRounded: false },
   ];
 }
 
-/** Pieces of the beginning of a storage, in the order in which nodes write them. */
-function piecesInOrder(
-  nodes: readonly AnyNode[],
-  { storage, length }: Omit<StorageRange, 'offset'>,
-  partLength: number,
-) {
-  const pieces: StorageRange[] = [];
-  for (let end = length; end > 0; ) {
-    // The last ones are small: they are what a rank has to wait for when all has been computed.
-    const most = end <= LEAST_LENGTH ? end : Math.ceil((3 / 4) * end);
-    const offset = end - Math.min(partLength, most);
-    pieces.push({ storage, offset, length: end - offset });
-    end = offset;
+/** The gradient of each parameter, with the padding behind it, in the order in which they are written. */
+function gradientsInOrder({ plan, variables }: Pick<TrainingProgram, 'plan' | 'variables'>) {
+  const { name, length } = plan.storages.find(({ name }) => name === STORAGE.gradients)!;
+  const parameters = [...variables.parameters].sort((a, b) => a.view.offset - b.view.offset);
+  return parameters
+    .map(({ group, view: { offset } }, index) => {
+      const end = parameters[index + 1]?.view.offset ?? length;
+      const range: StorageRange = { storage: name, offset, length: end - offset };
+      return { group, range, done: lastWrite(plan.phases.gradient ?? [], range) };
+    })
+    .sort((a, b) => a.done - b.done);
+}
+
+/** Cuts ranges into pieces of so many numbers at most, each of a few ranges. */
+function cut(gradients: readonly { readonly range: StorageRange }[], most: number): StorageRange[][] {
+  const pieces: StorageRange[][] = [];
+  let rest = gradients.reduce((sum, { range }) => sum + range.length, 0);
+  let room = 0;
+  for (const { range } of gradients) {
+    // From its end, next to which is the layer before it.
+    for (let end = range.offset + range.length; end > range.offset; ) {
+      if (room === 0) {
+        // The last ones are small: little is left to do when all has been computed.
+        room = Math.min(most, rest <= LEAST_LENGTH ? rest : Math.ceil((3 / 4) * rest));
+        pieces.push([]);
+      }
+      const length = Math.min(room, end - range.offset);
+      end -= length;
+      room -= length;
+      rest -= length;
+      pieces.at(-1)!.push({ ...range, offset: end, length });
+    }
   }
-  return pieces
-    .map((range) => ({ range, done: lastWrite(nodes, range) }))
-    .sort((a, b) => a.done - b.done)
-    .map(({ range }) => range);
+  return pieces.map(joined);
+}
+
+/** The same numbers in as few ranges as there can be. */
+function joined(ranges: readonly StorageRange[]): StorageRange[] {
+  const whole: StorageRange[] = [];
+  for (const range of [...ranges].sort((a, b) => a.offset - b.offset)) {
+    const before = whole.at(-1);
+    if (before && before.offset + before.length === range.offset) {
+      whole[whole.length - 1] = { ...before, length: before.length + range.length };
+    } else whole.push(range);
+  }
+  return whole;
 }

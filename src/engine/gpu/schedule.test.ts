@@ -6,6 +6,7 @@ import { exampleQuantizer } from '../../../test/exampleQuantizer.js';
 import { type AnyNode, Graph } from '../../graph/graph.js';
 import type { Plan } from '../../graph/plan.js';
 import { elementCount, type Storage, type Tensor } from '../../graph/tensor.js';
+import { CONTROL_LENGTH } from '../../ops/attributes.js';
 import { runningStatistics } from '../../ops/batchStatistics.js';
 import { softmaxCrossEntropy } from '../../ops/softmaxCrossEntropy.js';
 import { makePlan } from '../../passes/index.js';
@@ -20,7 +21,11 @@ const row = (index: number) =>
   ({ activation: { type: 'quantize', row: index, core: 'uniform', signed: true } }) as const;
 
 /** Layers whose gradients come last layer first, of weights of these lengths, and what is done between two of them. */
-function masked(lengths: readonly number[], between: (graph: Graph, layer: number, dx: Tensor) => void = () => {}) {
+function masked(
+  lengths: readonly number[],
+  between: (graph: Graph, layer: number, dx: Tensor) => void = () => {},
+  isUpdated = true,
+) {
   const graph = new Graph();
   const count = lengths.length;
   const [parameters, gradients, upstream] = ['parameters', 'gradients', 'upstream'].map((name) =>
@@ -47,17 +52,35 @@ function masked(lengths: readonly number[], between: (graph: Graph, layer: numbe
     between(graph, layer, dx);
     offset += length;
   }
+  if (isUpdated) {
+    const [all, of, velocity] = [parameters!, gradients!, storage('velocity', offset)].map((each) => graph.whole(each));
+    const control = graph.whole(storage('control', CONTROL_LENGTH));
+    const update = { solver: { type: 'momentum', momentum: 0.9 }, weightDecay: 0 } as const;
+    const vectors = { parameters: all!, gradients: of!, velocity: velocity!, secondMoment: null };
+    graph.append('parameterUpdate', { ...vectors, control }, {}, update);
+  }
   return schedulePlan(makePlan({ step: graph }));
 }
 
-const ops = (nodes: readonly AnyNode[]) => nodes.map(({ op }) => op.replace('activationGradient', 'mask')).join(' ');
+const shortNames = new Map([
+  ['activationGradient', 'mask'],
+  ['parameterUpdate', 'update'],
+]);
+const ops = (nodes: readonly AnyNode[]) => nodes.map(({ op }) => shortNames.get(op) ?? op).join(' ');
 
 describe('gradients of weights', () => {
   it('are made where the masks leave them, which wait for eight of them', () => {
     const plan = masked(Array(10).fill(8));
     const nodes = plan.phases.step!;
     const times = (count: number, op: string) => Array(count).fill(op).join(' ');
-    const expected = ['prepareQuantizers', times(8, 'copy'), times(8, 'mask'), times(2, 'copy'), times(2, 'mask')];
+    const expected = [
+      'prepareQuantizers',
+      times(8, 'copy'),
+      times(8, 'mask'),
+      times(2, 'copy'),
+      times(2, 'mask'),
+      'update',
+    ];
     expect(ops(nodes)).toBe(expected.join(' '));
     for (const node of nodes) {
       if (node.op === 'copy') expect(node.results.y.view?.storage.name).toBe('gradients');
@@ -71,12 +94,19 @@ describe('gradients of weights', () => {
     const reads = (graph: Graph, layer: number, dx: Tensor) => {
       if (layer === 1) graph.append('copy', { x: dx }, { y: graph.whole(storage('seen', 8)) }, {});
     };
-    expect(ops(masked([8, 8, 8], reads).phases.step!)).toBe('prepareQuantizers copy copy mask mask copy copy mask');
+    expect(ops(masked([8, 8, 8], reads).phases.step!)).toBe(
+      'prepareQuantizers copy copy mask mask copy copy mask update',
+    );
+  });
+
+  it('are masked in time for those who wait for the phase, whose last mask comes alone', () => {
+    const nodes = masked([8, 8, 8], undefined, false).phases.step!;
+    expect(ops(nodes)).toBe('prepareQuantizers copy copy mask mask copy mask');
   });
 
   it('stay where they are if their length is no multiple of four', () => {
     const nodes = masked([8, 10, 8]).phases.step!;
-    expect(ops(nodes)).toBe('prepareQuantizers copy copy mask copy mask mask');
+    expect(ops(nodes)).toBe('prepareQuantizers copy copy mask copy mask mask update');
   });
 });
 

@@ -117,11 +117,14 @@ function skipsPixels({ operands: { w }, attributes: { rows, columns } }: Node<'c
 /**
  * Delays gradients of weights' quantizers until there are enough for a dispatch, or until something uses one of them. The
  * gradients that they mask are computed in their results' place, among those of the parameters, and need no other memory.
+ * The last one comes alone where the phase does not use them itself: others do, and have the rest earlier then.
  */
 function masksTogether(nodes: readonly AnyNode[]): AnyNode[] {
   const masks = nodes.filter((node): node is AnyNode & Mask => isMask(node, nodes));
   const places = new Map(masks.map(({ operands: { dy }, results: { dx } }) => [dy, dx]));
+  const isLastAlone = !nodes.some(({ op }) => op === 'parameterUpdate');
   const ordered: AnyNode[] = [];
+  let left = masks.length;
   let waiting: (AnyNode & Mask)[] = [];
   const comeNow = () => {
     ordered.push(...waiting);
@@ -134,7 +137,8 @@ function masksTogether(nodes: readonly AnyNode[]): AnyNode[] {
       continue;
     }
     waiting.push({ ...node, operands: { ...node.operands, dy: node.results.dx } });
-    if (waiting.length === mostTogether) comeNow();
+    left--;
+    if (waiting.length === mostTogether || (isLastAlone && left === 1)) comeNow();
   }
   comeNow();
   return ordered;
