@@ -58,7 +58,7 @@ export async function loadPrograms(
   const { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage: mostBuffers } = device.limits;
   const mostBytes = Math.min(maxBufferSize, maxStorageBufferBindingSize) / networks;
   const largestBuffer = Math.floor(mostBytes / offsetAlignment) * offsetAlignment;
-  const placement = placePlan(plan, { matrixUnits, choose, largestBuffer, networks });
+  const placement = placePlan(plan, { matrixUnits, choose, largestBuffer, mostBuffers, networks });
   const lowered = Object.entries(plan.phases).map(
     ([phase, nodes]) => [phase, lowerPhase(nodes, placement.forPhase(phase))] as const,
   );

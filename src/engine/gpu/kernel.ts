@@ -97,6 +97,8 @@ export interface Placement {
   scratch(length: number): BufferPlan;
   /** The use of the device's matrix units; null without any. */
   readonly matrixUnits: MatrixUnits | null;
+  /** Most storage buffers of a kernel. */
+  readonly mostBuffers: number;
   /** The tile for a product of this name: the first candidate, or the tuned one. */
   tile<T>(key: string, candidates: readonly T[]): T;
 }
@@ -160,6 +162,13 @@ export interface KernelSource<Names extends string> {
 
 export function tensorOperand(placement: Placement, tensor: Tensor, access: Access): OperandRequest {
   return { ...placement.place(tensor), length: elementCount(tensor.shape), writes: access === 'write' };
+}
+
+/** Tells whether tensors are in one place, in the same format. */
+export function isInPlace(a: Tensor, b: Tensor, { place }: Placement): boolean {
+  const [from, to] = [place(a), place(b)];
+  const isSame = from.buffer === to.buffer && from.offset === to.offset;
+  return isSame && JSON.stringify(from.format) === JSON.stringify(to.format);
 }
 
 export function bufferOperand(buffer: BufferPlan, access: Access): OperandRequest {

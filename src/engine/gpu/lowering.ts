@@ -8,7 +8,7 @@ import type { KernelCall, Placement } from './kernel.js';
 import { activationGradients, activations } from './kernels/activations.js';
 import * as batchNorm from './kernels/batchNorm.js';
 import * as channels from './kernels/channels.js';
-import { conv2d, conv2dInputGradient, conv2dWeightGradient } from './kernels/convolution.js';
+import { conv2d, conv2dInputGradient, conv2dWeightGradient, reducedInputGradient } from './kernels/convolution.js';
 import { depthwiseConv2d, depthwiseConv2dInputGradient, depthwiseConv2dWeightGradient } from './kernels/depthwise.js';
 import * as elementwise from './kernels/elementwise.js';
 import { gatherBatch, gatherTargets } from './kernels/gather.js';
@@ -39,10 +39,19 @@ type NodeWithMoments = Node<'conv2d' | 'depthwiseConv2d' | 'groupedConv2d' | 'ch
 export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): LoweredCall[] {
   const absorbed = new Set<AnyNode>();
   const masking = new Map<AnyNode, Node<'batchNormGradientReduce'>>();
+  /** Reductions that a product has computed, with the kernel that adds up their partial sums. */
+  const reduced = new Map<AnyNode, KernelCall>();
   const absorbStatistics = (node: NodeWithMoments) => {
     const statistics = statisticsOf(node, nodes);
     if (statistics) absorbed.add(statistics);
     return statistics;
+  };
+  /** Whether the only reader of dz computes it again; such readers are remembered. */
+  const masksAgain = (node: Node<'batchNormGradientReduce'>): boolean => {
+    const reader = soleReader(node.results.dz, nodes);
+    const isMaskedAgain = reader?.op === 'batchNormGradientApply' && batchNorm.canComputeDzAgain(node, placement);
+    if (isMaskedAgain) masking.set(reader, node);
+    return isMaskedAgain;
   };
   const callsOf = (node: AnyNode): KernelCall[] => {
     switch (node.op) {
@@ -54,11 +63,19 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
         return groupedConv2d(node, placement, absorbStatistics(node));
       case 'channelMoments':
         return channelMoments(node, placement, absorbStatistics(node));
+      case 'conv2dInputGradient': {
+        const reader = soleReader(node.results.dx, nodes);
+        if (reader?.op !== 'batchNormGradientReduce' || !batchNorm.isReducedInPlace(reader, placement))
+          return lower(node, placement);
+        const behind = { node: reader, storesDz: !masksAgain(reader) };
+        const [product, sums] = reducedInputGradient(node, placement, behind) ?? [];
+        if (!product || !sums) return lower(node, placement);
+        reduced.set(reader, sums);
+        return [product];
+      }
       case 'batchNormGradientReduce': {
-        const reader = soleReader(node.results.dz, nodes);
-        const isMaskedAgain = reader?.op === 'batchNormGradientApply' && batchNorm.canComputeDzAgain(node, placement);
-        if (isMaskedAgain) masking.set(reader, node);
-        return batchNorm.batchNormGradientReduce(node, placement, !isMaskedAgain);
+        const sums = reduced.get(node);
+        return sums ? [sums] : batchNorm.batchNormGradientReduce(node, placement, !masksAgain(node));
       }
       case 'batchNormGradientApply':
         return batchNorm.batchNormGradientApply(node, placement, masking.get(node));

@@ -32,6 +32,8 @@ export interface PlacementOptions {
   readonly choose?: TileChoice | undefined;
   /** Bytes of the largest buffer that the device allows; no limit by default. */
   readonly largestBuffer?: number;
+  /** Storage buffers that the device allows a kernel; what WebGPU promises by default. */
+  readonly mostBuffers?: number;
   /** Number of networks. */
   readonly networks?: number;
 }
@@ -45,6 +47,7 @@ export function placePlan(
     matrixUnits = null,
     choose = () => 0,
     largestBuffer = Number.POSITIVE_INFINITY,
+    mostBuffers = 8,
     networks = 1,
   }: PlacementOptions = {},
 ): PlanPlacement {
@@ -73,6 +76,7 @@ export function placePlan(
       const places = layouts.get(phase);
       return {
         matrixUnits,
+        mostBuffers,
         tile: (key, candidates) => {
           const tile = candidates[choose(key, candidates.length)];
           if (!tile) throw new Error(`no tile for ${key}`);

@@ -6,10 +6,12 @@
 import type { Node } from '../../../graph/graph.js';
 import { dimension, elementCount } from '../../../graph/tensor.js';
 import {
+  type BufferPlan,
   branches,
   bufferOperand,
   elementwiseMain,
   float,
+  isInPlace,
   type KernelCall,
   kernelSource,
   linearDispatch,
@@ -22,6 +24,7 @@ import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 import { activationFunctions, loadRange } from '../wgsl/activation.js';
 import { forOwnPixels, pixelPass, workgroupMain } from './pixelPass.js';
+import type { RowTileEnd } from './rowTiles.js';
 import { columnSums, finishSums, mostPartials, storeComponents, treeSum } from './sums.js';
 
 export const batchStatistics: Lowering<'batchStatistics'> = (node, placement) => {
@@ -140,6 +143,41 @@ ${workgroupMain(`${loadRange(activation, operands.ranges, parameter)}
 };
 
 /**
+ * WGSL of the backward reduction: what belongs to an invocation's channels `c`, and what it does for its elements `i` with
+ * upstream gradients `g`.
+ */
+function reduction(
+  { operands: { shortcut }, results: { sums }, attributes: { activation } }: Node<'batchNormGradientReduce'>,
+  lanes: Lanes,
+  perPixel: number,
+  operands: Readonly<Record<keyof ReturnType<typeof forwardOperands>, Operand>>,
+  parameter: (value: number) => string,
+) {
+  const { type, suffix } = lanes;
+  const own = normalisation(lanes, perPixel, operands);
+  const contribution = lanes.width === 4 ? 'rangeSums4(z, g, range)' : 'g * rangeFactors(z, range)';
+  return {
+    declarations: activationFunctions(activation),
+    begin: `${loadRange(activation, operands.ranges, parameter)}
+  var sumGamma = ${type}();
+  var sumBeta = ${type}();
+  var sumEnds = vec2f();`,
+    channels: `${own.channels}
+    let beta = ${lanes.load(operands.beta, 'c')};`,
+    each: `${own.normalized}
+      var z = gamma * normalized + beta;
+      ${shortcut ? `z += ${lanes.load(operands.shortcut, 'i')};` : ''}
+      let dz = g * inputFactor${suffix}(z, range);
+      sumGamma += dz * normalized;
+      sumBeta += dz;
+      ${sums ? `sumEnds += ${contribution};` : ''}`,
+  };
+}
+
+/** Operands of the reduction that are accessed four channels at a time. */
+const wideInReduction = ['x', 'statistics', 'gamma', 'beta', 'shortcut'] as const;
+
+/**
  * Each workgroup takes pixels of its own, an invocation one (or four) of the channels. The invocations' sums of a
  * channel are added in workgroup memory, those of workgroups by the second kernel.
  *
@@ -150,8 +188,8 @@ export function batchNormGradientReduce(
   placement: Placement,
   storesDz = true,
 ): KernelCall[] {
-  const { x, shortcut, dy } = node.operands;
-  const { dz, dgamma, dbeta, sums } = node.results;
+  const { x, dy } = node.operands;
+  const { dz, sums } = node.results;
   const channels = dimension(x, 3);
   const lanes = lanesFor(channels);
   const pass = pixelPass(x, lanes, mostPartials);
@@ -165,33 +203,21 @@ export function batchNormGradientReduce(
       dz: storesDz ? tensorOperand(placement, dz, 'write') : null,
       partials: bufferOperand(partials, 'write'),
     },
-    wideIf(lanes, ['x', 'statistics', 'gamma', 'beta', 'shortcut', 'dy', 'dz']),
+    wideIf(lanes, [...wideInReduction, 'dy', 'dz']),
   );
-  const { activation } = node.attributes;
-  const { type, suffix } = lanes;
-  const own = normalisation(lanes, perPixel, operands);
-  const contribution = lanes.width === 4 ? 'rangeSums4(z, g, range)' : 'g * rangeFactors(z, range)';
-  const body = `${activationFunctions(activation)}
+  const { type } = lanes;
+  const own = reduction(node, lanes, perPixel, operands, parameter);
+  const body = `${own.declarations}
 var<workgroup> gammas: array<${type}, ${workgroupSize}>;
 var<workgroup> betas: array<${type}, ${workgroupSize}>;
 ${sums ? `var<workgroup> ends: array<vec2f, ${workgroupSize}>;` : ''}
-${workgroupMain(`${loadRange(activation, operands.ranges, parameter)}
-  var sumGamma = ${type}();
-  var sumBeta = ${type}();
-  var sumEnds = vec2f();
+${workgroupMain(`${own.begin}
   ${forOwnPixels(
     pass,
-    `${own.channels}
-    let beta = ${lanes.load(operands.beta, 'c')};`,
-    `${own.normalized}
-      var z = gamma * normalized + beta;
-      ${shortcut ? `z += ${lanes.load(operands.shortcut, 'i')};` : ''}
-      let g = ${lanes.load(operands.dy, 'i')};
-      let dz = g * inputFactor${suffix}(z, range);
-      ${storesDz ? lanes.store(operands.dz, 'i', 'dz') : ''}
-      sumGamma += dz * normalized;
-      sumBeta += dz;
-      ${sums ? `sumEnds += ${contribution};` : ''}`,
+    own.channels,
+    `let g = ${lanes.load(operands.dy, 'i')};
+      ${own.each}
+      ${storesDz ? lanes.store(operands.dz, 'i', 'dz') : ''}`,
   )}
   gammas[t] = sumGamma;
   betas[t] = sumBeta;
@@ -204,14 +230,98 @@ ${workgroupMain(`${loadRange(activation, operands.ranges, parameter)}
     ${storeComponents(lanes, operands.partials, `row + ${channels}u`, 'betas[t]')}
   }
   ${sums ? `if (t < 2u) { ${operands.partials.store(`${endsStart}u + 2u * (group.x * ${tiles}u + group.y) + t`, 'ends[0][t]')} }` : ''}`)}`;
-  const label = `batchNormGradientReduce ${dz.name}`;
-  return [
-    finish(label, pass.workgroups, body),
-    finishSums(placement, `${label} sums`, [
-      { partials, start: 0, rows: groups, results: [dgamma, dbeta] },
-      ...(sums ? [{ partials, start: endsStart, rows: groups * tiles, results: [sums] }] : []),
-    ]),
-  ];
+  const call = finish(reductionLabel(node), pass.workgroups, body);
+  return [call, finishReduction(node, placement, partials, groups, tiles)];
+}
+
+function reductionLabel({ results: { dz } }: Node<'batchNormGradientReduce'>): string {
+  return `batchNormGradientReduce ${dz.name}`;
+}
+
+/** Adds up rows of partial sums, one of each channel for each group, behind which there are those of the quantizer. */
+function finishReduction(
+  node: Node<'batchNormGradientReduce'>,
+  placement: Placement,
+  partials: BufferPlan,
+  groups: number,
+  tiles = 1,
+): KernelCall {
+  const { dgamma, dbeta, sums } = node.results;
+  const start = groups * 2 * elementCount(dgamma.shape);
+  return finishSums(placement, `${reductionLabel(node)} sums`, [
+    { partials, start: 0, rows: groups, results: [dgamma, dbeta] },
+    ...(sums ? [{ partials, start, rows: groups * tiles, results: [sums] }] : []),
+  ]);
+}
+
+/** A reduction that the product that makes its upstream gradient computes as well. */
+export interface ReductionBehind {
+  readonly node: Node<'batchNormGradientReduce'>;
+  /** False if the product leaves the upstream gradient for the only reader of dz, which recomputes it. */
+  readonly storesDz: boolean;
+}
+
+/** The requests of no reduction. */
+export const noReduction = {
+  ...{ x: null, statistics: null, gamma: null, beta: null, shortcut: null, ranges: null },
+  partials: null,
+} as const;
+
+/** The requests of a reduction for a product with so many workgroups, and the second kernel. */
+export function reductionRequests({ node }: ReductionBehind, placement: Placement, groups: number) {
+  const partials = placement.scratch(groups * (2 * dimension(node.operands.x, 3) + 2));
+  return {
+    requests: { ...forwardOperands(node, placement), partials: bufferOperand(partials, 'write') },
+    wide: wideInReduction,
+    finish: finishReduction(node, placement, partials, groups),
+  };
+}
+
+type ReductionOperands = Readonly<Record<keyof ReturnType<typeof reductionRequests>['requests'], Operand>>;
+
+/** The WGSL of a reduction for a product whose workgroups have all channels, four for each of some invocations. */
+export function reductionInProduct(
+  { node, storesDz }: ReductionBehind,
+  groups: number,
+  operands: ReductionOperands,
+  parameter: (value: number) => string,
+): RowTileEnd {
+  const channels = dimension(node.operands.x, 3);
+  const lanes = lanesFor(channels);
+  const quads = channels / 4;
+  const own = reduction(node, lanes, quads, operands, parameter);
+  const row = `group.x * ${2 * channels}u + 4u * t`;
+  return {
+    declarations: own.declarations,
+    begin: `${own.begin}
+  let c = across;
+  ${own.channels}`,
+    each: (index, value, store) => `let i = ${index};
+      let g = ${value};
+      ${own.each}
+      ${store('i', storesDz ? 'dz' : 'g')}`,
+    end: (array, shape) => {
+      const fold = (sum: string, at: string) => `workgroupBarrier();
+  ${array}[t] = ${sum};
+  ${columnSums([array], shape)}
+  if (t < ${quads}u) { ${storeComponents(lanes, operands.partials, at, `${array}[t]`)} }`;
+      const ends = `workgroupBarrier();
+  ${array}[t] = vec4f(sumEnds, 0.0, 0.0);
+  ${treeSum(array, shape.across * shape.down)}
+  if (t < 2u) { ${operands.partials.store(`${groups * 2 * channels}u + 2u * group.x + t`, `${array}[0][t]`)} }`;
+      return `${fold('sumGamma', row)}
+  ${fold('sumBeta', `${row} + ${channels}u`)}
+  ${node.results.sums ? ends : ''}`;
+    },
+  };
+}
+
+/** Tells whether dz takes the place of the upstream gradient, so that the product that makes this may store it. */
+export function isReducedInPlace(
+  { operands: { dy }, results: { dz } }: Node<'batchNormGradientReduce'>,
+  placement: Placement,
+): boolean {
+  return isInPlace(dy, dz, placement);
 }
 
 /**

@@ -9,9 +9,9 @@
  */
 
 import type { Node, OpName } from '../../../graph/graph.js';
-import type { Tensor } from '../../../graph/tensor.js';
 import {
   bufferOperand,
+  isInPlace,
   type KernelCall,
   kernelSource,
   type Operand,
@@ -21,6 +21,7 @@ import {
 import { gradientScale } from '../kernelTraits.js';
 import { lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
+import { noReduction, type ReductionBehind, reductionInProduct, reductionRequests } from './batchNorm.js';
 import { type ConvolutionSizes, convolutionSizes } from './convolutionSizes.js';
 import {
   hasPhases,
@@ -48,7 +49,15 @@ import { matrixDirectives, matrixTileProduct } from './matrixTile.js';
 import { matrixPixelTiles, matrixWeightTiles } from './matrixTileShapes.js';
 import { finishMoments, momentsEpilogue, rowPerPixel, type TileRows } from './moments.js';
 import { rowTileGradient, weightRowTiles } from './rowTileGradient.js';
-import { isRowTile, pixelRowTiles, pixelsInTurn, type RowTileProduct, rowTileProduct } from './rowTiles.js';
+import {
+  isRowTile,
+  momentsEnd,
+  pixelRowTiles,
+  pixelsInTurn,
+  type RowTile,
+  type RowTileProduct,
+  rowTileProduct,
+} from './rowTiles.js';
 import {
   type Positions,
   positionsOf,
@@ -103,7 +112,7 @@ export function conv2d(
     const product: RowTileProduct = {
       ...{ sizes, shape, direction: 'forward', x: operands.x, weights: slidingWeights(sizes, operands.w, shape) },
       store: operands.y.store4,
-      partials: partials && operands.partials,
+      end: moments && momentsEnd(shape, m, operands.partials),
     };
     return calls(
       finish(label, [Math.ceil(m / tile)], rowTileProduct(product, placement.matrixUnits!), matrixDirectives),
@@ -152,6 +161,7 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
   const sizes = convolutionSizes(dx, w, dy, node.attributes);
   const { inputPixels: m, inputChannels: n, outputChannels, taps } = sizes;
   const shape = pixelTile(placement, 'conv2dInputGradient', sizes, m, n);
+  if (isRowTile(shape)) return rowsGradient(node, placement, shape, null)!;
   const { operands, finish } = kernelSource(
     {
       dy: tensorOperand(placement, dy, 'read'),
@@ -162,18 +172,6 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
     [...wideIf(lanesFor(outputChannels), ['dy', 'w'] as const), ...wideIf(lanesFor(n), ['addend', 'dx'] as const)],
     octetsIf(placement, outputChannels, ['w', 'dy']),
   );
-  const label = `conv2dInputGradient ${dx.name}`;
-  if (isRowTile(shape)) {
-    const { store4 } = operands.dx;
-    const product: RowTileProduct = {
-      ...{ sizes, shape, direction: 'backward', x: operands.dy, weights: slidingRotated(sizes, operands.w, n) },
-      scaledA: gradientScale(dy),
-      store: (index, value) => store4(index, addend ? `${value} + ${operands.addend.load4(index)}` : value),
-      partials: null,
-    };
-    const source = rowTileProduct(product, placement.matrixUnits!);
-    return [finish(label, [Math.ceil(m / pixelsInTurn(shape))], source, matrixDirectives)];
-  }
   const positions = shape.slides ? positionsOf(sizes) : null;
   const phases =
     !positions && !isPointwise(sizes) && outputChannels % shape.k === 0 && hasPhases(sizes)
@@ -217,8 +215,64 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
             b: matrixColumns('rotated', operands.w, n, k, { across: shape.n, depth: shape.k }),
           }
         : { ...common, m, k, splits: 1, a: reached(sizes, operands.dy), b: rotated(sizes, operands.w), store };
-  return [finish(label, tileDispatch(product), ...productSource(product, placement))];
+  return [finish(`conv2dInputGradient ${dx.name}`, tileDispatch(product), ...productSource(product, placement))];
 };
+
+/**
+ * An input gradient that also computes the reduction of the batch normalisation whose upstream gradient it is, if its tiles are
+ * rows of images and the device allows as many buffers: both, and the kernel that adds up partial sums. Null if not.
+ */
+export function reducedInputGradient(
+  node: Node<'conv2dInputGradient'>,
+  placement: Placement,
+  behind: ReductionBehind,
+): KernelCall[] | null {
+  const { dy, w } = node.operands;
+  const { dx } = node.results;
+  const sizes = convolutionSizes(dx, w, dy, node.attributes);
+  const shape = pixelTile(placement, 'conv2dInputGradient', sizes, sizes.inputPixels, sizes.inputChannels);
+  return isRowTile(shape) ? rowsGradient(node, placement, shape, behind) : null;
+}
+
+/** The input gradient in tiles of rows; null if it would need too many buffers for the reduction behind it. */
+function rowsGradient(
+  node: Node<'conv2dInputGradient'>,
+  placement: Placement,
+  shape: RowTile,
+  behind: ReductionBehind | null,
+): KernelCall[] | null {
+  const { dy, w, addend } = node.operands;
+  const sizes = convolutionSizes(node.results.dx, w, dy, node.attributes);
+  const dx = behind?.storesDz ? behind.node.results.dz : node.results.dx;
+  const { inputPixels: m, inputChannels: n } = sizes;
+  const groups = Math.ceil(m / pixelsInTurn(shape));
+  const reduction = behind && reductionRequests(behind, placement, groups);
+  const requests = {
+    dy: tensorOperand(placement, dy, 'read'),
+    w: tensorOperand(placement, w, 'read'),
+    addend: addend && tensorOperand(placement, addend, 'read'),
+    dx: tensorOperand(placement, dx, 'write'),
+    ...(reduction?.requests ?? noReduction),
+  };
+  if (new Set(Object.values(requests).flatMap((request) => request?.buffer ?? [])).size > placement.mostBuffers)
+    return null;
+  const { operands, parameter, finish } = kernelSource(
+    requests,
+    ['dy', 'w', 'addend', 'dx', ...(reduction?.wide ?? [])],
+    octetsIf(placement, sizes.outputChannels, ['w', 'dy']),
+  );
+  const product: RowTileProduct = {
+    ...{ sizes, shape, direction: 'backward', x: operands.dy, weights: slidingRotated(sizes, operands.w, n) },
+    scaledA: gradientScale(dy),
+    addend: addend && operands.addend.load4,
+    store: operands.dx.store4,
+    end: behind && reductionInProduct(behind, groups, operands, parameter),
+  };
+  const name = `conv2dInputGradient ${dx.name}`;
+  const source = rowTileProduct(product, placement.matrixUnits!);
+  const call = finish(name, [groups], source, matrixDirectives);
+  return reduction ? [call, reduction.finish] : [call];
+}
 
 export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, placement) => {
   const { x, dy } = node.operands;
@@ -284,13 +338,6 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
         };
   return calls(finish(label, tileDispatch(product), ...productSource(product, placement)));
 };
-
-/** Tells whether a result begins as the addend, which is in its place in the same format. */
-function isInPlace(addend: Tensor, result: Tensor, { place }: Placement): boolean {
-  const [from, to] = [place(addend), place(result)];
-  const isSame = from.buffer === to.buffer && from.offset === to.offset;
-  return isSame && JSON.stringify(from.format) === JSON.stringify(to.format);
-}
 
 /** Operands that are loaded as float16, to which a product rounds them anyway, eight at a time where channels allow it. */
 function octetsIf<const Name extends string>(

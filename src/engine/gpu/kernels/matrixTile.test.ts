@@ -16,7 +16,9 @@ import { makePlan } from '../../../passes/index.js';
 import { type OpenDevice, openDevice } from '../device.js';
 import { loadProgram } from '../gpuProgram.js';
 import type { MatrixUnits } from '../kernel.js';
+import { lowerPhase } from '../lowering.js';
 import { availableGpu } from '../nodeGpu.js';
+import { placePlan } from '../placement.js';
 
 /** For tiles that still fit when emulated, as slices then take twice as much; tiles that slide take a little more. */
 const workgroupBytes = {
@@ -110,7 +112,65 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
       });
     },
   );
+
+  it.each([true, false])(
+    'an input gradient with the reduction of the normalisation behind it, shortcut %s',
+    async (hasShortcut) => {
+      const expected = await reductionResults(open, hasShortcut, null);
+      const actual = await reductionResults(open, hasShortcut, { precision: 'float16', workgroupBytes: 32_000 });
+      expect(actual.dispatches).toBe(expected.dispatches - 1);
+      for (const [name, right] of Object.entries(expected.values)) {
+        const largest = Math.max(...right.map(Math.abs));
+        const error = Math.max(...right.map((value, i) => Math.abs(value - actual.values[name]![i]!)));
+        expect(error / largest, name).toBeLessThan(2e-3);
+      }
+    },
+  );
 });
+
+/** Gradients of a normalisation with a quantizer in front of a convolution, whose tiles are rows of images on matrix units. */
+async function reductionResults(open: OpenDevice, hasShortcut: boolean, matrixUnits: MatrixUnits | null) {
+  const graph = new Graph();
+  const shape = [2, 32, 16, 16];
+  const stored = (name: string, of: readonly number[]) =>
+    graph.whole({ name, dtype: 'float', length: elementCount(of) }, of);
+  const { ranges } = quantizerRanges(graph);
+  const activation = { type: 'quantize', row: 0, core: 'uniform', signed: false } as const;
+  const dx = graph.tensor('dx', shape);
+  const dz = graph.tensor('dz', shape);
+  const given = { x: stored('x', shape), statistics: stored('statistics', [2, 16]), gamma: stored('gamma', [16]) };
+  const sums = { dgamma: stored('dgamma', [16]), dbeta: stored('dbeta', [16]) };
+  const shortcut = hasShortcut ? stored('shortcut', shape) : null;
+  const upstream = { dy: stored('dy', shape), w: stored('w', [3, 3, 16, 16]), addend: shortcut };
+  graph.append('conv2dInputGradient', upstream, { dx }, windowLike({ padding: 1 }));
+  graph.append(
+    'batchNormGradientReduce',
+    { ...given, beta: stored('beta', [16]), shortcut, ranges, dy: dx },
+    { dz, ...sums, sums: stored('sums', [2]) },
+    { activation },
+  );
+  graph.append('batchNormGradientApply', { dz, ...given, ...sums }, { dx: stored('result', shape) }, {});
+  if (shortcut) graph.append('add', { a: dz, b: dz }, { y: stored('kept', shape) }, {});
+  const results = ['dgamma', 'dbeta', 'sums', 'result', ...(shortcut ? ['kept'] : [])];
+  const plan = makePlan({ step: graph });
+  const choose = (_: string, candidates: number) => candidates - 1;
+  const mostBuffers = open.device.limits.maxStorageBuffersPerShaderStage;
+  const placement = placePlan(plan, { matrixUnits, choose, mostBuffers });
+  const dispatches = lowerPhase(plan.phases.step!, placement.forPhase('step')).length;
+  const program = await loadProgram(open, plan, { matrixUnits, choose });
+  for (const [index, { name, length }] of plan.storages.entries()) {
+    if (!results.includes(name))
+      program.write(
+        name,
+        Float32Array.from({ length }, (_, i) => Math.sin(i * i + index)),
+      );
+  }
+  program.write('table', [2 ** -2, 1.5, 2 ** -9, 0.2]);
+  await program.run('step');
+  const values = await Promise.all(results.map(async (name) => [name, [...(await program.read(name))]] as const));
+  await program.dispose();
+  return { dispatches, values: Object.fromEntries(values) };
+}
 
 interface Convolutions {
   readonly inputs: number;
@@ -166,14 +226,7 @@ async function results(
  * too: float16 of their multiples.
  */
 function narrowed(graph: Graph, { x, w, dy }: Readonly<Record<'x' | 'w' | 'dy', Tensor>>) {
-  const row = (signed: boolean) =>
-    exampleQuantizer('parametric_fp_d_xmax', {
-      ...{ name: signed ? 'w' : 'x', role: signed ? 'weight' : 'activation', bitwidth: 8 },
-      bounds: { d: { min: 2 ** -9, max: 1 }, xmax: { min: 2 ** -4, max: 127 } },
-    });
-  const table = graph.whole({ name: 'table', dtype: 'float', length: 4 }, [2, 2]);
-  const ranges = graph.tensor('ranges', [2, 2]);
-  graph.append('prepareQuantizers', { table }, { ranges }, { rows: [row(false), row(true)] });
+  const { ranges } = quantizerRanges(graph);
   const activated = (input: Tensor, index: number, signed: boolean) =>
     activation(graph, input, ranges, { type: 'quantize', row: index, core: 'uniform', signed });
   const images = activated(x, 0, false);
@@ -184,6 +237,19 @@ function narrowed(graph: Graph, { x, w, dy }: Readonly<Record<'x' | 'w' | 'dy', 
     {},
   );
   return { x: images, w: activated(w, 1, true), dy: activation(graph, dy, ranges, { type: 'relu' }) };
+}
+
+/** The ranges of a quantizer of activations and of one of weights, whose steps and ranges are in a storage, `table`. */
+function quantizerRanges(graph: Graph) {
+  const row = (signed: boolean) =>
+    exampleQuantizer('parametric_fp_d_xmax', {
+      ...{ name: signed ? 'w' : 'x', role: signed ? 'weight' : 'activation', bitwidth: 8 },
+      bounds: { d: { min: 2 ** -9, max: 1 }, xmax: { min: 2 ** -4, max: 127 } },
+    });
+  const table = graph.whole({ name: 'table', dtype: 'float', length: 4 }, [2, 2]);
+  const ranges = graph.tensor('ranges', [2, 2]);
+  graph.append('prepareQuantizers', { table }, { ranges }, { rows: [row(false), row(true)] });
+  return { ranges };
 }
 
 /**

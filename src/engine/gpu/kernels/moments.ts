@@ -216,7 +216,7 @@ interface MomentsSizes {
 }
 
 /** Number of pixels in a tile, as f32; may be 0. */
-function rowCount({ before }: TileRows, first: string, size: number): string {
+export function rowCount({ before }: TileRows, first: string, size: number): string {
   return `f32(${before(`(${first} + ${size}u)`)} - ${before(first)})`;
 }
 

@@ -12,7 +12,7 @@ import type { ConvolutionSizes } from './convolutionSizes.js';
 import type { TileShape, TileSource } from './convolutionTile.js';
 import { fragmentAliases, type Stager, stager } from './matrixTile.js';
 import { fragment, passSize, type SliceSize, sliceVectors, subgroupSize } from './matrixTileShapes.js';
-import { ownMoments } from './moments.js';
+import { ownMoments, rowCount, rowPerPixel } from './moments.js';
 import {
   type Direction,
   distanceInRows,
@@ -63,6 +63,23 @@ export function pixelsInTurn({ m, inTurn }: RowTile): number {
   return m * inTurn;
 }
 
+/** The moments of the results, as [workgroups][sum, squared deviations][n]. */
+export function momentsEnd({ m, n, inTurn }: RowTile, pixels: number, partials: Operand): RowTileEnd {
+  const rows = rowPerPixel(pixels, m * inTurn);
+  return {
+    declarations: '',
+    begin: ownMoments.declare('vec4f'),
+    each: (index, value, store) => `${store(index, value)} ${ownMoments.add(value)}`,
+    end: (array, shape) => `workgroupBarrier();
+  ${ownMoments.combine(array, shape, rowCount(rows, `(group.x * ${m * inTurn}u)`, m * inTurn))}
+  if (t < ${shape.across}u) {
+    let at = group.x * ${2 * n}u + 4u * t;
+    ${storeComponents(lanesFor(n), partials, 'at', 'total')}
+    ${storeComponents(lanesFor(n), partials, `at + ${n}u`, `${array}[t]`)}
+  }`,
+  };
+}
+
 export interface RowTileProduct {
   readonly sizes: ConvolutionSizes;
   readonly shape: RowTile;
@@ -72,15 +89,33 @@ export interface RowTileProduct {
   readonly weights: TileSource;
   readonly scaledA?: number;
   readonly scaledB?: number;
+  /** WGSL that loads four neighbours to add to the results. */
+  readonly addend?: ((index: string) => string) | null;
   /** WGSL that stores four neighbours, number `index` of all results. */
-  readonly store: (index: string, value: string) => string;
-  /** Takes moments of the results as [workgroups][sum, squared deviations][n]. */
-  readonly partials: Operand | null;
+  readonly store: Store;
+  /** What else is computed of the results. */
+  readonly end: RowTileEnd | null;
+}
+
+type Store = (index: string, value: string) => string;
+
+/**
+ * WGSL that computes with the results. An invocation `t` has those of the four channels `across`, and passes all of them before
+ * the workgroup ends.
+ */
+export interface RowTileEnd {
+  readonly declarations: string;
+  /** Before the first. */
+  readonly begin: string;
+  /** Four neighbours; stores them. */
+  readonly each: (index: string, value: string, store: Store) => string;
+  /** Behind the last; uses an array with a vector for each of `across` × `down` invocations. */
+  readonly end: (array: string, shape: { readonly across: number; readonly down: number }) => string;
 }
 
 /** A product whose rows are pixels: forward, or the input gradient. */
 export function rowTileProduct(product: RowTileProduct, { precision }: MatrixUnits): string {
-  const { sizes, shape, direction, weights, store, partials } = product;
+  const { sizes, shape, direction, weights, store, end } = product;
   const { m, n, k, inTurn, passes: [passes] = [1, 1] } = shape;
   const [subgroups] = shape.subgroups;
   const threads = subgroupSize * subgroups;
@@ -115,6 +150,10 @@ export function rowTileProduct(product: RowTileProduct, { precision }: MatrixUni
       }),
     )
     .join('\n    ');
+  const four = (index: string) => {
+    const value = product.addend ? `value + ${product.addend(index)}` : 'value';
+    return end?.each(index, value, store) ?? store(index, value);
+  };
   const reads = each((passing.rows * quads) / threads);
   // Where there are more passes than rounds, some subgroups stage theirs in each.
   const perRound = Math.max(1, passes / rounds.length);
@@ -135,8 +174,7 @@ export function rowTileProduct(product: RowTileProduct, { precision }: MatrixUni
       .map(
         (round) => `{
       let value = ${unscale} * sums[(down + ${(round * threads) / quads}u) * ${passing.stride}u + across];
-      ${store(`row * ${(width * n) / 4}u + ${index * passing.rows * quads + round * threads}u + t`, 'value')}
-      ${partials ? ownMoments.add('value') : ''}
+      ${four(`row * ${(width * n) / 4}u + ${index * passing.rows * quads + round * threads}u + t`)}
     }`,
       )
       .join('\n    ')}`;
@@ -145,7 +183,8 @@ export function rowTileProduct(product: RowTileProduct, { precision }: MatrixUni
 ${weights.declarations}
 ${a.declarations}
 ${b.declarations}
-var<workgroup> sums: array<vec4f, ${Math.max(passing.rows * passing.stride, partials ? threads : 0)}>;
+${end?.declarations ?? ''}
+var<workgroup> sums: array<vec4f, ${passing.rows * passing.stride}>;
 ${fragmentAliases}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32, @builtin(subgroup_id) subgroup: u32) {
@@ -163,7 +202,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   ${a.prepare}
   let begin = group.x * ${(inTurn * m) / width}u;
   let end = min(begin + ${(inTurn * m) / width}u, ${inputPixels / width}u);
-  ${partials ? ownMoments.declare('vec4f') : ''}
+  ${end?.begin ?? ''}
   { let slice = begin; ${rows.perSlice}
     ${a.fetch} }
   for (var row = begin; row < end; row += ${m / width}u) {
@@ -176,7 +215,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
     ${multiply}
     ${each(passes).map(pass).join('\n    ')}
   }
-  ${partials ? storeMoments(partials, n, threads, `f32((end - begin) * ${width}u)`) : ''}
+  ${end?.end('sums', { across: quads, down: threads / quads }) ?? ''}
 }
 `;
 }
@@ -187,19 +226,6 @@ function allAtOnce({ prepare, fetch, keep }: Stager): string {
     ${prepare}
     ${fetch}
     ${keep} }`;
-}
-
-/** WGSL that combines the moments of a workgroup's invocations, and stores them. */
-function storeMoments(partials: Operand, n: number, threads: number, numbers: string): string {
-  const lanes = lanesFor(n);
-  const shape = { across: n / 4, down: threads / (n / 4) };
-  return `workgroupBarrier();
-  ${ownMoments.combine('sums', shape, numbers)}
-  if (t < ${shape.across}u) {
-    let at = group.x * ${2 * n}u + 4u * t;
-    ${storeComponents(lanes, partials, 'at', 'total')}
-    ${storeComponents(lanes, partials, `at + ${n}u`, 'sums[t]')}
-  }`;
 }
 
 /** Slices of a tile: the rows that its windows see, and all weights. */
