@@ -24,6 +24,7 @@ import * as pooling from './kernels/pooling.js';
 import * as quantizeChannels from './kernels/quantizeChannels.js';
 import { recordMetrics } from './kernels/recordMetrics.js';
 import * as update from './kernels/update.js';
+import { pooledNorms } from './pooledNorms.js';
 import { dispatchedTogether, isTogether, type Together } from './together.js';
 
 export type Lowering<K extends OpName> = (node: Node<K>, placement: Placement) => KernelCall[];
@@ -37,8 +38,9 @@ export interface LoweredCall {
 type NodeWithMoments = Node<'conv2d' | 'depthwiseConv2d' | 'groupedConv2d' | 'channelMoments'>;
 
 export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): LoweredCall[] {
-  const absorbed = new Set<AnyNode>();
-  const masking = new Map<AnyNode, Node<'batchNormGradientReduce'>>();
+  const { norms, pools, reductions } = pooledNorms(nodes);
+  const absorbed = new Set<AnyNode>([...norms.values(), ...pools.values()]);
+  const masking = new Map(reductions);
   /** Reductions that a product has computed, with the kernel that adds up their partial sums. */
   const reduced = new Map<AnyNode, KernelCall>();
   const absorbStatistics = (node: NodeWithMoments) => {
@@ -63,6 +65,8 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
         return groupedConv2d(node, placement, absorbStatistics(node));
       case 'channelMoments':
         return channelMoments(node, placement, absorbStatistics(node));
+      case 'maxPool':
+        return pooling.maxPool(node, placement, norms.get(node));
       case 'conv2dInputGradient': {
         const reader = soleReader(node.results.dx, nodes);
         if (reader?.op !== 'batchNormGradientReduce' || !batchNorm.isReducedInPlace(reader, placement))
@@ -74,11 +78,13 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
         return [product];
       }
       case 'batchNormGradientReduce': {
+        const pool = pools.get(node);
+        if (pool) return batchNorm.batchNormGradientReduce(node, placement, false, pool);
         const sums = reduced.get(node);
         return sums ? [sums] : batchNorm.batchNormGradientReduce(node, placement, !masksAgain(node));
       }
       case 'batchNormGradientApply':
-        return batchNorm.batchNormGradientApply(node, placement, masking.get(node));
+        return batchNorm.batchNormGradientApply(node, placement, masking.get(node), pools.get(node));
       default:
         return lower(node, placement);
     }

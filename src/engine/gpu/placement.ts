@@ -11,6 +11,7 @@ import { type BytesOf, lifetimes } from '../../passes/memory.js';
 import { bytesPerElement, type Format } from './formats.js';
 import { type BufferPlan, type MatrixUnits, offsetAlignment, type Placement } from './kernel.js';
 import { narrowFormats } from './narrowing.js';
+import { nodesInMemory } from './pooledNorms.js';
 
 /**
  * Number of scratch buffers. Partial sums of one operation are read by its next kernel, which may run beside the next
@@ -104,12 +105,13 @@ export function placePlan(
 
 /** Phases never run at once: each has the same buffers to itself, in the order of their sizes. */
 function layoutPhases(plan: Plan, tensorBytes: BytesOf, largest: number) {
-  const needs = (calls: readonly AnyNode[]) => lifetimes(calls, tensorBytes).reduce((sum, { bytes }) => sum + bytes, 0);
+  const needs = (calls: readonly AnyNode[]) =>
+    lifetimes(nodesInMemory(calls), tensorBytes).reduce((sum, { bytes }) => sum + bytes, 0);
   const phases = Object.entries(plan.phases).sort(([, a], [, b]) => needs(b) - needs(a));
   const layouts = new Map<string, BufferLayout['places']>();
   let sizes: readonly number[] = [];
   for (const [phase, calls] of phases) {
-    const layout = bufferLayout(calls, tensorBytes, { alignment: offsetAlignment, largest, sizes });
+    const layout = bufferLayout(nodesInMemory(calls), tensorBytes, { alignment: offsetAlignment, largest, sizes });
     layouts.set(phase, layout.places);
     sizes = layout.sizes;
   }

@@ -1,12 +1,13 @@
 /** Chains of operations whose transient tensors may share memory and be overwritten in place. */
 
 import type { Tensor } from '../../../src/graph/index.js';
+import { elementCount } from '../../../src/graph/tensor.js';
 import type { Activation } from '../../../src/ops/attributes.js';
 import { appendDamping } from '../../../src/program/damping.js';
 import type { QuantizerCore } from '../../../src/quant/index.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { activationName, activations, isExact, randomValues, rangesOf } from '../randomValues.js';
-import { windowLike } from '../windows.js';
+import { sizedWindowLike, windowedShape, windowLike } from '../windows.js';
 
 export function chainCases(): ConformanceCase[] {
   return [
@@ -16,6 +17,9 @@ export function chainCases(): ConformanceCase[] {
     depthwiseChain(),
     ...activations.filter(isExact).map((activation, i) => batchNormChain(activation, true, 2200 + i)),
     ...[null, ...activations.filter(isExact)].map((activation, i) => batchNormChain(activation, false, 2250 + i)),
+    pooledNormChain({ type: 'relu' }, [2, 5, 6, 8], 2280),
+    pooledNormChain({ type: 'quantize', row: 1, core: 'uniform', signed: false }, [1, 4, 4, 12], 2281),
+    pooledNormChain(null, [2, 5, 4, 5], 2282),
     lossChain(),
     damping('uniform', false, 2310),
     damping('uniform', true, 2311),
@@ -150,6 +154,43 @@ function batchNormChain(activation: Activation | null, hasShortcut: boolean, see
   c.graph.append('add', { a: shared, b: s }, { y: c.output('result', shape) }, {});
   const place = hasShortcut ? 'over its shortcut' : 'without a shortcut';
   return c.build(`batch norm ${place}, gradients over each other: ${activationName(activation)}`);
+}
+
+/** A normalisation that only pooling reads, which other engines may compute with it, and the gradients of both. */
+function pooledNormChain(
+  activation: Activation | null,
+  shape: readonly [number, number, number, number],
+  seed: number,
+): ConformanceCase {
+  const random = randomValues(seed);
+  const channels = shape[3];
+  const window = sizedWindowLike({ size: 3, stride: 2, padding: 1 });
+  const pooled = windowedShape(shape, window, channels);
+  const perChannel = (list: readonly number[]) => Array.from({ length: channels }, (_, i) => list[i % list.length]!);
+  const c = caseBuilder();
+  const x = c.input('x', shape, random.dyadic(elementCount(shape)));
+  const dy = c.input('dy', pooled, random.dyadic(elementCount(pooled)));
+  const moments = [...perChannel([0, 0.5, -0.25, 1]), ...perChannel([1, 2, 0.5, 1])];
+  const statistics = c.input('statistics', [2, channels], moments);
+  const gamma = c.input('gamma', [channels], perChannel([1, 0.5, -2]));
+  const beta = c.input('beta', [channels], perChannel([0, 0.125, -0.5]));
+  const ranges = activation?.type === 'quantize' ? c.input('ranges', [3, 2], rangesOf[activation.core]) : null;
+  const transient = (name: string) => c.transient(name, shape);
+  const [x2, y, upstream, dz, dx] = ['x2', 'y', 'upstream', 'dz', 'dx'].map(transient) as Tensor[];
+  const [of, argmax] = [c.output('pooled', pooled, { exact: true }), c.transient('argmax', pooled, 'uint8')];
+  const [dgamma, dbeta] = ['dgamma', 'dbeta'].map((name) => c.output(name, [channels])) as [Tensor, Tensor];
+  const sums = ranges ? c.output('sums', [2]) : null;
+  const operands = { x: x2!, statistics, gamma, beta, shortcut: null, ranges };
+  c.graph.append('add', { a: x, b: x }, { y: x2! }, {});
+  c.graph.append('batchNorm', operands, { y: y! }, { activation });
+  c.graph.append('maxPool', { x: y! }, { y: of, argmax }, window);
+  c.graph.append('maxPoolGradient', { argmax, dy }, { dx: upstream! }, window);
+  const reduced = { dz: dz!, dgamma, dbeta, sums };
+  c.graph.append('batchNormGradientReduce', { ...operands, dy: upstream! }, reduced, { activation });
+  const applied = { dz: dz!, x: x2!, statistics, gamma, dgamma, dbeta };
+  c.graph.append('batchNormGradientApply', applied, { dx: dx! }, {});
+  c.graph.append('copy', { x: dx! }, { y: c.output('result', shape) }, {});
+  return c.build(`batch norm before pooling, ${channels} channels: ${activationName(activation)}`);
 }
 
 function lossChain(): ConformanceCase {

@@ -4,7 +4,7 @@
  */
 
 import type { Node } from '../../../graph/graph.js';
-import { dimension, elementCount } from '../../../graph/tensor.js';
+import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
 import {
   type BufferPlan,
   branches,
@@ -24,8 +24,10 @@ import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
 import { activationFunctions, loadRange } from '../wgsl/activation.js';
 import { forOwnPixels, pixelPass, workgroupMain } from './pixelPass.js';
+import { type GradientBlocks, gradientBlocks } from './poolWindows.js';
 import type { RowTileEnd } from './rowTiles.js';
 import { columnSums, finishSums, mostPartials, storeComponents, treeSum } from './sums.js';
+import { pixelPosition } from './windowPlaces.js';
 
 export const batchStatistics: Lowering<'batchStatistics'> = (node, placement) => {
   const { moments, runningMean: mean, runningVariance: variance } = node.operands;
@@ -83,7 +85,7 @@ export function statisticsTogether(nodes: readonly Node<'runningStatistics'>[], 
 }
 
 /** Reads of everything that z depends on, for the forward pass and for the backward pass, which recomputes z. */
-function forwardOperands(
+export function normOperands(
   { operands: { x, statistics, gamma, beta, shortcut, ranges } }: Node<'batchNorm' | 'batchNormGradientReduce'>,
   placement: Placement,
 ) {
@@ -98,10 +100,10 @@ function forwardOperands(
 }
 
 /** Most workgroups along the pixels of a pass without sums. */
-const mostGroups = 4096;
+export const mostGroups = 4096;
 
-/** WGSL that loads what belongs to an invocation's channels, and that normalises its element `i`. */
-function normalisation(
+/** WGSL that loads what belongs to an invocation's channels, and for an element normalised. */
+export function normalisation(
   lanes: Lanes,
   perPixel: number,
   operands: Readonly<Record<'x' | 'statistics' | 'gamma', Operand>>,
@@ -110,7 +112,7 @@ function normalisation(
     channels: `let mean = ${lanes.load(operands.statistics, 'c')};
     let deviation = ${lanes.load(operands.statistics, `c + ${perPixel}u`)};
     let gamma = ${lanes.load(operands.gamma, 'c')};`,
-    normalized: `let normalized = (${lanes.load(operands.x, 'i')} - mean) * deviation;`,
+    normalized: (i: string) => `((${lanes.load(operands.x, i)} - mean) * deviation)`,
   };
 }
 
@@ -121,7 +123,7 @@ export const batchNorm: Lowering<'batchNorm'> = (node, placement) => {
   const pass = pixelPass(x, lanes, mostGroups);
   const { operands, parameter, finish } = kernelSource(
     {
-      ...forwardOperands(node, placement),
+      ...normOperands(node, placement),
       y: tensorOperand(placement, y, 'write'),
     },
     wideIf(lanes, ['x', 'statistics', 'gamma', 'beta', 'shortcut', 'y']),
@@ -134,8 +136,7 @@ ${workgroupMain(`${loadRange(activation, operands.ranges, parameter)}
     pass,
     `${channels}
     let beta = ${lanes.load(operands.beta, 'c')};`,
-    `${normalized}
-      var z = gamma * normalized + beta;
+    `var z = gamma * ${normalized('i')} + beta;
       ${shortcut ? `z += ${lanes.load(operands.shortcut, 'i')};` : ''}
       ${lanes.store(operands.y, 'i', `activate${lanes.suffix}(z, range)`)}`,
   )}`)}`;
@@ -150,7 +151,7 @@ function reduction(
   { operands: { shortcut }, results: { sums }, attributes: { activation } }: Node<'batchNormGradientReduce'>,
   lanes: Lanes,
   perPixel: number,
-  operands: Readonly<Record<keyof ReturnType<typeof forwardOperands>, Operand>>,
+  operands: Readonly<Record<keyof ReturnType<typeof normOperands>, Operand>>,
   parameter: (value: number) => string,
 ) {
   const { type, suffix } = lanes;
@@ -164,7 +165,7 @@ function reduction(
   var sumEnds = vec2f();`,
     channels: `${own.channels}
     let beta = ${lanes.load(operands.beta, 'c')};`,
-    each: `${own.normalized}
+    each: `let normalized = ${own.normalized('i')};
       var z = gamma * normalized + beta;
       ${shortcut ? `z += ${lanes.load(operands.shortcut, 'i')};` : ''}
       let dz = g * inputFactor${suffix}(z, range);
@@ -182,24 +183,27 @@ const wideInReduction = ['x', 'statistics', 'gamma', 'beta', 'shortcut'] as cons
  * channel are added in workgroup memory, those of workgroups by the second kernel.
  *
  * @param storesDz false if the only reader of dz recomputes it (`batchNormGradientApply`)
+ * @param pool the pooling whose gradient is the upstream one, which is computed here, if any; dz is not stored then
  */
 export function batchNormGradientReduce(
   node: Node<'batchNormGradientReduce'>,
   placement: Placement,
   storesDz = true,
+  pool: Node<'maxPoolGradient'> | null = null,
 ): KernelCall[] {
   const { x, dy } = node.operands;
   const { dz, sums } = node.results;
   const channels = dimension(x, 3);
   const lanes = lanesFor(channels);
-  const pass = pixelPass(x, lanes, mostPartials);
+  const blocks = pool && gradientBlocks(pool, lanes);
+  const pass = pixelPass(blocks ?? x, lanes, mostPartials);
   const { perPixel, columnGroups: tiles, across, groups } = pass;
   const partials = placement.scratch(groups * (2 * channels + 2 * tiles));
   const endsStart = groups * 2 * channels;
   const { operands, parameter, finish } = kernelSource(
     {
-      ...forwardOperands(node, placement),
-      dy: tensorOperand(placement, dy, 'read'),
+      ...normOperands(node, placement),
+      ...upstreamOperands(dy, pool, placement),
       dz: storesDz ? tensorOperand(placement, dz, 'write') : null,
       partials: bufferOperand(partials, 'write'),
     },
@@ -215,9 +219,13 @@ ${workgroupMain(`${own.begin}
   ${forOwnPixels(
     pass,
     own.channels,
-    `let g = ${lanes.load(operands.dy, 'i')};
-      ${own.each}
+    forUpstream(
+      blocks,
+      lanes,
+      operands,
+      `${own.each}
       ${storesDz ? lanes.store(operands.dz, 'i', 'dz') : ''}`,
+    ),
   )}
   gammas[t] = sumGamma;
   betas[t] = sumBeta;
@@ -232,6 +240,26 @@ ${workgroupMain(`${own.begin}
   ${sums ? `if (t < 2u) { ${operands.partials.store(`${endsStart}u + 2u * (group.x * ${tiles}u + group.y) + t`, 'ends[0][t]')} }` : ''}`)}`;
   const call = finish(reductionLabel(node), pass.workgroups, body);
   return [call, finishReduction(node, placement, partials, groups, tiles)];
+}
+
+/** The gradient of a normalisation's result, or what that of the pooling behind it is computed from. */
+function upstreamOperands(dy: Tensor, pool: Node<'maxPoolGradient'> | null, placement: Placement) {
+  return {
+    dy: tensorOperand(placement, pool?.operands.dy ?? dy, 'read'),
+    argmax: pool && tensorOperand(placement, pool.operands.argmax, 'read'),
+  };
+}
+
+/** WGSL that does something with each element `i` of an invocation's pixel, or block of them, and its gradient `g`. */
+function forUpstream(
+  blocks: GradientBlocks | null,
+  lanes: Lanes,
+  operands: Readonly<Record<'dy' | 'argmax', Operand>>,
+  use: string,
+): string {
+  if (!blocks) return `let g = ${lanes.load(operands.dy, 'i')};\n      ${use}`;
+  const [, down, across] = blocks.shape;
+  return `${pixelPosition('pixel', down, across)}\n  ${blocks.each(operands, use)}`;
 }
 
 function reductionLabel({ results: { dz } }: Node<'batchNormGradientReduce'>): string {
@@ -271,7 +299,7 @@ export const noReduction = {
 export function reductionRequests({ node }: ReductionBehind, placement: Placement, groups: number) {
   const partials = placement.scratch(groups * (2 * dimension(node.operands.x, 3) + 2));
   return {
-    requests: { ...forwardOperands(node, placement), partials: bufferOperand(partials, 'write') },
+    requests: { ...normOperands(node, placement), partials: bufferOperand(partials, 'write') },
     wide: wideInReduction,
     finish: finishReduction(node, placement, partials, groups),
   };
@@ -334,23 +362,28 @@ export function canComputeDzAgain(reduce: Node<'batchNormGradientReduce'>, { pla
   return !shortcut && !dy.view && !dz.view && place(dy).buffer === place(dz).buffer;
 }
 
-/** @param masks the operation that has left the upstream gradient in dz's place, if any */
+/**
+ * @param masks the operation that has left the upstream gradient in dz's place, if any
+ * @param pool the pooling whose gradient is the upstream one, if it is computed here; needs `masks`
+ */
 export function batchNormGradientApply(
   node: Node<'batchNormGradientApply'>,
   placement: Placement,
   masks: Node<'batchNormGradientReduce'> | null = null,
+  pool: Node<'maxPoolGradient'> | null = null,
 ): KernelCall[] {
   const { dz, x, statistics, gamma, dgamma, dbeta } = node.operands;
   const { dx } = node.results;
   const channels = dimension(x, 3);
   const lanes = lanesFor(channels);
-  const pass = pixelPass(x, lanes, mostGroups);
+  const blocks = pool && gradientBlocks(pool, lanes);
+  const pass = pixelPass(blocks ?? x, lanes, mostGroups);
   const share = float(channels / elementCount(x.shape));
   const activation = masks?.attributes.activation ?? null;
   const ranges = masks?.operands.ranges ?? null;
   const { operands, parameter, finish } = kernelSource(
     {
-      dz: tensorOperand(placement, dz, 'read'),
+      ...upstreamOperands(dz, pool, placement),
       x: tensorOperand(placement, x, 'read'),
       statistics: tensorOperand(placement, statistics, 'read'),
       gamma: tensorOperand(placement, gamma, 'read'),
@@ -360,9 +393,8 @@ export function batchNormGradientApply(
       dbeta: tensorOperand(placement, dbeta, 'read'),
       dx: tensorOperand(placement, dx, 'write'),
     },
-    wideIf(lanes, ['dz', 'x', 'statistics', 'gamma', 'beta', 'dgamma', 'dbeta', 'dx']),
+    wideIf(lanes, ['dy', 'x', 'statistics', 'gamma', 'beta', 'dgamma', 'dbeta', 'dx']),
   );
-  const upstream = lanes.load(operands.dz, 'i');
   const mask = `inputFactor${lanes.suffix}(gamma * normalized + beta, range)`;
   const own = normalisation(lanes, pass.perPixel, operands);
   const body = `${activation ? activationFunctions(activation) : ''}
@@ -373,11 +405,16 @@ ${workgroupMain(`${activation ? loadRange(activation, operands.ranges, parameter
     ${activation ? `let beta = ${lanes.load(operands.beta, 'c')};` : ''}
     let dgamma = ${lanes.load(operands.dgamma, 'c')};
     let dbeta = ${lanes.load(operands.dbeta, 'c')};`,
-    `${own.normalized}
-      let dz = ${activation ? `${upstream} * ${mask}` : upstream};
+    forUpstream(
+      blocks,
+      lanes,
+      operands,
+      `let normalized = ${own.normalized('i')};
+      let dz = ${activation ? `g * ${mask}` : 'g'};
       let joint = dbeta + normalized * dgamma;
       let value = gamma * deviation * (dz - ${share} * joint);
       ${lanes.store(operands.dx, 'i', 'value')}`,
+    ),
   )}`)}`;
   return [finish(`batchNormGradientApply ${dx.name}`, pass.workgroups, body)];
 }

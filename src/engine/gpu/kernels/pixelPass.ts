@@ -9,7 +9,7 @@ import type { Lanes } from '../lanes.js';
 import { workgroupsOf } from './sums.js';
 
 /** The workgroups of a pass over pixels and channels [..., C], at most so many along the pixels. */
-export function pixelPass(x: Tensor, lanes: Lanes, most: number) {
+export function pixelPass(x: Pick<Tensor, 'shape'>, lanes: Lanes, most: number) {
   const shape = workgroupsOf(x, lanes);
   const groups = Math.min(Math.ceil(shape.pixels / shape.down), most);
   return { ...shape, groups, workgroups: [groups, shape.columnGroups] as const };

@@ -1,12 +1,23 @@
 /** Pooling and its gradients, and the subsampling shortcut: one invocation for each element, nothing shared. */
 
 import type { Node } from '../../../graph/graph.js';
-import { elementCount, nhwc } from '../../../graph/tensor.js';
-import type { SizedAxisWindow, SizedWindow } from '../../../ops/window.js';
-import { elementwiseMain, float, kernelSource, linearDispatch, type Operand, tensorOperand } from '../kernel.js';
+import { dimension, elementCount, nhwc } from '../../../graph/tensor.js';
+import {
+  elementwiseMain,
+  float,
+  type KernelCall,
+  kernelSource,
+  linearDispatch,
+  type Placement,
+  tensorOperand,
+} from '../kernel.js';
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
-import { outputsThatSee, pixelsSeen, position } from './windowPlaces.js';
+import { activationFunctions, loadRange } from '../wgsl/activation.js';
+import { mostGroups, normalisation, normOperands } from './batchNorm.js';
+import { forOwnPixels, pixelPass, workgroupMain } from './pixelPass.js';
+import { findMaximum, gradientBlocks } from './poolWindows.js';
+import { outputsThatSee, pixelPosition, pixelsSeen, position } from './windowPlaces.js';
 
 export const subsample: Lowering<'subsample'> = (node, placement) => {
   const { x } = node.operands;
@@ -173,8 +184,20 @@ function shareOf(
   return `(1.0 / f32(${down.count} * (${across.count})))`;
 }
 
-/** Four elements an invocation, as four positions of maxima share a word. */
-export const maxPool: Lowering<'maxPool'> = (node, placement) => {
+/**
+ * Four elements an invocation, as four positions of maxima share a word.
+ *
+ * @param norm the normalisation of x, which is computed here and stored nowhere, if any
+ */
+export function maxPool(
+  node: Node<'maxPool'>,
+  placement: Placement,
+  norm: Node<'batchNorm'> | null = null,
+): KernelCall[] {
+  return norm ? maxPoolOfNorm(node, placement, norm) : maxPoolAlone(node, placement);
+}
+
+const maxPoolAlone: Lowering<'maxPool'> = (node, placement) => {
   const { x } = node.operands;
   const { y, argmax } = node.results;
   const [, outputHeight, outputWidth, channels] = nhwc(y);
@@ -190,34 +213,57 @@ export const maxPool: Lowering<'maxPool'> = (node, placement) => {
   const length = elementCount(y.shape);
   const items = Math.ceil(length / 4);
   const maximum = (i: string) => `${position(i, outputHeight, outputWidth, channels / lanes.width)}
-  let found = maximumOf(n, h, w, c);
-  ${lanes.store(operands.y, i, 'found.value')}`;
+  ${findMaximum(x.shape, node.attributes, lanes, (at) => lanes.load(operands.x, at))}
+  ${lanes.store(operands.y, i, 'maximum')}`;
   const fourMaxima =
     lanes.width === 4
       ? `${maximum('i')}
-  let places = found.place;`
+  let places = place;`
       : `var places = vec4u();
   for (var j = 0u; j < min(4u, ${length}u - 4u * i); j++) {
-    let at = 4u * i + j;
-    ${maximum('at')}
-    places[j] = found.place;
+    let element = 4u * i + j;
+    ${maximum('element')}
+    places[j] = place;
   }`;
-  const body = `${maximumFunction(nhwc(x), node.attributes, operands.x, lanes)}
-${elementwiseMain(items, `${fourMaxima}\n  ${argmax ? operands.argmax.store4('i', 'places') : ''}`)}`;
+  const body = elementwiseMain(items, `${fourMaxima}\n  ${argmax ? operands.argmax.store4('i', 'places') : ''}`);
   return [finish(`maxPool ${y.name}`, linearDispatch(items), body)];
 };
 
-/**
- * Every input adds the gradients of the windows of which it is the maximum, in the order of the windows. An invocation has
- * a block of inputs as large as the stride, all of which are seen by the same few windows, at taps known beforehand.
- */
+function maxPoolOfNorm(node: Node<'maxPool'>, placement: Placement, norm: Node<'batchNorm'>): KernelCall[] {
+  const { y, argmax } = node.results;
+  const { activation } = norm.attributes;
+  const [, outputHeight, outputWidth, channels] = nhwc(y);
+  const lanes = lanesFor(channels);
+  const pass = pixelPass(y, lanes, mostGroups);
+  const { operands, parameter, finish } = kernelSource(
+    {
+      ...normOperands(norm, placement),
+      y: tensorOperand(placement, y, 'write'),
+      argmax: argmax && tensorOperand(placement, argmax, 'write'),
+    },
+    wideIf(lanes, ['x', 'statistics', 'gamma', 'beta', 'y']),
+  );
+  const { channels: ofChannels, normalized } = normalisation(lanes, pass.perPixel, operands);
+  const value = (at: string) => `activate${lanes.suffix}(gamma * ${normalized(at)} + beta, range)`;
+  const body = `${activationFunctions(activation)}
+${workgroupMain(`${loadRange(activation, operands.ranges, parameter)}
+  ${forOwnPixels(
+    pass,
+    `${ofChannels}
+    let beta = ${lanes.load(operands.beta, 'c')};`,
+    `${pixelPosition('pixel', outputHeight, outputWidth)}
+      ${findMaximum(norm.operands.x.shape, node.attributes, lanes, value)}
+      ${lanes.store(operands.y, 'i', 'maximum')}
+      ${argmax ? operands.argmax.store4('i', 'place') : ''}`,
+  )}`)}`;
+  return [finish(`maxPool ${y.name}`, pass.workgroups, body)];
+}
+
+/** An invocation has a block of inputs. */
 export const maxPoolGradient: Lowering<'maxPoolGradient'> = (node, placement) => {
   const { argmax, dy } = node.operands;
   const { dx } = node.results;
-  const [batch, height, width, channels] = nhwc(dx);
-  const [, outputHeight, outputWidth] = nhwc(dy);
-  const { rows, columns } = node.attributes;
-  const lanes = lanesFor(channels);
+  const lanes = lanesFor(dimension(dx, 3));
   const { operands, finish } = kernelSource(
     {
       argmax: tensorOperand(placement, argmax, 'read'),
@@ -226,96 +272,13 @@ export const maxPoolGradient: Lowering<'maxPoolGradient'> = (node, placement) =>
     },
     wideIf(lanes, ['dy', 'dx']),
   );
-  const perPixel = channels / lanes.width;
-  const blocksDown = Math.ceil(height / rows.stride);
-  const blocksAcross = Math.ceil(width / columns.stride);
-  const items = batch * blocksDown * blocksAcross * perPixel;
-  const windowsOf = (axis: SizedAxisWindow) => {
-    const seen = [...Array(axis.stride).keys()].map((input) => tapsAt(input, axis));
-    return { seen, all: [...new Set(seen.flatMap((windows) => [...windows.keys()]))].sort((a, b) => a - b) };
-  };
-  const [down, across] = [windowsOf(rows), windowsOf(columns)];
-  const id = (i: number, j: number) => `${i - down.all[0]!}_${j - across.all[0]!}`;
-  const loads = down.all.flatMap((i) =>
-    across.all.map(
-      (j) => `let exists_${id(i, j)} = u32(i32(h) + ${i}) < ${outputHeight}u && u32(i32(w) + ${j}) < ${outputWidth}u;
-  let at_${id(i, j)} = select(0u, u32(i32((n * ${outputHeight}u + h) * ${outputWidth}u + w) + ${i * outputWidth + j}) * ${perPixel}u + c, exists_${id(i, j)});
-  let place_${id(i, j)} = ${lanes.load(operands.argmax, `at_${id(i, j)}`)};
-  let dy_${id(i, j)} = select(${lanes.type}(), ${lanes.load(operands.dy, `at_${id(i, j)}`)}, exists_${id(i, j)});`,
-    ),
-  );
-  const sums = down.seen.flatMap((windowsDown, row) =>
-    across.seen.map((windowsAcross, column) => {
-      const shares = [...windowsDown].flatMap(([i, tapDown]) =>
-        [...windowsAcross].map(([j, tapAcross]) => {
-          const place = `${placeType(lanes)}(${tapDown * columns.size + tapAcross}u)`;
-          return `sum += select(${lanes.type}(), dy_${id(i, j)}, place_${id(i, j)} == ${place});`;
-        }),
-      );
-      const pixel = `((n * ${height}u + h * ${rows.stride}u + ${row}u) * ${width}u + w * ${columns.stride}u + ${column}u)`;
-      const isInside = `h * ${rows.stride}u + ${row}u < ${height}u && w * ${columns.stride}u + ${column}u < ${width}u`;
-      return `if (${isInside}) {
-    var sum = ${lanes.type}();
-    ${shares.join('\n    ')}
-    ${lanes.store(operands.dx, `${pixel} * ${perPixel}u + c`, 'sum')}
-  }`;
-    }),
-  );
+  const blocks = gradientBlocks(node, lanes);
+  const [, down, across, channels] = blocks.shape;
+  const items = elementCount(blocks.shape) / lanes.width;
   const body = elementwiseMain(
     items,
-    [position('i', blocksDown, blocksAcross, perPixel), ...loads, ...sums].join('\n  '),
+    `${position('i', down, across, channels / lanes.width)}
+  ${blocks.each(operands, lanes.store(operands.dx, 'i', 'g'))}`,
   );
   return [finish(`maxPoolGradient ${dx.name}`, linearDispatch(items), body)];
 };
-
-/**
- * The windows that see an input of the first block, as distances from the first window's, in order, with their taps. Those
- * of an input of another block are as many windows further as blocks.
- */
-function tapsAt(input: number, { size, stride, before, dilation }: SizedAxisWindow): ReadonlyMap<number, number> {
-  const last = Math.floor((input + before) / stride);
-  const first = Math.ceil((input + before - (size - 1) * dilation) / stride);
-  const taps = new Map<number, number>();
-  for (let window = first; window <= last; window++) {
-    const distance = input + before - window * stride;
-    if (distance % dilation === 0) taps.set(window, distance / dilation);
-  }
-  return taps;
-}
-
-function placeType({ width }: Lanes): 'vec4u' | 'u32' {
-  return width === 4 ? 'vec4u' : 'u32';
-}
-
-/**
- * `maximumOf(n, h, w, c)`: the first maximum of output (h, w)'s window, row by row, or its last NaN, and the position.
- */
-function maximumFunction(
-  [, height, width, channels]: readonly [number, number, number, number],
-  { rows, columns }: SizedWindow,
-  x: Operand,
-  lanes: Lanes,
-): string {
-  const places = placeType(lanes);
-  const bools = (condition: string) => (lanes.width === 4 ? `vec4<bool>(${condition})` : condition);
-  return `struct Found { value: ${lanes.type}, place: ${places} }
-fn maximumOf(n: u32, h: u32, w: u32, c: u32) -> Found {
-  var found: Found;
-  var isFirst = true;
-  for (var i = 0u; i < ${rows.size}u; i++) {
-    for (var j = 0u; j < ${columns.size}u; j++) {
-      let row = h * ${rows.stride}u + i * ${rows.dilation}u - ${rows.before}u;
-      let column = w * ${columns.stride}u + j * ${columns.dilation}u - ${columns.before}u;
-      let isInside = row < ${height}u && column < ${width}u;
-      let at = select(0u, (n * ${height}u + row) * ${width}u + column, isInside) * ${channels / lanes.width}u + c;
-      let value = ${lanes.load(x, 'at')};
-      let isNan = (bitcast<${places}>(value) & ${places}(0x7fffffffu)) > ${places}(0x7f800000u);
-      let isNew = ((value > found.value) | isNan | ${bools('isFirst')}) & ${bools('isInside')};
-      found.value = select(found.value, value, isNew);
-      found.place = select(found.place, ${places}(i * ${columns.size}u + j), isNew);
-      isFirst = isFirst && !isInside;
-    }
-  }
-  return found;
-}`;
-}

@@ -3,7 +3,7 @@
  * Without atomics, every run gives the same bits.
  */
 
-import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
+import { elementCount, type Tensor } from '../../../graph/tensor.js';
 import {
   branches,
   bufferOperand,
@@ -16,7 +16,7 @@ import {
   tensorOperand,
   workgroupSize,
 } from '../kernel.js';
-import { type Lanes, lanesFor } from '../lanes.js';
+import type { Lanes } from '../lanes.js';
 
 /** Most rows of partial sums: enough workgroups to fill a large GPU, few enough to add quickly. */
 export const mostPartials = 512;
@@ -103,8 +103,8 @@ export function nextPowerOfTwo(n: number): number {
  * The shape of a workgroup over pixels and channels [..., C]: `across` vectors of channels, of which there are
  * `columnGroups` times as many, and `down` pixels; the other invocations have nothing to do.
  */
-export function workgroupsOf(y: Tensor, lanes = lanesFor(dimension(y, y.shape.length - 1))) {
-  const channels = dimension(y, y.shape.length - 1);
+export function workgroupsOf(y: Pick<Tensor, 'shape'>, lanes: Lanes) {
+  const channels = y.shape.at(-1)!;
   const perPixel = channels / lanes.width;
   const columnGroups = Math.ceil(perPixel / mostAcross);
   const across = Math.ceil(perPixel / columnGroups);

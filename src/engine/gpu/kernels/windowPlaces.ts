@@ -10,6 +10,13 @@ export function position(i: string, height: number, width: number, channels: num
   let n = ${i} / ${channels * width * height}u;`;
 }
 
+/** Declares n, h, w of a pixel. */
+export function pixelPosition(pixel: string, height: number, width: number): string {
+  return `let w = ${pixel} % ${width}u;
+  let h = ${pixel} / ${width}u % ${height}u;
+  let n = ${pixel} / ${width * height}u;`;
+}
+
 export interface Range {
   readonly first: string;
   readonly end: string;

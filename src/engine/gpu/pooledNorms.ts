@@ -1,0 +1,62 @@
+/**
+ * Batch normalisations that only max pooling reads: the first layer of many networks, whose images are the largest. Both are
+ * computed by one kernel, and so are their gradients, each time from what the other would have stored: the tensors between
+ * them need no memory and no traffic.
+ */
+
+import { type AnyNode, type Node, operandsOf } from '../../graph/graph.js';
+import { dimension, type Tensor } from '../../graph/tensor.js';
+
+export interface PooledNorms {
+  /** Normalisations by the pooling that computes them. */
+  readonly norms: ReadonlyMap<AnyNode, Node<'batchNorm'>>;
+  /** Poolings, by either half of a normalisation's gradient, which computes their gradients. */
+  readonly pools: ReadonlyMap<AnyNode, Node<'maxPoolGradient'>>;
+  /** First halves by second ones. */
+  readonly reductions: ReadonlyMap<AnyNode, Node<'batchNormGradientReduce'>>;
+}
+
+/** The normalisations of a phase that are computed with the pooling behind them, which is the next node. */
+export function pooledNorms(nodes: readonly AnyNode[]): PooledNorms {
+  const norms = new Map<AnyNode, Node<'batchNorm'>>();
+  const pools = new Map<AnyNode, Node<'maxPoolGradient'>>();
+  const reductions = new Map<AnyNode, Node<'batchNormGradientReduce'>>();
+  const isOnlyFor = (tensor: Tensor, reader: AnyNode) =>
+    !tensor.view && nodes.every((node) => node === reader || !operandsOf(node).includes(tensor));
+  for (const [index, first] of nodes.entries()) {
+    const [second, third] = [nodes[index + 1], nodes[index + 2]];
+    if (first.op === 'batchNorm' && second?.op === 'maxPool') {
+      const { y } = first.results;
+      if (second.operands.x === y && isOnlyFor(y, second) && canBePooled(first)) norms.set(second, first);
+    }
+    if (first.op !== 'maxPoolGradient' || second?.op !== 'batchNormGradientReduce') continue;
+    if (third?.op !== 'batchNormGradientApply') continue;
+    const [{ dx }, { dz }] = [first.results, second.results];
+    if (second.operands.dy !== dx || third.operands.dz !== dz || !canBePooled(second)) continue;
+    if (!isOnlyFor(dx, second) || !isOnlyFor(dz, third)) continue;
+    pools.set(second, first).set(third, first);
+    reductions.set(third, second);
+  }
+  return { norms, pools, reductions };
+}
+
+/** Four places of maxima share a word, which an invocation stores. */
+function canBePooled({ operands: { x, shortcut } }: Node<'batchNorm' | 'batchNormGradientReduce'>): boolean {
+  return !shortcut && dimension(x, 3) % 4 === 0;
+}
+
+/** The nodes of a phase with the operands and results for which their kernels need memory. */
+export function nodesInMemory(nodes: readonly AnyNode[]): AnyNode[] {
+  const { norms, pools, reductions } = pooledNorms(nodes);
+  const absorbed = new Set<AnyNode>([...norms.values(), ...pools.values()]);
+  return nodes.flatMap((node): AnyNode[] => {
+    if (absorbed.has(node)) return [];
+    const norm = norms.get(node);
+    if (norm) return [{ ...node, operands: norm.operands } as AnyNode];
+    const pool = pools.get(node);
+    if (!pool) return [node];
+    const { dz: _, ...results } = node.results as { readonly dz?: Tensor };
+    const reads = { ...node.operands, ...reductions.get(node)?.operands, dz: null, ...pool.operands };
+    return [{ ...node, operands: reads, results } as unknown as AnyNode];
+  });
+}
