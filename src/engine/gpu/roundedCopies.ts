@@ -68,10 +68,8 @@ export function roundedCopies(
   const [rounding, widening] = [dispatchesOf(round), dispatchesOf(widen)];
   return {
     bytes,
-    read: (encoder, staging) => {
-      rounding(encoder);
-      encoder.copyBufferToBuffer(words, 0, staging, 0, bytes);
-    },
+    prepare: rounding,
+    read: (encoder, staging) => encoder.copyBufferToBuffer(words, 0, staging, 0, bytes),
     write: (encoder, staging) => {
       encoder.copyBufferToBuffer(staging, 0, words, 0, bytes);
       widening(encoder);

@@ -50,14 +50,23 @@ function stagedUploads(device: GPUDevice, { placeOf, settle }: StagedProgram) {
     const usage = GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC;
     const copies = copiesOf(device, part, placeOf);
     const staging = device.createBuffer({ label: 'upload', size: copies.bytes, usage, mappedAtCreation: true });
+    const encoded = (): GPUCommandBuffer => {
+      const encoder = device.createCommandEncoder();
+      copies.write(encoder, staging);
+      return encoder.finish();
+    };
+    let commands = encoded();
     let values: Upload['values'] = Promise.resolve(floatsIn(staging, part));
+    const mappedAgain = async (): Promise<HostFloats> => {
+      const floats = await mapped(staging, part, GPUMapMode.WRITE);
+      commands = encoded();
+      return floats;
+    };
     const write = (): void => {
       settle();
       staging.unmap();
-      const encoder = device.createCommandEncoder();
-      copies.write(encoder, staging);
-      device.queue.submit([encoder.finish()]);
-      values = mapped(staging, part, GPUMapMode.WRITE);
+      device.queue.submit([commands]);
+      values = mappedAgain();
       // Whoever asks for them next hears of an error.
       values.catch(() => {});
     };
@@ -89,7 +98,9 @@ function stagedUploads(device: GPUDevice, { placeOf, settle }: StagedProgram) {
 export interface PartCopies {
   /** Bytes of that buffer. */
   readonly bytes: number;
-  /** Encodes the copy of the storages to the buffer. */
+  /** Encodes what is computed before the copy of the storages to the buffer, if anything is. */
+  prepare?(encoder: GPUCommandEncoder): void;
+  /** Encodes the copy of the storages, as prepared, to the buffer. */
   read(encoder: GPUCommandEncoder, staging: GPUBuffer): void;
   /** Encodes the copy of the buffer to the storages. */
   write(encoder: GPUCommandEncoder, staging: GPUBuffer): void;
@@ -136,6 +147,8 @@ function stagedReads(device: GPUDevice, { placeOf, encode, settle, rest }: Stage
   const encoded = ({ dispatches, reads }: Chunk<StagedRead>): GPUCommandBuffer => {
     const encoder = device.createCommandEncoder();
     if (dispatches.length > 0) encode(encoder, dispatches);
+    // All before the first copy, for which the device waits until they are done.
+    for (const { copies } of reads) copies.prepare?.(encoder);
     for (const { copies, staging } of reads) copies.read(encoder, staging);
     return encoder.finish();
   };
