@@ -125,7 +125,10 @@ async function measure(name: string, options: BenchOptions): Promise<Result> {
     if (networks > 1 && !engine.loadTogether) {
       throw new InputError(`--networks ${networks}: only a GPU trains several together; leave it out`);
     }
-    const shares = sharedEngine(engine, networks);
+    const onFewer = (atOnce: number): void => {
+      throw new InputError(`--networks ${networks}: the GPU's memory holds ${atOnce} of them`);
+    };
+    const shares = sharedEngine(engine, networks, { onFewer });
     const sessions = await Promise.all(shares.map((share) => open(share.engine, workload, null)));
     const [session] = sessions as [Session];
     await stepTogether(sessions, 1);

@@ -24,9 +24,11 @@ export interface Engine {
   readonly description: string;
   load(plan: Plan, onProgress?: LoadProgress): Promise<Program>;
   /**
-   * Loads a plan for several networks, each with a program of its own. What all of them run is computed at once.
+   * Loads plans of several networks, each with a program of its own. Where they differ in numbers only, as those of seeds
+   * and of memory budgets do, what all of them run is computed at once. Null for those that the memory does not hold
+   * beside the others.
    */
-  readonly loadTogether?: (plan: Plan, networks: number, onProgress?: LoadProgress) => Promise<readonly Program[]>;
+  readonly loadTogether?: (plans: readonly Plan[], onProgress?: LoadProgress) => Promise<readonly (Program | null)[]>;
   dispose(): Promise<void>;
 }
 

@@ -13,8 +13,11 @@ function planOf(length: number) {
   return makePlan({ train: graph });
 }
 
-/** An engine whose programs tell by `planBytes` how they were loaded: tens for those together, ones for their place. */
-function engineOf(computesTogether: boolean, disposed: number[] = []): Engine {
+/**
+ * An engine whose programs tell by `planBytes` with how many they were loaded: tens for all, ones for their place. It holds
+ * at most `most` at a time.
+ */
+function engineOf({ most, disposed = [] }: { readonly most: number | null; readonly disposed?: number[] }): Engine {
   const program = (planBytes: number) =>
     ({ planBytes, dispose: async () => void disposed.push(planBytes) }) as unknown as Program;
   return {
@@ -22,35 +25,72 @@ function engineOf(computesTogether: boolean, disposed: number[] = []): Engine {
     description: 'none',
     load: async () => program(10),
     dispose: () => Promise.reject(new Error('it is shared')),
-    ...(computesTogether && {
-      loadTogether: async (_plan: unknown, networks: number) =>
-        Array.from({ length: networks }, (_, place) => program(10 * networks + place)),
+    ...(most !== null && {
+      loadTogether: async (plans: readonly unknown[]) =>
+        plans.map((_, place) => (place < most ? program(10 * plans.length + place) : null)),
     }),
   };
 }
 
-it('loads equal plans together as soon as all have asked or left', async () => {
+/** Lets go on what waits for nothing. */
+const settled = () => new Promise(setImmediate);
+
+it('loads plans together as soon as all have asked or left', async () => {
   const disposed: number[] = [];
-  const shares = sharedEngine(engineOf(true, disposed), 4);
+  const shares = sharedEngine(engineOf({ most: 9, disposed }), 4);
   const loading = [5, 7, 5].map((length, index) => shares[index]!.engine.load(planOf(length)));
   let isLoaded = false;
   loading[0]!.then(() => {
     isLoaded = true;
   });
-  await new Promise(setImmediate);
+  await settled();
   expect(isLoaded).toBe(false);
   shares[3]!.leave();
   shares[3]!.leave();
-  expect((await Promise.all(loading)).map(({ planBytes }) => planBytes)).toEqual([20, 10, 21]);
+  expect((await Promise.all(loading)).map(({ planBytes }) => planBytes)).toEqual([30, 31, 32]);
   await shares[0]!.engine.dispose();
   // It would wait for trainings that ask no more.
   await expect(shares[0]!.engine.load(planOf(5))).rejects.toThrow('loads one plan');
   shares[2]!.leave();
-  await new Promise(setImmediate);
-  expect(disposed).toEqual([21]);
+  await settled();
+  expect(disposed).toEqual([32]);
 });
 
 it('loads each by itself on an engine that computes one at a time', async () => {
-  const programs = sharedEngine(engineOf(false), 2).map(({ engine }) => engine.load(planOf(5)));
+  const programs = sharedEngine(engineOf({ most: null }), 2).map(({ engine }) => engine.load(planOf(5)));
   expect((await Promise.all(programs)).map(({ planBytes }) => planBytes)).toEqual([10, 10]);
+});
+
+it('lets those wait for which the memory has no room, until the others have left, or the signal comes', async () => {
+  const stop = new AbortController();
+  const lines: string[] = [];
+  const onFewer = (atOnce: number, all: number) => lines.push(`${atOnce} of ${all}`);
+  const shares = sharedEngine(engineOf({ most: 2 }), 5, { signal: stop.signal, onFewer });
+  const loaded: number[] = [];
+  const ends = shares.map(({ engine }) =>
+    engine
+      .load(planOf(5))
+      .then(({ planBytes }) => loaded.push(planBytes))
+      .catch((error) => error.message),
+  );
+  await settled();
+  expect(loaded).toEqual([50, 51]);
+  shares[0]!.leave();
+  await settled();
+  expect(loaded).toEqual([50, 51]);
+  shares[1]!.leave();
+  await settled();
+  expect(loaded).toEqual([50, 51, 30, 31]);
+  stop.abort(new Error('Ctrl-C'));
+  expect(await ends[4]).toBe('Ctrl-C');
+  expect(lines).toEqual(['2 of 5', '2 of 3']);
+  for (const { leave } of shares) leave();
+});
+
+it('tells all of them of an error', async () => {
+  const engine = { ...engineOf({ most: 9 }), loadTogether: () => Promise.reject(new Error('the device is lost')) };
+  const ends = sharedEngine(engine, 2).map(({ engine }) => engine.load(planOf(5)));
+  for (const { reason } of (await Promise.allSettled(ends)) as PromiseRejectedResult[]) {
+    expect(reason.message).toBe('the device is lost');
+  }
 });

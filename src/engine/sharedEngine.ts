@@ -1,11 +1,14 @@
-/** An engine that trainings of one process share: those whose plans are equal compute together. */
+/**
+ * An engine that trainings of one process share. Those whose plans are alike compute together; where the memory does not
+ * hold all of them, some wait until the others have ended.
+ */
 
 import type { Plan } from '../graph/plan.js';
 import type { Engine, LoadProgress, Program } from './engine.js';
 
 /** A training's part in a shared engine. */
 export interface Share {
-  /** Loads when all trainings have asked it to, or have left; whoever shares it does not dispose of it. */
+  /** Loads one plan, when all trainings have asked it to, or have left; whoever shares it does not dispose of it. */
   readonly engine: Engine;
   /** Lets the others load and compute without this training, at the latest when it has ended. */
   leave(): void;
@@ -14,49 +17,92 @@ export interface Share {
 interface Asked {
   readonly plan: Plan;
   readonly onProgress: LoadProgress | undefined;
-  readonly answer: (program: Promise<Program>) => void;
+  readonly answer: (program: Program) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+export interface SharedOptions {
+  /** When aborted, trainings that wait for a program get the signal's reason as an error. */
+  readonly signal?: AbortSignal;
+  /** Called when the memory holds so many trainings at a time of all that have asked. */
+  readonly onFewer?: (atOnce: number, all: number) => void;
 }
 
 /** Shares an engine among so many trainings, each of which loads one plan. */
-export function sharedEngine(engine: Engine, trainings: number): readonly Share[] {
-  /** By what makes plans equal. */
-  const asked = new Map<string, Asked[]>();
-  let awaited = trainings;
-  const arrived = (): void => {
-    awaited--;
-    if (awaited > 0) return;
-    for (const alike of asked.values()) loadAlike(engine, alike);
+export function sharedEngine(
+  engine: Engine,
+  trainings: number,
+  { signal, onFewer = () => {} }: SharedOptions = {},
+): readonly Share[] {
+  const places = Array.from({ length: trainings }, (_, place) => place);
+  /** Trainings that have not asked for a program yet, … */
+  const expected = new Set(places);
+  /** … that wait for one, … */
+  const waiting = new Map<number, Asked>();
+  /** … and that have one, or get it just now. */
+  const active = new Set<number>();
+  const wait = (place: number, asked: Asked): void => {
+    if (signal?.aborted) asked.fail(signal.reason);
+    else waiting.set(place, asked);
   };
-  return Array.from({ length: trainings }, (): Share => {
-    let isAwaited = true;
+  const loadWaiting = async (): Promise<void> => {
+    if (expected.size + active.size > 0 || waiting.size === 0) return;
+    const all = [...waiting];
+    waiting.clear();
+    for (const [place] of all) active.add(place);
+    try {
+      const programs = await loadAll(
+        engine,
+        all.map(([, asked]) => asked),
+      );
+      const count = programs.filter((program) => program !== null).length;
+      if (count < all.length) onFewer(count, all.length);
+      for (const [index, [place, asked]] of all.entries()) {
+        const program = programs[index];
+        if (program) asked.answer(program);
+        else {
+          active.delete(place);
+          wait(place, asked);
+        }
+      }
+    } catch (error) {
+      for (const [, { fail }] of all) fail(error);
+    }
+  };
+  const stopWaiting = (): void => {
+    for (const { fail } of waiting.values()) fail(signal?.reason);
+    waiting.clear();
+  };
+  signal?.addEventListener('abort', stopWaiting, { once: true });
+  return places.map((place): Share => {
     let program: Promise<Program> | null = null;
-    const arrive = (): void => {
-      if (isAwaited) arrived();
-      isAwaited = false;
-    };
     const load: Engine['load'] = async (plan, onProgress) => {
       if (program) throw new Error('a training that shares an engine loads one plan');
-      program = new Promise((answer) => {
-        const key = JSON.stringify(plan);
-        asked.set(key, [...(asked.get(key) ?? []), { plan, onProgress, answer }]);
-        arrive();
+      program = new Promise((answer, fail) => {
+        expected.delete(place);
+        wait(place, { plan, onProgress, answer, fail });
+        void loadWaiting();
       });
       return program;
     };
-    const leave = (): void => {
-      arrive();
+    const leave = async (): Promise<void> => {
+      expected.delete(place);
+      waiting.get(place)?.fail(new Error('the training has left'));
+      waiting.delete(place);
       // Whoever has asked for it gets the error.
-      program?.then(({ dispose }) => dispose()).catch(() => {});
+      await program?.then(({ dispose }) => dispose()).catch(() => {});
+      active.delete(place);
+      await loadWaiting();
     };
-    return { engine: { ...engine, load, dispose: async () => {} }, leave };
+    return { engine: { ...engine, load, dispose: async () => {} }, leave: () => void leave() };
   });
 }
 
-/** Loads a plan for all that ask for it. */
-function loadAlike(engine: Engine, alike: readonly Asked[]): void {
-  const [{ plan, onProgress }] = alike as [Asked];
-  const programs = engine.loadTogether?.(plan, alike.length, onProgress);
-  for (const [index, { answer }] of alike.entries()) {
-    answer(programs ? programs.then((loaded) => loaded[index]!) : engine.load(plan, onProgress));
-  }
+/** Loads the plans of all; null for those that the memory does not hold beside the others. */
+function loadAll(engine: Engine, asked: readonly Asked[]): Promise<readonly (Program | null)[]> {
+  const plans = asked.map(({ plan }) => plan);
+  return (
+    engine.loadTogether?.(plans, asked[0]?.onProgress) ??
+    Promise.all(asked.map(({ plan, onProgress }) => engine.load(plan, onProgress)))
+  );
 }

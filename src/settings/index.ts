@@ -21,6 +21,7 @@ export { type ResolvedLayer, resolveLayers } from './layerRules.js';
 export { listExperiments } from './listExperiments.js';
 export { quantizerBounds } from './quantizerBounds.js';
 export type { QuantizerSettings } from './quantizerSettings.js';
+export { mayHaveSameOperations } from './sameOperations.js';
 export { hasWidths, pixelNumbers } from './settingRules.js';
 export {
   concernsQuantizers,

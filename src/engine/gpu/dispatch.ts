@@ -31,8 +31,40 @@ export function encode(encoder: GPUCommandEncoder, dispatches: readonly Dispatch
   pass.end();
 }
 
+/** What is to be computed is too large for the device; fewer networks, or smaller batches, may not be. */
+export class OutOfMemory extends Error {
+  override readonly name = 'OutOfMemory';
+
+  constructor(what: string) {
+    super(`${what}: choose a smaller batch`);
+  }
+}
+
+/**
+ * Makes planned buffers.
+ *
+ * @throws {OutOfMemory} if the device has no room for them; then none is left
+ */
+export async function createBuffers(
+  device: GPUDevice,
+  planned: readonly BufferPlan[],
+): Promise<Map<BufferPlan, GPUBuffer>> {
+  device.pushErrorScope('out-of-memory');
+  const buffers = new Map(planned.map((buffer) => [buffer, createBuffer(device, buffer)]));
+  if (!(await device.popErrorScope())) return buffers;
+  const bytes = [...buffers.values()].reduce((sum, { size }) => sum + size, 0);
+  for (const buffer of buffers.values()) buffer.destroy();
+  // Only then has the device given the memory back.
+  await device.queue.onSubmittedWorkDone();
+  throw new OutOfMemory(`the GPU's memory has no room for ${mebibytes(bytes)}`);
+}
+
+export function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
+}
+
 /** Makes a planned buffer, for all networks. */
-export function createBuffer(device: GPUDevice, buffer: BufferPlan): GPUBuffer {
+function createBuffer(device: GPUDevice, buffer: BufferPlan): GPUBuffer {
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   const size = (networksOf(buffer) - 1) * strideOf(buffer) + Math.ceil(buffer.bytes / 16) * 16;
   return device.createBuffer({ label: buffer.label, size, usage });
@@ -73,25 +105,27 @@ export function dispatchOf(
   const pipeline = pipelines.get(call.code)!;
   const layout = pipeline.getBindGroupLayout(0);
   const offset = parameterOffsets.get(call)!;
-  const shared: GPUBindGroupEntry[] = [];
-  if (call.parameters.length > 0) {
-    const size = Math.ceil(call.parameters.length / 4) * 16;
-    shared.push({ binding: 0, resource: { buffer: parameters, offset, size } });
-  }
+  const parametersOf = (network: number): GPUBindGroupEntry[] => {
+    if (call.parameters.length === 0) return [];
+    const before = 4 * call.parameterStride * network;
+    const size = Math.ceil(call.parameters.length / 4) * 16 - before;
+    return [{ binding: 0, resource: { buffer: parameters, offset: offset + before, size } }];
+  };
+  const words: GPUBindGroupEntry[] = [];
   if (call.words.length > 0) {
     const resource = {
       buffer: parameters,
       offset: offset + alignedBytes(call.parameters),
       size: 4 * call.words.length,
     };
-    shared.push({ binding: call.bindings.length + 1, resource });
+    words.push({ binding: call.bindings.length + 1, resource });
   }
   const bindGroups = Array.from({ length: networksOf(call.bindings[0]!.buffer) }, (_, network) => {
     const own = call.bindings.map(({ buffer }, index) => ({
       binding: index + 1,
       resource: bindingOf(buffer, network, buffers),
     }));
-    return device.createBindGroup({ label, layout, entries: [...own, ...shared] });
+    return device.createBindGroup({ label, layout, entries: [...own, ...parametersOf(network), ...words] });
   });
   return { nodes, label, pipeline, bindGroups, workgroups, ms: 0 };
 }

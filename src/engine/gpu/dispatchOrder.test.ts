@@ -8,7 +8,10 @@ const memory = (label: string): BufferPlan => ({ label, bytes: 64 });
 
 function lowered(label: string, accesses: readonly BufferAccess[]): LoweredCall {
   const bindings = accesses.map(({ buffer, writes }) => ({ buffer, writes, elementBytes: 4 }));
-  return { nodes: [], call: { label, code: '', bindings, accesses, parameters: [], words: [], workgroups: [1, 1, 1] } };
+  return {
+    nodes: [],
+    call: { label, code: '', bindings, accesses, parameters: [], parameterStride: 0, words: [], workgroups: [1, 1, 1] },
+  };
 }
 
 const whole = (buffer: BufferPlan, writes: boolean) => ({ buffer, begin: 0, end: 64, writes });

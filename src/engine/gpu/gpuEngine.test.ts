@@ -14,13 +14,14 @@ import { skipsGpu } from '../../../test/softwareGpu.js';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
 import { isThorough } from '../../../test/tier.js';
 import { DeviceLost } from '../../errors.js';
-import { Graph } from '../../graph/index.js';
+import { Graph, type Plan, type Tensor } from '../../graph/index.js';
 import { activation } from '../../ops/activation.js';
+import { CONTROL_LENGTH } from '../../ops/attributes.js';
 import { maxPool } from '../../ops/maxPool.js';
 import { makePlan } from '../../passes/index.js';
 import type { StorageRange } from '../../passes/lastWrite.js';
 import { rounded, widened } from '../../program/bfloat16.js';
-import type { Engine, StorageArray, StoragePart } from '../engine.js';
+import type { Engine, Program, StorageArray, StoragePart } from '../engine.js';
 import { createReferenceEngine } from '../reference/index.js';
 import { openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
@@ -152,10 +153,11 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     const once = new Graph();
     once.append('copy', { x: x! }, { y: sum! }, {});
     const engine = await createGpuEngine({ allowSoftware: true });
-    const programs = await engine.loadTogether!(makePlan({ add: graph, once }), 3);
+    const programs = await engine.loadTogether!(new Array<Plan>(3).fill(makePlan({ add: graph, once })));
     const calls = [['add', 'add', 'add', 'once', 'add'], ['once', 'add', 'add'], ['add']];
     const sums = await Promise.all(
-      programs.map(async ({ write, run, read, dispose }, network) => {
+      programs.map(async (program, network) => {
+        const { write, run, read, dispose } = program!;
         write('x', [1, 2, 3, 4, 10 ** network]);
         const [last, ...others] = calls[network]!.toReversed();
         for (const phase of others.reverse()) await run(phase);
@@ -173,6 +175,42 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
       [12, 30],
       [4, 100],
     ]);
+    await engine.dispose();
+  });
+
+  it('computes networks together whose plans differ in numbers, each as it is computed alone', async () => {
+    const planOf = (weightDecay: number, momentum = 0.9) => {
+      const graph = new Graph();
+      const [parameters, gradients, velocity] = ['p', 'g', 'v'].map((name) =>
+        graph.whole({ name, dtype: 'float', length: 64 }),
+      ) as [Tensor, Tensor, Tensor];
+      const control = graph.whole({ name: 'control', dtype: 'float', length: CONTROL_LENGTH });
+      const solver = { type: 'momentum', momentum, nesterov: false } as const;
+      const vectors = { parameters, gradients, velocity, secondMoment: null, control };
+      graph.append('parameterUpdate', vectors, {}, { solver, weightDecay });
+      return makePlan({ step: graph });
+    };
+    const updated = async (program: Program) => {
+      for (const [name, scale] of [
+        ['p', 1],
+        ['g', 0.1],
+        ['v', 0.01],
+      ] as const) {
+        program.write(
+          name,
+          Float32Array.from({ length: 64 }, (_, i) => scale * Math.sin(i)),
+        );
+      }
+      program.write('control', new Float32Array(CONTROL_LENGTH).fill(0.3));
+      for (let step = 0; step < 2; step++) await program.run('step');
+      return [await program.read('p'), await program.read('v')];
+    };
+    const engine = await createGpuEngine({ allowSoftware: true });
+    const plans = [planOf(0.1), planOf(0), planOf(0.1), planOf(0.1, 0.7)];
+    const alone = await Promise.all(plans.map(async (plan) => updated(await engine.load(plan))));
+    const together = await engine.loadTogether!(plans);
+    expect(await Promise.all(together.map((program) => updated(program!)))).toEqual(alone);
+    expect(new Set(alone.map(String)).size).toBe(3);
     await engine.dispose();
   });
 

@@ -33,20 +33,22 @@ export async function openGpuEngine(options: GpuOptions): Promise<Engine> {
   const tuning = (tunes && (await options.tuningStore?.(open.description))) || null;
   const isFixed = tuning?.save === null ? `, fixed tiles: ${tuning.place} cannot be written` : '';
   open.check();
-  const loadTogether = async (plan: Plan, networks: number, onProgress?: LoadProgress) => {
+  const choiceFor = async (plan: Plan, onProgress: LoadProgress | undefined) =>
     // Pages keep no tiles, and need not fetch the tuner.
-    const choose = tuning
-      ? await (await import('./tuning.js')).tune(open, plan, units, tuning, { onProgress })
-      : undefined;
+    tuning ? (await import('./tuning.js')).tune(open, plan, units, tuning, { onProgress }) : undefined;
+  const loadAlike = async (plans: readonly [Plan, ...Plan[]], onProgress: LoadProgress | undefined) => {
+    const choose = await choiceFor(plans[0], onProgress);
     const onCompiled = (done: number, total: number) => onProgress?.('compiling', done, total);
-    const how = { profile, matrixUnits: units, choose, rest: options.rest, networks };
-    return loadPrograms(open, plan, how, onCompiled);
+    return loadPrograms(open, plans, { profile, matrixUnits: units, choose, rest: options.rest }, onCompiled);
   };
   return {
     name: 'gpu',
     description: `${open.description}, ${note}${isFixed}`,
-    load: async (plan, onProgress) => (await loadTogether(plan, 1, onProgress))[0]!,
-    loadTogether,
+    load: async (plan, onProgress) => (await loadAlike([plan], onProgress))[0]!,
+    loadTogether: async (plans, onProgress) => {
+      const { loadTogether } = await import('./loadTogether.js');
+      return loadTogether(open, plans, units, (alike) => loadAlike(alike, onProgress));
+    },
     dispose: async () => open.dispose(),
   };
 }

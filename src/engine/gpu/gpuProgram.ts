@@ -7,9 +7,10 @@
 import type { Plan } from '../../graph/plan.js';
 import type { ProfileEntry, Program, Transfers } from '../engine.js';
 import type { OpenDevice } from './device.js';
-import { createBuffer, dispatchOf, encode, parameterBuffer } from './dispatch.js';
+import { createBuffers, dispatchOf, encode, mebibytes, OutOfMemory, parameterBuffer } from './dispatch.js';
 import {
   type BufferPlan,
+  boundBuffers,
   type KernelCall,
   longestDispatch,
   type MatrixUnits,
@@ -34,39 +35,55 @@ export interface LoadOptions {
   readonly skipsFaulty?: boolean;
   /** Lets the host wait for a moment, while it has nothing to do but to ask the device for results. */
   readonly rest?: (() => void) | undefined;
-  /** Number of networks that compute together; one by default. */
-  readonly networks?: number;
 }
 
 /** Steps that the host may be ahead of the device: enough to hide the host's work, few enough to stop soon. */
 const stepsInFlight = 8;
 
-/** Loads the plan for one network. */
-export async function loadProgram(...how: Parameters<typeof loadPrograms>): Promise<Program> {
-  return (await loadPrograms(...how))[0]!;
+/** Loads a plan for one network. */
+export async function loadProgram(
+  open: OpenDevice,
+  plan: Plan,
+  ...how: [options?: LoadOptions, onProgress?: (done: number, total: number) => void]
+): Promise<Program> {
+  return (await loadPrograms(open, [plan], ...how))[0]!;
 }
 
-/** Loads the plan for several networks; each has a program of its own. */
+/**
+ * Loads plans that are alike (`alike.ts`), one for each of the networks that compute together; each has a program of its
+ * own.
+ *
+ * @throws {OutOfMemory} if they are too large for the device
+ */
 export async function loadPrograms(
   open: OpenDevice,
-  given: Plan,
-  { profile = false, matrixUnits = null, choose, skipsFaulty = false, rest, networks = 1 }: LoadOptions = {},
+  plans: readonly [Plan, ...Plan[]],
+  { profile = false, matrixUnits = null, choose, skipsFaulty = false, rest }: LoadOptions = {},
   onProgress?: (done: number, total: number) => void,
 ): Promise<readonly Program[]> {
   const { device } = open;
-  const plan = schedulePlan(given);
+  const networks = plans.length;
   const { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage: mostBuffers } = device.limits;
   const mostBytes = Math.min(maxBufferSize, maxStorageBufferBindingSize) / networks;
   const largestBuffer = Math.floor(mostBytes / offsetAlignment) * offsetAlignment;
-  const placement = placePlan(plan, { matrixUnits, choose, largestBuffer, mostBuffers, networks });
-  const lowered = Object.entries(plan.phases).map(
-    ([phase, nodes]) => [phase, lowerPhase(nodes, placement.forPhase(phase))] as const,
-  );
+  const lower = (given: Plan) => {
+    const plan = schedulePlan(given);
+    const placement = placePlan(plan, { matrixUnits, choose, largestBuffer, mostBuffers, networks });
+    const phases = Object.entries(plan.phases).map(
+      ([phase, nodes]) => [phase, lowerPhase(nodes, placement.forPhase(phase))] as const,
+    );
+    return { plan, placement, phases };
+  };
+  const own = new Map([...new Set(plans)].map((each) => [each, lower(each)]));
+  const { plan, placement, phases: ofFirst } = own.get(plans[0])!;
+  // Pages have one network at a time, and need not fetch it.
+  const joint = networks > 1 ? await import('./ownParameters.js') : null;
+  const lowered = joint?.jointPhases(plans.map((each) => own.get(each)!.phases)) ?? ofFirst;
   const calls = lowered.flatMap(([, phaseCalls]) => phaseCalls.map(({ call }) => call));
   checkSizes(placement.buffers, calls, { largestBuffer, mostBuffers, networks });
   const { pipelines, faults } = await compilePipelines(device, calls, onProgress);
   if (faults[0] && !skipsFaulty) throw faults[0];
-  const buffers = new Map(placement.buffers.map((buffer) => [buffer, createBuffer(device, buffer)]));
+  const buffers = await createBuffers(device, placement.buffers);
   const parameters = parameterBuffer(device, calls);
   const phases = new Map(
     lowered
@@ -92,7 +109,6 @@ export async function loadPrograms(
     inFlight.push(device.queue.onSubmittedWorkDone());
     if (inFlight.length >= stepsInFlight) await open.explain(inFlight.shift()!);
   };
-  // Pages have one network at a time, and need not fetch it.
   const together = networks > 1 ? (await import('./lockstep.js')).lockstep(networks, submit) : null;
   const programOf = (network: number): Program => {
     /** What comes next is behind all that the network has asked for. */
@@ -163,18 +179,20 @@ function checkSizes(
 ): void {
   const tooLarge = buffers.find(({ bytes }) => bytes > largestBuffer);
   if (tooLarge) {
-    const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
-    const [each, fewer] = networks > 1 ? [` for each of ${networks} networks`, ', or fewer networks'] : ['', ''];
-    throw new Error(
-      `${tooLarge.label} needs ${mebibytes(tooLarge.bytes)}, the GPU allows ${mebibytes(largestBuffer)}${each}: choose a smaller batch${fewer}`,
+    const each = networks > 1 ? ` for each of ${networks} networks` : '';
+    throw new OutOfMemory(
+      `${tooLarge.label} needs ${mebibytes(tooLarge.bytes)}, the GPU allows ${mebibytes(largestBuffer)}${each}`,
     );
   }
-  const buffersOf = ({ bindings, words }: KernelCall) => bindings.length + (words.length > 0 ? 1 : 0);
-  const tooMany = calls.find((call) => buffersOf(call) > mostBuffers);
-  if (tooMany) throw new Error(`${tooMany.label} binds ${buffersOf(tooMany)} buffers, the GPU allows ${mostBuffers}`);
-  const tooWide = calls.find(({ workgroups }) => Math.max(...workgroups) > longestDispatch);
+  const tooMany = calls.find((call) => boundBuffers(call) > mostBuffers);
+  if (tooMany) {
+    throw new Error(`${tooMany.label} binds ${boundBuffers(tooMany)} buffers, the GPU allows ${mostBuffers}`);
+  }
+  const widthOf = ([x, y, z]: KernelCall['workgroups']) => Math.max(x, y, networks * z);
+  const tooWide = calls.find(({ workgroups }) => widthOf(workgroups) > longestDispatch);
   if (tooWide) {
     const { label, workgroups } = tooWide;
-    throw new Error(`${label} needs ${workgroups.join(' × ')} workgroups, WebGPU allows ${longestDispatch} in a row`);
+    const why = `${label} needs ${workgroups.join(' × ')} workgroups for each network`;
+    throw new OutOfMemory(`${why}, WebGPU allows ${longestDispatch} in a row`);
   }
 }

@@ -46,6 +46,11 @@ export function stridesOf({ bindings }: KernelCall): number[] {
   return isShared ? bindings.map(({ buffer, elementBytes }) => strideOf(wholeOf(buffer)) / elementBytes) : [];
 }
 
+/** The storages that a call binds. */
+export function boundBuffers({ bindings, words, parameterStride }: KernelCall): number {
+  return bindings.length + (words.length > 0 ? 1 : 0) + (parameterStride > 0 ? 1 : 0);
+}
+
 interface KernelBinding {
   readonly buffer: BufferPlan;
   readonly writes: boolean;
@@ -72,6 +77,11 @@ export interface KernelCall {
    * compute together, for the elements from one to the next.
    */
   readonly parameters: readonly number[];
+  /**
+   * Words from the parameters of one network to those of the next, where networks have parameters of their own: they are in
+   * a storage then (`ownParameters.ts`). Zero if all have the same.
+   */
+  readonly parameterStride: number;
   /**
    * Contents of a storage behind the other bindings: a table of words that is too long for a uniform; empty for none.
    */
@@ -151,6 +161,8 @@ export interface KernelSource<Names extends string> {
   readonly operands: Readonly<Record<Names, Operand>>;
   /** A number that may differ between calls of the same source, as a WGSL expression of type u32. */
   parameter(value: number): string;
+  /** The same of a float: a setting of the training, in which networks that compute together may differ. */
+  number(value: number): string;
   /**
    * A table of words. Declares `word(i)`, which loads one, and `fourWords(i)`, which loads those from 4·i. At most one
    * a kernel.
@@ -212,6 +224,7 @@ export function kernelSource<Names extends string>(
   return {
     operands,
     parameter,
+    number: (value) => `bitcast<f32>(${parameter(wordOf(value))})`,
     words: (values) => {
       if (values.length > longestTable) {
         longTable = Array.from(values);
@@ -239,6 +252,7 @@ fn word(i: u32) -> u32 { return parameters[(i >> 2u) + ${start}u][i & 3u]; }
           return { buffer, begin: offset, end: offset + length, writes };
         }),
         parameters,
+        parameterStride: 0,
         words: longTable,
         workgroups: [x, y, z],
       };
@@ -329,6 +343,11 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   ${body}
 }
 `;
+}
+
+/** The bits of a float. */
+function wordOf(value: number): number {
+  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
 }
 
 /** A float constant in WGSL, with all its digits. */

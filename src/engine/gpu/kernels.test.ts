@@ -6,6 +6,7 @@ import type { Plan } from '../../graph/index.js';
 import { buildTrainingProgram } from '../../program/trainingProgram.js';
 import { experimentFromSettings } from '../../settings/index.js';
 import { programOptions } from '../../train/programOptions.js';
+import { alikePlans } from './alike.js';
 import { type OpenDevice, openDevice } from './device.js';
 import { loadProgram, loadPrograms } from './gpuProgram.js';
 import { lowerPhase } from './lowering.js';
@@ -70,8 +71,13 @@ describe('kernels pass the checks of the null backend', () => {
     },
   );
 
-  it('resnet20 with other networks beside it', async () => {
-    const programs = await loadPrograms(open, plan('resnet20', 32, 20, extended), { networks: 3 });
+  it('resnet20 with another network beside it whose numbers differ', async () => {
+    const numbers = { weight_decay: '1e-3', momentum: '0.8', label_smoothing: '0.2', target_weight_kbytes: '50' };
+    const one = plan('resnet20', 32, 20, extended);
+    const other = plan('resnet20', 32, 20, { ...extended, ...numbers, quantizer_learning_rate_factor: '2' });
+    const mostBuffers = open.device.limits.maxStorageBuffersPerShaderStage;
+    expect(alikePlans([one, other], { matrixUnits: null, mostBuffers })).toEqual([[0, 1]]);
+    const programs = await loadPrograms(open, [one, other]);
     await Promise.all(programs.map(({ run }) => run('train')));
     for (const program of programs) await program.dispose();
   });

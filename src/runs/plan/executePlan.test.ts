@@ -14,7 +14,6 @@ const out = temporaryFolder();
 
 const file = readConfigFile('configs/train_resnet_quant_fp.cfg');
 const sections = ['DEFAULT', 'DEFAULT_INIT', 'FP_W2Q_INIT', 'PARAMETRIC_FP_WQ_DELTA_XMAX'];
-const narrower = parseConfig('[DEFAULT]\n[NARROW]\nweight_decay = 0\n', 'narrower.cfg');
 const planned = sections.map((section) => ({ file, section }));
 const plan = planRuns(planned, { seeds: [0], out, settings: { data: 'synthetic:16' }, budgetSettings: {} });
 
@@ -154,8 +153,8 @@ it('a signal stops all runs under way, and so does what is wrong with the call o
 function brokenEngine({ alone = false } = {}) {
   const loaded: number[] = [];
   let disposals = 0;
-  const loadTogether: Engine['loadTogether'] = async (_plan, networks) => {
-    loaded.push(networks);
+  const loadTogether: Engine['loadTogether'] = async (plans) => {
+    loaded.push(plans.length);
     throw new Error('lost together');
   };
   const engine: Engine = {
@@ -171,25 +170,27 @@ function brokenEngine({ alone = false } = {}) {
   return { bench, own, loaded, disposals: () => disposals };
 }
 
-it('runs that differ in their seeds only share the engine of one that computes them together', async () => {
+it('runs that differ in numbers only share the engine of one that computes them together', async () => {
   const settings = { data: 'synthetic:64', model: 'tiny', batchSize: '16' };
-  const parts = ['DEFAULT', 'NARROW'].map((section) => ({ file: narrower, section }));
-  const runs = planRuns(parts, { seeds: [0, 1, 2], out, settings, budgetSettings: {} });
+  const text = '[DEFAULT]\n[NESTEROV]\nnesterov = true\n[DECAY]\nweight_decay = 0.1\nepochs = 3\n';
+  const file = parseConfig(text, 'numbers.cfg');
+  const parts = ['DEFAULT', 'NESTEROV', 'DECAY'].map((section) => ({ file, section }));
+  const runs = planRuns(parts, { seeds: [0, 1], out, settings, budgetSettings: {} });
   const { bench, own, loaded, disposals } = brokenEngine();
   const ends: string[] = [];
   const how = { force: false, events: told(ends), signal: new AbortController().signal, onTraining: () => {} };
-  const end = await executePlan(runs, { ...how, bench, together: 2 });
+  const end = await executePlan(runs, { ...how, bench, together: 3 });
   await own.dispose();
   expect(end).toEqual({ complete: true, failed: 6 });
   expect(ends).toEqual([
     'DEFAULT failed: lost together',
+    'DECAY failed: lost together',
     'DEFAULT failed: lost together',
-    'NARROW failed: lost together',
-    'NARROW failed: lost together',
-    'DEFAULT failed: lost alone',
-    'NARROW failed: lost alone',
+    'NESTEROV failed: lost together',
+    'NESTEROV failed: lost together',
+    'DECAY failed: lost alone',
   ]);
-  expect([loaded, disposals()]).toEqual([[2, 2], 2]);
+  expect([loaded, disposals()]).toEqual([[3, 2], 2]);
 });
 
 it('runs on other devices train alone, and so do all on the CPU, which is said once', async () => {
@@ -217,7 +218,7 @@ it('runs on other devices train alone, and so do all on the CPU, which is said o
     ends: alone('FIRST', 'SECOND'),
     lines: [],
   });
-  expect(await ended('[FIRST]\n[SECOND]\nweight_decay = 0\n', [0, 1], { alone: true })).toEqual({
+  expect(await ended('[FIRST]\n[SECOND]\nnesterov = true\n', [0, 1], { alone: true })).toEqual({
     ends: alone('FIRST', 'SECOND', 'FIRST', 'SECOND'),
     lines: [expect.stringMatching(/^NOTE: runs on the CPU .* with --device cpu --parallel 2 so many train at a time$/)],
   });

@@ -2,15 +2,15 @@
  * Executes a plan: finished runs are reused, interrupted ones resumed, the others trained. All state is in the run
  * folders, so a plan may be killed anywhere and started again.
  *
- * Runs train one after another in this process, seeds of one section together if a GPU can do that, or side by side in
- * lanes: the next one is the first in the plan's order that waits for no other, after those that ended before. Each is
+ * Runs train one after another in this process, those that differ in numbers only together if a GPU can do that, or side by
+ * side in lanes: the next one is the first in the plan's order that waits for no other, after those that ended before. Each is
  * prepared (images read, GPU tiles tuned) before the next begins, which then finds the results in the cache folder.
  */
 
 import { setMaxListeners } from 'node:events';
 import { InputError } from '../../errors.js';
 import { oneRank, type Ranks } from '../../program/ranks.js';
-import { type Experiment, resolveExperiment, settingsDifference } from '../../settings/index.js';
+import { type Experiment, mayHaveSameOperations, resolveExperiment } from '../../settings/index.js';
 import { describeData } from '../../train/dataDescription.js';
 import { TrainingFault } from '../../train/trainingSteps.js';
 import { dataDifference } from '../dataDescription.js';
@@ -95,7 +95,7 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
   checkFolders(plan, force);
   const stop = stoppedBy(signal);
   const positions = plan.map((run, at): PlanPosition => ({ run, index: at + 1, total: plan.length }));
-  // Runs that ended before come first: they cost nothing, and seeds that wait for them can then train together.
+  // Runs that ended before come first: they cost nothing, and those that wait for them can then train together.
   const toTrain = new Set(plan.filter(isToTrain));
   const waiting = positions.toSorted((a, b) => Number(toTrain.has(a.run)) - Number(toTrain.has(b.run)));
   const underWay = new Map<PlannedRun, Promise<void>>();
@@ -138,11 +138,11 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
     }
     // Those behind one that is to be trained are so, too.
     const mayGroup = together > 1 && !trainsNothing && toTrain.has(next.run);
-    const group = mayGroup ? seedsOf(ready, together) : [next];
+    const group = mayGroup ? alikeRuns(ready, together) : [next];
     const engine = group.length > 1 ? await bench.engine(next.run.experiment).catch(() => null) : null;
     if (engine?.loadTogether) {
       const trainings = group.map((at) => (own: Workbench) => begin(at, own));
-      await trainTogether(bench, engine, trainings, stop.signal);
+      await trainTogether(bench, engine, trainings, { signal: stop.signal, line: events.line });
       continue;
     }
     if (engine && !isTold) {
@@ -161,13 +161,12 @@ function isToTrain(run: PlannedRun): boolean {
   return !['finished', 'failed'].includes(standing(run).type);
 }
 
-/** The first of the runs, with at most so many in all that train on its device and differ from it in their seeds only. */
-function seedsOf(runs: readonly PlanPosition[], most: number): PlanPosition[] {
+/** The first of the runs, with at most so many in all that train on its device and may compute together with it. */
+function alikeRuns(runs: readonly PlanPosition[], most: number): PlanPosition[] {
   const [{ run: first }] = runs as [PlanPosition];
-  const { seed, device } = first.experiment.settings;
   const isAlike = ({ run: { experiment } }: PlanPosition): boolean =>
-    experiment.device === device &&
-    settingsDifference(first.experiment.settings, { ...experiment.settings, seed }) === null;
+    experiment.device === first.experiment.device &&
+    mayHaveSameOperations(experiment.settings, first.experiment.settings);
   return runs.filter(isAlike).slice(0, most);
 }
 
@@ -248,6 +247,8 @@ async function trainHere(at: PlanPosition, now: Standing, options: ExecuteOption
     return summary && { type: 'finished' };
   } catch (error) {
     if (error instanceof InputError) throw error;
+    // It waited for its turn on the GPU.
+    if (signal.aborted && error === signal.reason) return null;
     const reason = error instanceof Error ? error.message : String(error);
     // Every rank does, since the first one to end ends the others.
     if (error instanceof TrainingFault) keepFault(at.run, reason);

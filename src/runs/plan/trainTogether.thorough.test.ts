@@ -1,4 +1,4 @@
-/** Seeds that train together on a GPU, SwiftShader's, have the files of seeds that train alone; so have those that go on. */
+/** Runs that train together on a GPU, SwiftShader's, have the files of runs that train alone; so have those that go on. */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,9 +27,19 @@ w_quantize = parametric_fp_d_xmax
 a_quantize = parametric_fp_d_xmax_relu
 target_weight_kbytes = 1
 budget = guaranteed
+
+[TIGHT]
+weightfile = DEFAULT/params_best.h5
+w_quantize = parametric_fp_d_xmax
+a_quantize = parametric_fp_d_xmax_relu
+target_weight_kbytes = 0.7
+budget = guaranteed
+weight_decay = 0.01
+initial_learning_rate = 0.03
 `;
 
-const sections = ['DEFAULT', 'LEARNED'];
+const sections = ['DEFAULT', 'LEARNED', 'TIGHT'];
+const paths = [0, 1].flatMap((seed) => sections.map((section) => `seed-${seed}/${section}`));
 
 interface Watched {
   /** Called with each finished epoch. */
@@ -37,7 +47,7 @@ interface Watched {
   readonly signal?: AbortSignal;
 }
 
-/** Executes the plan of two sections and two seeds, and tells how its runs ended, in order. */
+/** Executes the plan of three sections and two seeds, and tells how its runs ended, in order. */
 async function execute(
   out: string,
   together: number,
@@ -67,22 +77,20 @@ function written(out: string, path: string) {
 }
 
 it.skipIf(skipsGpu)(
-  'seeds together write what they write alone, also after an interruption and a fault of one',
+  'runs together write what they write alone, also after an interruption and a fault of one',
   async () => {
     const [alone, together, interrupted] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
     await execute(alone, 1);
-    const whole = await execute(together, 2);
-    expect(whole.ends.toSorted()).toEqual(
-      ['seed-0/DEFAULT', 'seed-0/LEARNED', 'seed-1/DEFAULT', 'seed-1/LEARNED'].map((path) => `${path} finished`),
-    );
+    const whole = await execute(together, 4);
+    expect(whole.ends.toSorted()).toEqual(paths.map((path) => `${path} finished`));
     const stop = new AbortController();
-    const part = await execute(interrupted, 2, {
+    const part = await execute(interrupted, 4, {
       onEpoch: ({ run }) => run.path === 'seed-1/DEFAULT' && stop.abort(),
       signal: stop.signal,
     });
     expect(part).toEqual({ complete: false, failed: 0, ends: [] });
     // A run that fails stops no other.
-    const failing = await execute(interrupted, 2, {
+    const failing = await execute(interrupted, 4, {
       onEpoch: ({ run }) => {
         if (run.path === 'seed-0/DEFAULT') throw new Error('no space left');
       },
@@ -91,10 +99,12 @@ it.skipIf(skipsGpu)(
       'seed-0/DEFAULT failed: no space left',
       'seed-1/DEFAULT finished',
       'seed-0/LEARNED left out: DEFAULT has no parameters to start from',
+      'seed-0/TIGHT left out: DEFAULT has no parameters to start from',
       'seed-1/LEARNED finished',
+      'seed-1/TIGHT finished',
     ]);
-    expect(await execute(interrupted, 2)).toMatchObject({ complete: true, failed: 0 });
-    for (const path of ['seed-0/DEFAULT', 'seed-1/DEFAULT', 'seed-0/LEARNED', 'seed-1/LEARNED']) {
+    expect(await execute(interrupted, 4)).toMatchObject({ complete: true, failed: 0 });
+    for (const path of paths) {
       expect(written(together, path), path).toEqual(written(alone, path));
       expect(written(interrupted, path), path).toEqual(written(alone, path));
     }

@@ -1,6 +1,6 @@
 /**
- * Runs of one network that train together in this process, on one engine: where their plans are equal, as those of several
- * seeds are, each dispatch computes for all of them. They are prepared one after the other, each with images of its own.
+ * Runs that train together in this process, on one engine: where their plans differ in numbers only, as those of several
+ * seeds do, each dispatch computes for all of them. They are prepared one after the other, each with images of its own.
  */
 
 import type { Engine } from '../../engine/engine.js';
@@ -12,17 +12,19 @@ import { openWorkbench, type Workbench } from '../workbench.js';
  *
  * @param bench whose engine they share; disposed of if it may be broken
  * @param runs each trains on the workbench that it gets, and resolves when it has ended, however that was
- * @param signal keeps runs that have not begun from it
+ * @param signal keeps runs that have not begun from it, and ends those that wait for memory with its reason as an error
  */
 export async function trainTogether(
   bench: Workbench,
   engine: Engine,
   runs: readonly ((own: Workbench) => Promise<void>)[],
-  signal: AbortSignal,
+  { signal, line }: { readonly signal: AbortSignal; line(text: string): void },
 ): Promise<void> {
   let isBroken = false;
   const ends: Promise<void>[] = [];
-  for (const [index, share] of sharedEngine(engine, runs.length).entries()) {
+  const onFewer = (atOnce: number, all: number): void =>
+    line(`NOTE: the GPU's memory holds ${atOnce} of ${all} networks at a time; the others train after them`);
+  for (const [index, share] of sharedEngine(engine, runs.length, { signal, onFewer }).entries()) {
     if (signal.aborted) {
       share.leave();
       continue;

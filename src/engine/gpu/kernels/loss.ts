@@ -7,6 +7,7 @@ import {
   elementwiseMain,
   float,
   type KernelCall,
+  type KernelSource,
   kernelSource,
   linearDispatch,
   type Operand,
@@ -33,12 +34,12 @@ export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, place
   const wide = wideIf(lanes, ['logits', 'teacher'] as const);
   const threads = classes < classesOfWorkgroup ? 1 : workgroupSize;
   const sizes = { items: rows, means: [rows, 1], wide, threads } as const;
-  return summed(placement, node, requests, sizes, (operands) => {
+  return summed(placement, node, requests, sizes, (operands, number) => {
     const each = (body: string) => eachClass(operands, classes, lanes, threads, body);
     const target =
-      smoothing > 0 ? `(${float(1 - smoothing)} * own.x + ${float(smoothing / classes)} * own.y)` : 'own.x';
+      smoothing > 0 ? `(${number(1 - smoothing)} * own.x + ${number(smoothing / classes)} * own.y)` : 'own.x';
     const hard = `best.x + log(expSum.x) - ${target}`;
-    const loss = distillation ? `${float(1 - distillation.weight)} * (${hard}) + divergence.x` : hard;
+    const loss = distillation ? `${number(1 - distillation.weight)} * (${hard}) + divergence.x` : hard;
     return `let label = ${operands.labels.load('n')};
     let row = n * ${classes}u;
     // The largest logit, and the first class that has it.
@@ -52,7 +53,7 @@ export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, place
     var expSum = vec2f();
     ${each('expSum.x += exp(logit - best.x);')}
     ${ofRow('expSum', threads)}
-    ${distillation ? divergence(each, threads, distillation) : ''}
+    ${distillation ? divergence(each, threads, number, distillation) : ''}
     if (${threads === 1 ? '' : 't == 0u && '}u32(label) < ${classes}u) { sum += vec2f(${loss}, select(1.0, 0.0, u32(best.y) == u32(label))); }`;
   });
 };
@@ -175,13 +176,13 @@ function summed<Names extends string>(
   { op, results: { loss } }: { readonly op: string; readonly results: { readonly loss: Tensor } },
   requests: Readonly<Record<Names, OperandRequest | null>>,
   { items, means, wide, threads }: SummedSizes<NoInfer<Names>>,
-  of: (operands: Readonly<Record<Names, Operand>>) => string,
+  of: (operands: Readonly<Record<Names, Operand>>, number: KernelSource<Names>['number']) => string,
 ): KernelCall[] {
   const groups = Math.min(mostPartials, Math.ceil(items / (threads === 1 ? itemsOfWorkgroup : 1)));
   const partials = groups > 1 ? placement.scratch(2 * groups) : null;
   const result = partials ? bufferOperand(partials, 'write') : tensorOperand(placement, loss, 'write');
   const all = { ...requests, result } as Record<Names | 'result', OperandRequest | null>;
-  const { operands, finish } = kernelSource<Names | 'result'>(all, wide);
+  const { operands, number, finish } = kernelSource<Names | 'result'>(all, wide);
   const first = threads === 1 ? `group.x * ${workgroupSize}u + t` : 'group.x';
   const body = `
 var<workgroup> lanes: array<vec2f, ${workgroupSize}>;
@@ -189,7 +190,7 @@ var<workgroup> lanes: array<vec2f, ${workgroupSize}>;
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
   var sum = vec2f();
   for (var n = ${first}; n < ${items}u; n += ${(groups * workgroupSize) / threads}u) {
-    ${of(operands)}
+    ${of(operands, number)}
   }
   lanes[t] = sum;
   ${treeSum('lanes', workgroupSize)}
@@ -214,7 +215,7 @@ export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'
   const { dlogits } = node.results;
   const classes = dimension(logits, logits.shape.length - 1);
   const rows = elementCount(labels.shape);
-  const { operands, finish } = kernelSource({
+  const { operands, number, finish } = kernelSource({
     logits: tensorOperand(placement, logits, 'read'),
     labels: tensorOperand(placement, labels, 'read'),
     teacher: teacher && tensorOperand(placement, teacher, 'read'),
@@ -222,7 +223,7 @@ export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'
   });
   const { smoothing = 0, distillation } = node.attributes;
   const miss = smoothing / classes;
-  const target = `select(${float(miss)}, ${float(1 - smoothing + miss)}, i32(k) == label)`;
+  const target = `select(${number(miss)}, ${number(1 - smoothing + miss)}, i32(k) == label)`;
   const logit = operands.logits.load('row + k');
   const hard = `exp(${logit} - total) - ${target}`;
   const theirs = teacher ? operands.teacher.load('row + k') : '';
@@ -246,8 +247,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   lanes[t] = sum;
   ${treeSum('lanes', width)}
   let total = largest + log(lanes[0]);
-  ${distillation ? softSums(logit, theirs, width, eachOwn, distillation) : ''}
-  ${eachOwn(`let value = (${distillation ? softGradient(hard, logit, theirs, distillation) : hard}) * ${float(1 / rows)};
+  ${distillation ? softSums(logit, theirs, width, eachOwn, number, distillation) : ''}
+  ${eachOwn(`let value = (${distillation ? softGradient(hard, logit, theirs, number, distillation) : hard}) * ${float(1 / rows)};
     ${operands.dlogits.store('row + k', `select(value, 0.0, u32(label) >= ${classes}u)`)}`)}
 }
 `;
@@ -263,9 +264,10 @@ function softSums(
   theirs: string,
   width: number,
   eachOwn: (body: string) => string,
+  number: (value: number) => string,
   { temperature }: Distillation,
 ): string {
-  const cooling = float(1 / temperature);
+  const cooling = number(1 / temperature);
   return `workgroupBarrier();
   var ownSum = 0.0;
   var theirMost = ${lowest};
@@ -285,16 +287,27 @@ function softSums(
   let theirs = log(lanes[0]);`;
 }
 
-function softGradient(hard: string, logit: string, theirs: string, { temperature, weight }: Distillation): string {
-  const cooling = float(1 / temperature);
+function softGradient(
+  hard: string,
+  logit: string,
+  theirs: string,
+  number: (value: number) => string,
+  { temperature, weight }: Distillation,
+): string {
+  const cooling = number(1 / temperature);
   const q = `exp(${cooling} * (${logit} - largest) - own)`;
   const p = `exp(${cooling} * (${theirs} - theirLargest) - theirs)`;
-  return `${float(1 - weight)} * (${hard}) + ${float(weight * temperature)} * (${q} - ${p})`;
+  return `${number(1 - weight)} * (${hard}) + ${number(weight * temperature)} * (${q} - ${p})`;
 }
 
 /** WGSL for `divergence.x`, w·T²·KL of a row, see `ops/softmaxCrossEntropy.ts`; needs the `best` logit. */
-function divergence(each: (body: string) => string, threads: number, { temperature, weight }: Distillation): string {
-  const cooling = float(1 / temperature);
+function divergence(
+  each: (body: string) => string,
+  threads: number,
+  number: (value: number) => string,
+  { temperature, weight }: Distillation,
+): string {
+  const cooling = number(1 / temperature);
   return `var most = vec2f(${lowest});
     ${each('most.x = max(most.x, theirs);')}
     ${ofRow('most', threads, (a, b) => `max(${a}, ${b})`)}
@@ -306,5 +319,5 @@ function divergence(each: (body: string) => string, threads: number, { temperatu
     ${each(`let p = ${cooling} * (theirs - most.x) - totals.y;
       divergence.x += exp(p) * (p - (${cooling} * (logit - best.x) - totals.x));`)}
     ${ofRow('divergence', threads)}
-    divergence.x *= ${float(weight * temperature ** 2)};`;
+    divergence.x *= ${number(weight * temperature ** 2)};`;
 }

@@ -16,10 +16,9 @@ import { solverStep } from '../wgsl/solver.js';
 export const parameterUpdate: Lowering<'parameterUpdate'> = (node, placement) => {
   const { parameters, gradients, velocity, secondMoment, control } = node.operands;
   const { solver, weightDecay, learningRateFactor = 1 } = node.attributes;
-  const factor = learningRateFactor === 1 ? '' : `${float(learningRateFactor)} * `;
   const length = elementCount(parameters.shape);
   const lanes = lanesFor(length);
-  const { operands, finish } = kernelSource(
+  const { operands, number, finish } = kernelSource(
     {
       parameters: tensorOperand(placement, parameters, 'write'),
       gradients: tensorOperand(placement, gradients, 'read'),
@@ -35,10 +34,10 @@ export const parameterUpdate: Lowering<'parameterUpdate'> = (node, placement) =>
   });
   const body = elementwiseMain(
     length / lanes.width,
-    `let rate = ${factor}${operands.control.load(`${CONTROL.learningRate}u`)};
+    `let rate = ${number(learningRateFactor)} * ${operands.control.load(`${CONTROL.learningRate}u`)};
   let parameter = ${lanes.load(operands.parameters, 'i')};
-  let gradient = ${lanes.load(operands.gradients, 'i')} + ${float(weightDecay)} * parameter;
-  ${solverStep(solver, state(operands.velocity), secondMoment && state(operands.secondMoment))}
+  let gradient = ${lanes.load(operands.gradients, 'i')} + ${number(weightDecay)} * parameter;
+  ${solverStep(solver, number, state(operands.velocity), secondMoment && state(operands.secondMoment))}
   ${lanes.store(operands.parameters, 'i', 'parameter - step')}`,
   );
   return [finish('parameterUpdate', linearDispatch(length / lanes.width), body)];
@@ -106,7 +105,7 @@ const mostRows = 2032;
 export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) => {
   const { rows, unquantized, budget, solver, weightDecay, learningRateFactor = 1 } = node.attributes;
   const { secondMoment, bitCaps, keptShares } = node.operands;
-  const { operands, parameter, words, finish } = kernelSource({
+  const { operands, parameter, number, words, finish } = kernelSource({
     table: tensorOperand(placement, node.operands.table, 'write'),
     sums: tensorOperand(placement, node.operands.sums, 'read'),
     velocity: tensorOperand(placement, node.operands.velocity, 'write'),
@@ -119,7 +118,6 @@ export const quantizerUpdate: Lowering<'quantizerUpdate'> = (node, placement) =>
     penalties: tensorOperand(placement, node.results.penalties, 'write'),
   });
   const flag = (value: boolean) => `(${parameter(value ? 1 : 0)} == 1u)`;
-  const number = (value: number) => `bitcast<f32>(${parameter(wordOf(value))})`;
   const control = (name: keyof typeof CONTROL) => operands.control.load(`${CONTROL[name]}u`);
   const penalty = (name: keyof typeof PENALTIES, value: string) =>
     operands.penalties.store(`${PENALTIES[name]}u`, value);
@@ -192,7 +190,7 @@ fn main(@builtin(local_invocation_index) t: u32) {
     let decayed = whole + ${number(weightDecay)} * p;
     let gradient = select(decayed, limited(row, p, decayed), ${hasBudget});
     ${storePair(operands.limited, 'i', 'gradient')}
-    ${solverStep(solver, state(operands.velocity), secondMoment && state(operands.secondMoment))}
+    ${solverStep(solver, number, state(operands.velocity), secondMoment && state(operands.secondMoment))}
     ${storePair(operands.table, 'i', capped)}
   }
 }
@@ -206,11 +204,6 @@ function blocks(count: number, block: number): number {
 
 function padded(words: readonly number[], block: number): number[] {
   return [...words, ...new Array<number>(blocks(words.length, block) - words.length).fill(0)];
-}
-
-/** The bits of a float. */
-function wordOf(value: number): number {
-  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
 }
 
 function pairAt(table: Operand, row: string): string {

@@ -1,0 +1,48 @@
+/** Programs of networks that compute together, as many as the memory holds. */
+
+import type { Plan } from '../../graph/plan.js';
+import type { Program } from '../engine.js';
+import { alikePlans } from './alike.js';
+import type { OpenDevice } from './device.js';
+import { OutOfMemory } from './dispatch.js';
+import type { MatrixUnits } from './kernel.js';
+
+type Load = (alike: readonly [Plan, ...Plan[]]) => Promise<readonly Program[]>;
+
+/**
+ * Loads plans, those that are alike with one call of `load`; half as many where it throws `OutOfMemory`.
+ *
+ * @returns the program of each plan; null where the memory does not hold it beside those of the others
+ * @throws {OutOfMemory} if it does not even hold one
+ */
+export async function loadTogether(
+  { device }: OpenDevice,
+  plans: readonly Plan[],
+  matrixUnits: MatrixUnits | null,
+  load: Load,
+): Promise<readonly (Program | null)[]> {
+  const programs: (Program | null)[] = plans.map(() => null);
+  const mostBuffers = device.limits.maxStorageBuffersPerShaderStage;
+  for (const alike of alikePlans(plans, { matrixUnits, mostBuffers })) {
+    const isFirst = programs.every((program) => program === null);
+    const loaded = await asManyAsFit(
+      alike.map((place) => plans[place]!),
+      load,
+      isFirst ? 1 : 0,
+    );
+    for (const [index, program] of loaded.entries()) programs[alike[index]!] = program;
+  }
+  return programs;
+}
+
+/** Programs of the first plans, of `least` at least. */
+async function asManyAsFit(plans: readonly Plan[], load: Load, least: number): Promise<readonly Program[]> {
+  const [first, ...others] = plans;
+  if (!first) return [];
+  try {
+    return await load([first, ...others]);
+  } catch (error) {
+    if (!(error instanceof OutOfMemory) || plans.length === least) throw error;
+    return asManyAsFit(plans.slice(0, plans.length === 1 ? 0 : Math.ceil(plans.length / 2)), load, least);
+  }
+}
