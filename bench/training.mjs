@@ -5,8 +5,9 @@
  *
  * Run after `npm run build`, for example
  *   node bench/training.mjs PARAMETRIC_FP_WAQ_DELTA_XMAX --data images:DIR --device gpu --epochs 6 --select validation
- * Options are those of `mpdnn train`. Run folders are temporary; tuned tiles are read and kept as usual. Also runs on a
- * software adapter.
+ * Options are those of `mpdnn train`, and `--parallel N` for as many seeds together on a GPU; times are those of the first
+ * one then, which waits for the others. Run folders are temporary; tuned tiles are read and kept as usual. Also runs on
+ * a software adapter.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,8 +17,9 @@ import { tuningFile } from '../dist/cli/options.js';
 import { textTable } from '../dist/cli/textTable.js';
 import { selectEngine } from '../dist/engine/selectEngine.js';
 import { median } from '../dist/median.js';
-import { loadExperimentData } from '../dist/runs/experimentData.js';
+import { trainTogether } from '../dist/runs/plan/trainTogether.js';
 import { runExperiment } from '../dist/runs/runExperiment.js';
+import { openWorkbench } from '../dist/runs/workbench.js';
 import { resolveExperiment, settingKeys } from '../dist/settings/index.js';
 import { readConfigFile } from '../dist/settings/readConfigFile.js';
 
@@ -26,17 +28,23 @@ const { values, positionals } = parseArgs({
   options: {
     cfg: { type: 'string', default: 'configs/train_resnet_quant_fp.cfg' },
     weights: { type: 'string' },
+    parallel: { type: 'string', default: '1' },
     ...Object.fromEntries(settingKeys.map((key) => [key.replaceAll('_', '-'), { type: 'string' }])),
   },
 });
 
 /** Steps of an epoch by which the loop has recorded the one before and drawn the batches of the next one. */
-const RECORDED = 48;
+const RECORDED = 128;
 
-const { cfg, ...overrides } = values;
+const { cfg, parallel, ...overrides } = values;
 const out = mkdtempSync(join(tmpdir(), 'training-'));
 const file = readConfigFile(cfg);
-const experiment = resolveExperiment(file, positionals[0] ?? 'DEFAULT', { ...overrides, out });
+const experimentOf = (more = {}) => resolveExperiment(file, positionals[0] ?? 'DEFAULT', { ...overrides, ...more });
+const experiment = experimentOf();
+const experiments = Array.from({ length: Number(parallel) }, (_, index) => {
+  const seed = String(experiment.training.seed + index);
+  return experimentOf({ seed, out: join(out, seed) });
+});
 const { device, threads, matmulPrecision } = experiment;
 /** Runs of phases: when they were called, when the call returned to the loop, and when it accepted more work. */
 const runs = [];
@@ -45,30 +53,34 @@ const engine = await selectEngine(device, {
   matmulPrecision,
   tuningFile: tuningFile(true),
 });
-const watched = async (plan, onProgress) => {
-  const program = await engine.load(plan, onProgress);
-  return {
-    ...program,
-    run: async (phase) => {
-      const run = { phase, called: performance.now() };
-      runs.push(run);
-      const accepted = program.run(phase);
-      run.returned = performance.now();
-      await accepted;
-      run.accepted = performance.now();
-    },
-  };
-};
-const data = await loadExperimentData(experiment, () => {});
-const bench = { engine: async () => ({ ...engine, load: watched }), data: async () => data };
-const { summary } = await runExperiment(experiment, file, bench, {
-  force: true,
-  events: { task: () => {}, line: () => {} },
-  signal: new AbortController().signal,
+const watched = (shared) => ({
+  ...shared,
+  load: async (plan, onProgress) => {
+    const program = await shared.load(plan, onProgress);
+    return {
+      ...program,
+      run: async (phase) => {
+        const run = { phase, called: performance.now() };
+        runs.push(run);
+        const accepted = program.run(phase);
+        run.returned = performance.now();
+        await accepted;
+        run.accepted = performance.now();
+      },
+    };
+  },
 });
-const ended = performance.now();
+const bench = openWorkbench();
+const { signal } = new AbortController();
+let ended = 0;
+const trainings = experiments.map((each, index) => async (own) => {
+  const shared = await own.engine(each);
+  const watching = { ...own, engine: async () => (index === 0 ? watched(shared) : shared) };
+  await runExperiment(each, file, watching, { force: true, events: { task: () => {}, line: () => {} }, signal });
+  if (index === 0) ended = performance.now();
+});
+await trainTogether(bench, engine, trainings, signal);
 await engine.dispose();
-await data.close();
 rmSync(out, { recursive: true });
 print(timeline());
 
@@ -117,7 +129,10 @@ function print(all) {
     (ms / epochs / 1000).toFixed(4),
     `${((100 * ms) / total).toFixed(1)} %`,
   ]);
-  console.log(`${experiment.name}: ${epochs} epochs of ${steps.length / epochs} steps, ${summary.device}`);
+  const together = experiments.length === 1 ? '' : `, ${experiments.length} seeds together`;
+  console.log(
+    `${experiment.name}${together}: ${epochs} epochs of ${steps.length / epochs} steps, ${engine.description}`,
+  );
   console.log(textTable([['part', 's an epoch', 'share'], ...rows]));
   const host = (of) => {
     const mean = (value) => (sum(of, value) / of.length).toFixed(3);

@@ -83,6 +83,8 @@ export interface Transfers {
 export interface Program {
   /** Bytes of all storages and transient buffers. */
   readonly planBytes: number;
+  /** Its place among networks that compute together, and their number; absent if it computes alone. */
+  readonly among?: { readonly place: number; readonly networks: number };
   /** Copies `data` to a storage from element `offset`; numbers are converted to the storage's type. */
   write(storage: string, data: ArrayLike<number>, offset?: number): void;
   /** Copies `length` elements (by default all) from a storage. */

@@ -30,39 +30,52 @@ type Judgement = Pick<CheckpointState, 'best' | 'lastError' | 'lastTestError'>;
 
 /** Records the end of an epoch. */
 export interface Conclusion {
-  /**
-   * Does the next part of the work, which takes some milliseconds; the first one writes the epoch's rows. Resolves to
-   * true if nothing is left to do.
-   */
+  /** True if the epoch's rows are written. */
+  readonly isRecorded: boolean;
+  /** Does the next part of the work, which takes some milliseconds. Resolves to true if nothing is left to do. */
   advance(): Promise<boolean>;
   /** Does all parts that are left. */
   finish(): Promise<Partial<Judgement>>;
 }
 
-export const nothingToConclude: Conclusion = { advance: async () => true, finish: async () => ({}) };
+export const nothingToConclude: Conclusion = {
+  isRecorded: true,
+  advance: async () => true,
+  finish: async () => ({}),
+};
 
 /** Requests copies of the epoch's results, which the conclusion records. */
 export function endEpoch(run: TrainingRun, finished: CheckpointState, results: EpochResults): Conclusion {
   const parts = recordedParts(run, finished, results);
   let judgement: Partial<Judgement> = {};
+  let isRecorded = false;
   const advance = async (): Promise<boolean> => {
-    const { done = false, value } = await parts.next();
-    if (value) judgement = value;
-    return done;
+    const { done, value } = await parts.next();
+    if (!done) isRecorded = value;
+    else if (value) judgement = value;
+    return done ?? false;
   };
   const finish = async (): Promise<Partial<Judgement>> => {
     while (!(await advance()));
     return judgement;
   };
-  return { advance, finish };
+  return {
+    get isRecorded() {
+      return isRecorded;
+    },
+    ...{ advance, finish },
+  };
 }
 
-/** Records rows, parameters and, last of all, the checkpoint with which the epoch counts. Each part ends with a `yield`. */
+/**
+ * Records rows, parameters and, last of all, the checkpoint with which the epoch counts. Each part ends with a `yield` that
+ * tells whether the rows are written.
+ */
 function recordedParts(
   run: TrainingRun,
   finished: CheckpointState,
   { metadata, ...results }: EpochResults,
-): AsyncGenerator<undefined, Judgement> {
+): AsyncGenerator<boolean, Judgement> {
   const { session, recorder } = run;
   const { program, training } = session;
   const copied = Promise.all([
@@ -74,24 +87,26 @@ function recordedParts(
   ]);
   // Whoever concludes gets the error.
   copied.catch(() => {});
-  async function* parts(): AsyncGenerator<undefined, Judgement> {
+  async function* parts(): AsyncGenerator<boolean, Judgement> {
     const [evaluation, test, table, parametersFile, checkpoint] = await copied;
-    const { report, judgement } = judge(run, finished, { ...results, evaluation, test }, table);
     const parameters = parametersFile();
     const difference = await disagreement(session.ranks, { parameters });
     if (difference) throw new Error(`${difference} after epoch ${finished.epoch}; nothing of it is kept`);
+    yield false;
+    const { report, judgement } = judge(run, finished, { ...results, evaluation, test }, table);
     recorder.epoch(report);
-    yield;
+    yield true;
     if (report.isBest) {
       recorder.parameters('best', parameters);
-      yield;
+      yield true;
     }
     recorder.parameters('last', parameters);
-    yield;
+    yield true;
     const bytes = checkpoint({ ...finished, ...judgement });
-    yield;
+    yield true;
     recorder.checkpoint(bytes);
     run.events?.onEpoch?.(report);
+    yield true;
     return judgement;
   }
   return parts();

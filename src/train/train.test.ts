@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type TinyImages, type TinyRun, tinyRun } from '../../test/tinyRun.js';
 import { unpackAugmentation } from '../data/augmentation.js';
+import type { Program } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
 import { METRICS } from '../ops/attributes.js';
 import { tableSizes } from '../quant/index.js';
@@ -229,36 +230,39 @@ describe('what is kept', () => {
 
 describe('the end of an epoch on a device with memory of its own', () => {
   const settings = { ...quantized, batch_size: 2, epochs: 3 };
-  const onDevice = async () => {
+  const onDevice = async (program: Partial<Program> = {}) => {
     const run = await opened(settings);
-    Object.assign(run.session.program, { transfers: () => Promise.reject() });
+    Object.assign(run.session.program, { transfers: () => Promise.reject(), ...program });
     return run;
   };
   const steps = ({ written }: TinyRun) => written.filter(({ storage }) => storage === 'run').length;
 
-  it('is recorded part by part between steps of the next, as if there were none', async () => {
+  it('is recorded part by part between steps of the next, as if there were none, by networks that compute together in turns', async () => {
     vi.spyOn(performance, 'now').mockReturnValue(0);
     const plain = await trained(settings);
-    const run = await onDevice();
-    const recordedAfter: Record<string, number[]> = { reports: [], kept: [], checkpointFiles: [] };
-    for (const [name, after] of Object.entries(recordedAfter)) {
-      const list = run[name as 'reports'] as EpochReport[];
-      vi.spyOn(list, 'push').mockImplementation((...more) => {
-        after.push(steps(run));
-        return Array.prototype.push.apply(list, more);
+    for (const turn of [0, 2]) {
+      const run = await onDevice({ among: { place: turn, networks: 4 } });
+      const recordedAfter: Record<string, number[]> = { reports: [], kept: [], checkpointFiles: [] };
+      for (const [name, after] of Object.entries(recordedAfter)) {
+        const list = run[name as 'reports'] as EpochReport[];
+        vi.spyOn(list, 'push').mockImplementation((...more) => {
+          after.push(steps(run));
+          return Array.prototype.push.apply(list, more);
+        });
+      }
+      await run.train();
+      // Files are made first. The last epoch is recorded at once. The second epoch is the best, too.
+      const [second, third] = [32 + turn, 64 + turn];
+      expect(recordedAfter).toEqual({
+        reports: [second + 8, third + 8, 96],
+        kept: [second + 12, second + 16, third + 12, third + 16, 96],
+        checkpointFiles: [second + 24, third + 24, 96],
       });
+      expect(run.checkpointFiles).toEqual(plain.checkpointFiles);
+      expect(run.reports).toEqual(plain.reports);
+      expect(run.steps).toEqual(plain.steps);
+      expect(run.kept).toEqual(plain.kept);
     }
-    await run.train();
-    // The last epoch is recorded at once. The second epoch is the best, too.
-    expect(recordedAfter).toEqual({
-      reports: [32 + 4, 64 + 4, 96],
-      kept: [32 + 8, 32 + 12, 64 + 8, 64 + 12, 96],
-      checkpointFiles: [32 + 20, 64 + 20, 96],
-    });
-    expect(run.checkpointFiles).toEqual(plain.checkpointFiles);
-    expect(run.reports).toEqual(plain.reports);
-    expect(run.steps).toEqual(plain.steps);
-    expect(run.kept).toEqual(plain.kept);
   });
 
   it('is kept where the device is lost before it is recorded', async () => {

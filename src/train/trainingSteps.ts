@@ -37,6 +37,17 @@ export function stepsBetween({ session }: TrainingRun, batches: number): number 
   return session.program.transfers ? Math.min(STEPS_BETWEEN, Math.floor(batches / PIECES)) : 0;
 }
 
+/**
+ * Tells after which steps of an epoch the host does a piece of other work. Networks that compute together take turns:
+ * each step waits for all of them.
+ */
+function piecesAfter({ session }: TrainingRun, between: number): (steps: number) => boolean {
+  if (between === 0) return () => false;
+  const { place, networks } = session.program.among ?? { place: 0, networks: 1 };
+  const turn = Math.floor((place * between) / networks);
+  return (steps) => steps >= between && steps % between === turn;
+}
+
 /** The host's work while steps of an epoch are running. */
 interface Meanwhile {
   /** The end of the previous epoch. */
@@ -82,7 +93,7 @@ export async function trainBatches(
   const report = await stepReports(run, state, batches);
   const { countOscillations: looks } = experiment.training;
   const oscillations = looks > 0 ? (await import('./oscillations.js')).countOscillations(session) : null;
-  const between = stepsBetween(run, batches);
+  const isPieceDue = piecesAfter(run, stepsBetween(run, batches));
   const started = performance.now();
   let reported = started;
   let done = state.batch;
@@ -95,7 +106,7 @@ export async function trainBatches(
   while (done < batches) {
     if (failure) throw failure;
     const own = done - state.batch;
-    if (between > 0 && own > 0 && own % between === 0 && (await conclusion.advance())) prepare();
+    if (isPieceDue(own) && (await conclusion.advance())) prepare();
     isStopped = await isStopping(run);
     if (isStopped) break;
     const step = state.step + own;
@@ -117,7 +128,7 @@ export async function trainBatches(
     const now = performance.now();
     if (now - started >= 60_000 * experiment.checkpointMinutes) break;
     // Concluding depends on steps, not on time, since ranks make the same calls in the same order.
-    if (now - reported < METRICS_INTERVAL_MS || done - state.batch <= between || done === batches) continue;
+    if (now - reported < METRICS_INTERVAL_MS || !conclusion.isRecorded || done === batches) continue;
     reported = now;
     await reporting;
     reporting = report(done, rate).then(

@@ -38,7 +38,7 @@ export interface LoadOptions {
 }
 
 /** Steps that the host may be ahead of the device: enough to hide the host's work, few enough to stop soon. */
-const stepsInFlight = 8;
+const stepsInFlight = 16;
 
 /** Loads a plan for one network. */
 export async function loadProgram(
@@ -138,6 +138,7 @@ export async function loadPrograms(
     };
     return {
       planBytes: placement.buffers.reduce((sum, { bytes }) => sum + bytes, 0),
+      ...(together && { among: { place: network, networks } }),
       write: (name, data, offset = 0) => {
         settle();
         writeStorage(device, placeOf(name), data, offset);
