@@ -35,7 +35,8 @@ import {
   windows,
 } from './convolutionSources.js';
 import { type StripProduct, type TileProduct, type TileShape, tileDispatch, tileProduct } from './convolutionTile.js';
-import { gradientSplits, pixelTiles, weightTiles } from './convolutionTileShapes.js';
+import { directTiles, gradientSplits, pixelTiles, weightTiles } from './convolutionTileShapes.js';
+import { convolutionOfGroups, weightGradientOfGroups } from './groupedConvolution.js';
 import {
   rowDepth,
   stripColumns,
@@ -84,6 +85,7 @@ export function conv2d(
   const sizes = convolutionSizes(x, w, y, node.attributes);
   const { outputPixels: m, outputChannels: n, inputChannels, taps } = sizes;
   const shape = pixelTile(placement, 'conv2d', sizes, m, n);
+  if (shape.isDirect) return convolutionOfGroups(node, 1, placement, statistics);
   const positions = shape.slides ? positionsOf(sizes) : null;
   const rows = positions ? rowPerPosition(positions) : rowPerPixel(m, shape.m);
   const tile = isRowTile(shape) ? pixelsInTurn(shape) : shape.m;
@@ -281,10 +283,12 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
   const { inputChannels, outputChannels: n, outputPixels, taps } = sizes;
   const m = taps * inputChannels;
   const { matrixUnits } = placement;
-  const tiles = matrixUnits
+  const [firstTile, ...others] = matrixUnits
     ? [...matrixWeightTiles(sizes, matrixUnits), ...weightRowTiles(sizes, matrixUnits)]
     : weightTiles(m, n);
+  const tiles = [firstTile!, ...directTiles(sizes), ...others];
   const shape = placement.tile(tileKey('conv2dWeightGradient', sizes, tiles.length), tiles);
+  if (shape.isDirect) return weightGradientOfGroups(node, 1, placement);
   const positions = shape.slides ? positionsOf(sizes) : null;
   const k = positions?.count ?? outputPixels;
   const splits = isRowTile(shape)
@@ -366,9 +370,10 @@ function pixelTile(
   n: number,
 ): TileShape {
   const { matrixUnits } = placement;
-  const tiles = matrixUnits
+  const [first, ...others] = matrixUnits
     ? [...matrixPixelTiles(op, n, sizes, matrixUnits), ...pixelRowTiles(op, sizes, matrixUnits)]
     : pixelTiles(m, n);
+  const tiles = [first!, ...(op === 'conv2d' ? directTiles(sizes) : []), ...others];
   return placement.tile(tileKey(op, sizes, tiles.length), tiles);
 }
 

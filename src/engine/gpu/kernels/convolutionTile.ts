@@ -38,6 +38,8 @@ export interface TileShape {
   readonly waits?: true;
   /** On matrix units: tiles of whole rows of images that a workgroup takes one after another (`rowTiles.ts`). */
   readonly inTurn?: number;
+  /** No product of matrices: an invocation computes its pixels directly (`depthwise.ts`). */
+  readonly isDirect?: true;
 }
 
 /** WGSL for the position in the tile of row i of an invocation; uses `down`. */

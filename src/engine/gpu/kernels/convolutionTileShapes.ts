@@ -3,6 +3,7 @@
  * WebGPU's guaranteed 256 invocations and 16 KiB of workgroup memory.
  */
 
+import type { ConvolutionSizes } from './convolutionSizes.js';
 import { sliceBytes, type TileShape } from './convolutionTile.js';
 
 /** Workgroups that occupy a large GPU (an H100 has 132 multiprocessors) about twice. */
@@ -29,6 +30,15 @@ export function weightTiles(m: number, n: number): TileShape[] {
   return heights
     .map((height) => ({ m: height, n: width, rows: height === 32 ? 4 : 8, columns: width === 64 ? 8 : 4 }))
     .flatMap(depths);
+}
+
+/** Most inputs of an output that are few: those of 3×3 pixels with colours. */
+const fewInputs = 36;
+
+/** The tile that is no matrix, where outputs have few inputs, which leave matrix units idle. */
+export function directTiles({ taps, inputChannels, outputChannels }: ConvolutionSizes): TileShape[] {
+  if (taps === 1 || inputChannels > 4 || taps * inputChannels > fewInputs || outputChannels % 4 !== 0) return [];
+  return [{ m: 4, n: outputChannels, k: taps * inputChannels, rows: 4, columns: 4, isDirect: true }];
 }
 
 /** Columns of a tile for so many channels. */

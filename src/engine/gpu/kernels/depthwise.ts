@@ -66,7 +66,7 @@ interface Meeting {
 
 /** A convolution whose outputs have few inputs each. */
 export function stripByStrip(
-  node: Node<'depthwiseConv2d'> | Node<'groupedConv2d'>,
+  node: Node<'depthwiseConv2d'> | Node<'groupedConv2d'> | Node<'conv2d'>,
   placement: Placement,
   statistics: Node<'batchStatistics'> | null,
   lanes: Lanes,
@@ -242,7 +242,7 @@ const mostTaps = 9;
  * one for all.
  */
 export function weightGradient(
-  node: Node<'depthwiseConv2dWeightGradient'> | Node<'groupedConv2dWeightGradient'>,
+  node: Node<'depthwiseConv2dWeightGradient'> | Node<'groupedConv2dWeightGradient'> | Node<'conv2dWeightGradient'>,
   placement: Placement,
   lanes: Lanes,
   inputs: number,

@@ -24,8 +24,18 @@ export function groupedConv2d(
   placement: Placement,
   statistics: Node<'batchStatistics'> | null = null,
 ): KernelCall[] {
+  return convolutionOfGroups(node, node.attributes.groups, placement, statistics);
+}
+
+/** A convolution whose outputs have few inputs, in so many groups. */
+export function convolutionOfGroups(
+  node: Node<'groupedConv2d'> | Node<'conv2d'>,
+  groups: number,
+  placement: Placement,
+  statistics: Node<'batchStatistics'> | null,
+): KernelCall[] {
   const { x, w } = node.operands;
-  const { inputs, outputs, all, lanes } = groupsOf(dimension(x, 3), dimension(w, 3), node.attributes.groups);
+  const { inputs, outputs, all, lanes } = groupsOf(dimension(x, 3), dimension(w, 3), groups);
   const perPixel = dimension(w, 3) / lanes.width;
   return stripByStrip(node, placement, statistics, lanes, {
     wide: ['w', 'y'],
@@ -78,13 +88,21 @@ export const groupedConv2dInputGradient: Lowering<'groupedConv2dInputGradient'> 
   return [finish(`groupedConv2dInputGradient ${dx.name}`, linearDispatch(count), body)];
 };
 
-export const groupedConv2dWeightGradient: Lowering<'groupedConv2dWeightGradient'> = (node, placement) => {
+export const groupedConv2dWeightGradient: Lowering<'groupedConv2dWeightGradient'> = (node, placement) =>
+  weightGradientOfGroups(node, node.attributes.groups, placement);
+
+/** The weight gradient of `convolutionOfGroups`. */
+export function weightGradientOfGroups(
+  node: Node<'groupedConv2dWeightGradient'> | Node<'conv2dWeightGradient'>,
+  groups: number,
+  placement: Placement,
+): KernelCall[] {
   const { x, dy } = node.operands;
-  const { inputs, outputs, all, lanes } = groupsOf(dimension(x, 3), dimension(dy, 3), node.attributes.groups);
+  const { inputs, outputs, all, lanes } = groupsOf(dimension(x, 3), dimension(dy, 3), groups);
   return weightGradient(node, placement, lanes, inputs, 'f32', (operand, pixel) =>
     operand.load(`${pixel} * ${all}u + c / ${outputs / lanes.width}u * ${inputs}u + input`),
   );
-};
+}
 
 /** Channels of a group of inputs and of outputs, all inputs, and lanes that stay within a group of outputs. */
 function groupsOf(all: number, allOutputs: number, groups: number) {

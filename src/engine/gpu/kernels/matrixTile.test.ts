@@ -28,6 +28,7 @@ const workgroupBytes = {
   wide: 32_000,
   strips: 24_000,
   rows: 32_000,
+  direct: 21_000,
   'wide rows': 32_000,
   pointwise: 21_000,
 } as const;
@@ -39,6 +40,7 @@ const windows = {
   wide: [1, 3],
   strips: [3, 3],
   rows: [3, 3],
+  direct: [3, 3],
   'wide rows': [1, 3],
   pointwise: [1, 1],
 } as const;
@@ -50,6 +52,7 @@ const images = {
   wide: [13, 13],
   strips: [8, 96],
   rows: [32, 16],
+  direct: [5, 7],
   'wide rows': [16, 16],
   pointwise: [7, 7],
 } as const;
@@ -69,6 +72,7 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
     [16, 16, 1, 'slides', 'quantized', 2e-3],
     [32, 32, 1, 'float16x2', 'narrow', 2e-6],
     [16, 16, 1, 'rows', 'narrow', 2e-3],
+    [3, 16, 1, 'direct', 'narrow', 2e-3],
     [3, 32, 2, 'strips', 'quantized', 2e-3],
     [32, 32, 1, 'wide rows', 'quantized', 2e-3],
     [64, 64, 1, 'wide', 'narrow', 2e-3],
@@ -83,8 +87,8 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
     [32, 32, 1, 'float16x2', 'quantized', 2e-6],
     [16, 32, 2, 'float16x2', 'float', 2e-6],
   ] as const;
-  // The first five have each kind of tile, each precision and stride, and channels that fill no tile.
-  it.each(tierOf(cases, (each) => cases.indexOf(each) < 5))(
+  // The first six have each kind of tile, each precision and stride, and channels that fill no tile.
+  it.each(tierOf(cases, (each) => cases.indexOf(each) < 6))(
     '%i to %i channels, stride %i, %s, %s operands, tolerance %d',
     async (inputs, outputs, stride, kind, operands, tolerance) => {
       const precision = kind === 'float16x2' ? kind : 'float16';
@@ -95,6 +99,7 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
         window: windows[kind],
         stride,
         operands,
+        ...(kind === 'direct' && { candidate: 1 }),
       };
       const expected = await results(open, convolutions, null);
       const actual = await results(open, convolutions, { precision, workgroupBytes: workgroupBytes[kind] });
@@ -182,11 +187,13 @@ interface Convolutions {
    * Operands of the forward pass: small multiples of a power of two, these as quantizers leave them, or any numbers.
    */
   readonly operands: 'quantized' | 'narrow' | 'float';
+  /** The tile to take; by default the last. */
+  readonly candidate?: number;
 }
 
 async function results(
   open: OpenDevice,
-  { inputs, outputs, image, window: [height, width], stride, operands }: Convolutions,
+  { inputs, outputs, image, window: [height, width], stride, operands, candidate }: Convolutions,
   matrixUnits: MatrixUnits | null,
 ): Promise<Record<string, number[]>> {
   const graph = new Graph();
@@ -200,7 +207,7 @@ async function results(
   graph.append('conv2d', { x, w }, { y: tensor('y', dy.shape), moments: tensor('moments', [2, outputs]) }, window);
   graph.append('conv2dInputGradient', { dy, w, addend: null }, { dx: tensor('dx', x.shape) }, window);
   graph.append('conv2dWeightGradient', { x, dy }, { dw: tensor('dw', w.shape) }, window);
-  const choose = (_: string, candidates: number) => candidates - 1;
+  const choose = (_: string, candidates: number) => Math.min(candidate ?? candidates, candidates - 1);
   const program = await loadProgram(open, makePlan({ step: graph }), { matrixUnits, choose });
   const numbers = (length: number, step: number) =>
     Float32Array.from({ length }, (_, i) => {
