@@ -28,19 +28,25 @@ export function engineOf(
   return selectEngine(device, { threads: threads ?? undefined, matmulPrecision, tuningFile });
 }
 
-/** Opens a workbench. `tuningFile`: file of tuned GPU tiles. */
-export function openWorkbench({ tuningFile }: { readonly tuningFile?: string | undefined } = {}): Workbench {
+export interface WorkbenchOptions {
+  /** File of tuned GPU tiles. */
+  readonly tuningFile?: string | undefined;
+  /** Keep the images of all runs, for those that train at the same time, and not only those of the last one. */
+  readonly keepsImages?: boolean;
+}
+
+export function openWorkbench({ tuningFile, keepsImages = false }: WorkbenchOptions = {}): Workbench {
   let engine: { readonly key: string; readonly value: Engine } | null = null;
-  let data: { readonly key: string; readonly value: ExperimentData } | null = null;
+  const images = new Map<string, ExperimentData>();
   const disposeEngine = async (): Promise<void> => {
     const last = engine?.value;
     engine = null;
     await last?.dispose();
   };
   const closeData = async (): Promise<void> => {
-    const last = data?.value;
-    data = null;
-    await last?.close();
+    const all = [...images.values()];
+    images.clear();
+    for (const data of all) await data.close();
   };
   return {
     disposeEngine,
@@ -60,11 +66,12 @@ export function openWorkbench({ tuningFile }: { readonly tuningFile?: string | u
         ...[source, imageSize, limitTrain, limitVal, validationSplit, experiment.training.seed],
         ...[augment, stream, decodeThreads],
       ]);
-      if (data?.key !== key) {
-        await closeData();
-        data = { key, value: await loadExperimentData(experiment, onProgress) };
-      }
-      return data.value;
+      const known = images.get(key);
+      if (known) return known;
+      if (!keepsImages) await closeData();
+      const loaded = await loadExperimentData(experiment, onProgress);
+      images.set(key, loaded);
+      return loaded;
     },
     dispose: async () => {
       await closeData();

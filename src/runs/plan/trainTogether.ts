@@ -1,6 +1,6 @@
 /**
  * Runs that train together in this process, on one engine: where their plans differ in numbers only, as those of several
- * seeds do, each dispatch computes for all of them. They are prepared one after the other, each with images of its own.
+ * seeds do, each dispatch computes for all of them. They are prepared one after the other, and share images that are the same.
  */
 
 import type { Engine } from '../../engine/engine.js';
@@ -22,6 +22,7 @@ export async function trainTogether(
 ): Promise<void> {
   let isBroken = false;
   const ends: Promise<void>[] = [];
+  const own = openWorkbench({ keepsImages: true });
   const onFewer = (atOnce: number, all: number): void =>
     line(`NOTE: the GPU's memory holds ${atOnce} of ${all} networks at a time; the others train after them`);
   for (const [index, share] of sharedEngine(engine, runs.length, { signal, onFewer }).entries()) {
@@ -29,7 +30,6 @@ export async function trainTogether(
       share.leave();
       continue;
     }
-    const own = openWorkbench();
     await new Promise<void>((isPrepared) => {
       const shared: Workbench = {
         ...own,
@@ -39,17 +39,16 @@ export async function trainTogether(
         },
         dispose: async () => {
           isBroken = true;
-          await own.dispose();
         },
       };
       const ended = runs[index]!(shared).finally(() => {
         share.leave();
         isPrepared();
-        return own.dispose();
       });
       ends.push(ended);
     });
   }
   await Promise.all(ends);
+  await own.dispose();
   if (isBroken) await bench.disposeEngine();
 }
