@@ -136,7 +136,7 @@ export function conv2d(
           ...common,
           m,
           k: sizes.kernelHeight * rowDepth(sizes),
-          a: stripRows(sizes, operands.x),
+          a: stripRows(sizes, operands.x, shape),
           b: stripWeights(sizes, operands.w),
           store: (row, column, value) => {
             const { outputWidth: width } = sizes;
