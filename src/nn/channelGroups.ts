@@ -11,7 +11,7 @@
  * Channels that a sum or a concatenation reads belong to no group, since others would have to be pruned with them.
  */
 
-import { coreOf, parameterNames } from '../quant/index.js';
+import { coreOf, parameterNames, type Quantizer } from '../quant/index.js';
 import { type Layer, type NetworkDefinition, readsOf } from './layer.js';
 import type { BatchNormNames } from './layerNodes.js';
 import { exponentsName, type Variable, type Variables } from './variables.js';
@@ -39,79 +39,19 @@ export interface WithChannels {
 }
 
 /** The groups of a network with declared variables, in the order of its layers. */
-export function channelGroups({ layers, output }: NetworkDefinition, variables: Variables): ChannelGroup[] {
-  const uses = new Map<string, number>();
-  for (const layer of layers) if ('weight' in layer) uses.set(layer.weight, (uses.get(layer.weight) ?? 0) + 1);
-  const quantizerOf = (tensor: string) => {
-    const row = variables.tensors.find(({ name }) => name === tensor)?.row;
-    return typeof row === 'number' ? variables.quantizers[row]! : null;
-  };
-  /** Tells whether the weight has a quantizer and no other layer uses it. */
-  const isOwn = (weight: string) => uses.get(weight) === 1 && quantizerOf(weight) !== null;
-  const batchNormOf = (layer: Layer): BatchNormNames | null => {
-    if (!('weight' in layer) || !isOwn(layer.weight) || !/^relu6?$/.test(layer.activation)) return null;
-    const quantizer = quantizerOf(layer.output);
-    const stopsAtZero = quantizer === null || parameterNames(quantizer.kind).length > 0;
-    return stopsAtZero ? layer.batchNorm : null;
-  };
-  const keepsZero = (tensor: string) => {
-    const quantizer = quantizerOf(tensor);
-    return quantizer === null || /uniform/i.test(coreOf(quantizer.kind));
-  };
-
-  /** Appends the variables behind a value's channels to the lists; false if an operation needs all channels. */
-  const collect = (
-    value: string,
-    batchNorms: BatchNormNames[],
-    weights: ChannelGroup['weights'][number][],
-  ): boolean => {
-    const readers = layers.filter((layer) => readsOf(layer).includes(value));
-    if (value === output || readers.length === 0) return false;
-    return readers.every((reader) => {
-      switch (reader.kind) {
-        case 'conv':
-        case 'linear':
-          weights.push({ name: reader.weight, axis: 'in' });
-          return isOwn(reader.weight) && (reader.kind === 'linear' || reader.groups === 1);
-        case 'depthwise': {
-          const batchNorm = batchNormOf(reader);
-          if (!batchNorm) return false;
-          weights.push({ name: reader.weight, axis: 'out' });
-          batchNorms.push(batchNorm);
-          return collect(reader.name, batchNorms, weights);
-        }
-        case 'averagePool':
-        case 'globalAverage':
-          return keepsZero(reader.name) && collect(reader.name, batchNorms, weights);
-        case 'maxPool':
-        case 'flatten':
-          return collect(reader.name, batchNorms, weights);
-        case 'batchNorm':
-        case 'add':
-        case 'concat':
-        case 'slice':
-        case 'shuffle':
-        case 'multiply':
-        case 'activation':
-        case 'subsample':
-        case 'scale':
-          return false;
-        default:
-          return reader satisfies never;
-      }
-    });
-  };
-  return layers.flatMap((layer): ChannelGroup[] => {
+export function channelGroups(definition: NetworkDefinition, variables: Variables): ChannelGroup[] {
+  const rules = pruningRules(definition, variables);
+  return definition.layers.flatMap((layer): ChannelGroup[] => {
     // Other layers pass the channels of their input on, or read only some of them.
     if (layer.kind !== 'linear' && !(layer.kind === 'conv' && layer.groups === 1)) return [];
-    const batchNorm = batchNormOf(layer);
+    const batchNorm = rules.batchNormOf(layer);
     if (!batchNorm) return [];
-    const batchNorms = [batchNorm];
-    const weights: WithChannels[] = [{ name: layer.weight, axis: 'out' }];
-    if (!collect(layer.name, batchNorms, weights)) return [];
+    const found: Found = { batchNorms: [batchNorm], weights: [{ name: layer.weight, axis: 'out' }] };
+    if (!collect(layer.name, definition, rules, found)) return [];
+    const { batchNorms, weights } = found;
     const computing = weights.filter(({ axis }) => axis === 'out');
     const exponents = computing
-      .map(({ name }) => exponentsName(quantizerOf(name)!))
+      .map(({ name }) => exponentsName(rules.quantizerOf(name)!))
       .filter((name) => variables.find(name));
     const others = [...exponents, ...batchNorms.flatMap((names) => Object.values(names) as string[])];
     return [
@@ -123,6 +63,88 @@ export function channelGroups({ layers, output }: NetworkDefinition, variables: 
         variables: [...weights, ...others.map((name) => ({ name, axis: 'out' as const }))],
       },
     ];
+  });
+}
+
+/** Conditions on quantizers and shared weights under which what is 0 stays 0. */
+interface PruningRules {
+  /** The quantizer of a tensor; null without one. */
+  quantizerOf(tensor: string): Quantizer | null;
+  /** Tells whether the weight has a quantizer and no other layer uses it. */
+  isOwn(weight: string): boolean;
+  /** The batch normalisation of a layer whose channels stay 0; null for other layers. */
+  batchNormOf(layer: Layer): BatchNormNames | null;
+  /** Tells whether the tensor's quantizer, if it has one, maps 0 to 0. */
+  keepsZero(tensor: string): boolean;
+}
+
+function pruningRules({ layers }: NetworkDefinition, variables: Variables): PruningRules {
+  const uses = new Map<string, number>();
+  for (const layer of layers) if ('weight' in layer) uses.set(layer.weight, (uses.get(layer.weight) ?? 0) + 1);
+  const quantizerOf: PruningRules['quantizerOf'] = (tensor) => {
+    const row = variables.tensors.find(({ name }) => name === tensor)?.row;
+    return typeof row === 'number' ? variables.quantizers[row]! : null;
+  };
+  const isOwn: PruningRules['isOwn'] = (weight) => uses.get(weight) === 1 && quantizerOf(weight) !== null;
+  return {
+    quantizerOf,
+    isOwn,
+    batchNormOf: (layer) => {
+      if (!('weight' in layer) || !isOwn(layer.weight) || !/^relu6?$/.test(layer.activation)) return null;
+      const quantizer = quantizerOf(layer.output);
+      const stopsAtZero = quantizer === null || parameterNames(quantizer.kind).length > 0;
+      return stopsAtZero ? layer.batchNorm : null;
+    },
+    keepsZero: (tensor) => {
+      const quantizer = quantizerOf(tensor);
+      return quantizer === null || /uniform/i.test(coreOf(quantizer.kind));
+    },
+  };
+}
+
+/** The batch normalisations and the weights of a group, while they are collected. */
+interface Found {
+  readonly batchNorms: BatchNormNames[];
+  readonly weights: WithChannels[];
+}
+
+/** Appends what is behind a value's channels to the lists; false if an operation needs all channels. */
+function collect(value: string, definition: NetworkDefinition, rules: PruningRules, found: Found): boolean {
+  const readers = definition.layers.filter((layer) => readsOf(layer).includes(value));
+  if (value === definition.output || readers.length === 0) return false;
+  const collectBehind = ({ name }: Layer) => collect(name, definition, rules, found);
+  return readers.every((reader) => {
+    switch (reader.kind) {
+      case 'conv':
+      case 'linear':
+        found.weights.push({ name: reader.weight, axis: 'in' });
+        return rules.isOwn(reader.weight) && (reader.kind === 'linear' || reader.groups === 1);
+      case 'depthwise': {
+        const batchNorm = rules.batchNormOf(reader);
+        if (!batchNorm) return false;
+        found.weights.push({ name: reader.weight, axis: 'out' });
+        found.batchNorms.push(batchNorm);
+        return collectBehind(reader);
+      }
+      case 'averagePool':
+      case 'globalAverage':
+        return rules.keepsZero(reader.name) && collectBehind(reader);
+      case 'maxPool':
+      case 'flatten':
+        return collectBehind(reader);
+      case 'batchNorm':
+      case 'add':
+      case 'concat':
+      case 'slice':
+      case 'shuffle':
+      case 'multiply':
+      case 'activation':
+      case 'subsample':
+      case 'scale':
+        return false;
+      default:
+        return reader satisfies never;
+    }
   });
 }
 

@@ -110,11 +110,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
       continue;
     }
     const waiting = (session.waitMs - waitBefore) / elapsedMs;
-    if (state.fittedEpochs <= state.epoch) {
-      await orKept(run, state, keepBudget(experiment, session, state.epoch + 1, table));
-    }
-    await settleChannels(session);
-    state = { ...state, fittedEpochs: state.epoch + 1 };
+    state = await fitted(run, state, table);
     const { momentsMs, ...evaluations } = await orKept(run, state, queueEvaluations(run, table));
     const trainingSeconds = state.trainingSeconds + momentsMs / 1000;
     state = { ...state, trainingSeconds, epoch: state.epoch + 1, batch: 0, random: after };
@@ -154,6 +150,16 @@ function epochDraws({ experiment, trainImages }: TrainingRun): (from: RandomStat
     remembered = [...remembered.slice(-1), epoch];
     return epoch;
   };
+}
+
+/** Keeps the budget at the end of an epoch, unless a checkpoint says that it is kept, and settles channels. */
+async function fitted(run: TrainingRun, state: CheckpointState, table: BatchTable): Promise<CheckpointState> {
+  const { experiment, session } = run;
+  if (state.fittedEpochs <= state.epoch) {
+    await orKept(run, state, keepBudget(experiment, session, state.epoch + 1, table));
+  }
+  await settleChannels(session);
+  return { ...state, fittedEpochs: state.epoch + 1 };
 }
 
 /** The result of work; if it fails, the error of `keptFault`. */

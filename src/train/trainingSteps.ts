@@ -85,11 +85,7 @@ export async function trainBatches(
   { conclusion, prepare }: Meanwhile,
 ): Promise<Progress> {
   const { experiment, session } = run;
-  const { program, training } = session;
-  const lambdas = areBitsFrozen(experiment, state.epoch)
-    ? [0, 0]
-    : [experiment.budget.lambda2, experiment.budget.lambda3];
-  const control = new Float64Array(CONTROL_LENGTH);
+  const writeControl = controlWriter(run, state, batches);
   const report = await stepReports(run, state, batches);
   const { countOscillations: looks } = experiment.training;
   const oscillations = looks > 0 ? (await import('./oscillations.js')).countOscillations(session) : null;
@@ -109,16 +105,7 @@ export async function trainBatches(
     if (isPieceDue(own) && (await conclusion.advance())) prepare();
     isStopped = await isStopping(run);
     if (isStopped) break;
-    const step = state.step + own;
-    rate = learningRate(experiment.training, step, batches);
-    const update = stepSize(training.options.solver, rate, step + 1);
-    const damping = dampingWeight(experiment.training, step, batches);
-    const next = [update, ...lambdas, averageWeight(experiment.training.emaDecay, step + 1), damping, -damping];
-    // It is often that of the step before, and a write costs a host a twentieth of the time that it has for a small step.
-    if (own === 0 || next.some((value, index) => value !== control[index])) {
-      control.set(next);
-      program.write(STORAGE.control, control);
-    }
+    rate = writeControl(own);
     fault = await session.step(done);
     if (fault) break;
     done++;
@@ -142,6 +129,34 @@ export async function trainBatches(
   if (failure) throw failure;
   await conclusion.finish();
   return { done, sums: await report(done, rate), fault, isStopped, oscillating: oscillations?.share() ?? null };
+}
+
+/**
+ * A function that writes the rates and weights of the next step, the given number behind the state's, and returns the
+ * learning rate.
+ */
+function controlWriter(
+  { experiment, session: { program, training } }: TrainingRun,
+  state: CheckpointState,
+  batches: number,
+): (own: number) => number {
+  const lambdas = areBitsFrozen(experiment, state.epoch)
+    ? [0, 0]
+    : [experiment.budget.lambda2, experiment.budget.lambda3];
+  const control = new Float64Array(CONTROL_LENGTH);
+  return (own) => {
+    const step = state.step + own;
+    const rate = learningRate(experiment.training, step, batches);
+    const update = stepSize(training.options.solver, rate, step + 1);
+    const damping = dampingWeight(experiment.training, step, batches);
+    const next = [update, ...lambdas, averageWeight(experiment.training.emaDecay, step + 1), damping, -damping];
+    // It is often that of the step before, and a write costs a host a twentieth of the time that it has for a small step.
+    if (own === 0 || next.some((value, index) => value !== control[index])) {
+      control.set(next);
+      program.write(STORAGE.control, control);
+    }
+    return rate;
+  };
 }
 
 /** A function that reports the batches since its last call, if there are any, and resolves to the epoch's sums. */
