@@ -90,7 +90,10 @@ describe('several cards', () => {
       ['--shards', '16', '--gpus', '16'],
       /^mpdnn: --gpus 16: (no card of NVIDIA was found|only .* can be used) here; .*\n$/,
     ],
-    [['--gpus', '8'], /^mpdnn: .*shards = 4: 8 processes cannot share them; set shards = 8 or a multiple, .*\n$/],
+    [
+      ['--gpus', '8'],
+      /^mpdnn: .*shards = 4: 8 processes cannot share them; set shards = 8 or a larger power of two\n$/,
+    ],
     [['--gpus', '0'], /^mpdnn: option '--gpus <n>' argument '0' is invalid. give a whole number from 1 on\n$/],
     [['--gpus', '2', '--device', 'cpu'], /^mpdnn: --gpus 2: goes with --device gpu, not cpu; leave out --device\n$/],
   ])('are refused in one line with %j', async (words, message) => {

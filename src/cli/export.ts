@@ -14,6 +14,7 @@ import {
 } from '../deploy/exportRun.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { userPath } from '../disk/userPath.js';
+import { InputError } from '../errors.js';
 import { isParametersFile } from '../runs/evaluationData.js';
 import { lockFolder } from '../runs/lock.js';
 import { ifDrawable } from './pictures.js';
@@ -56,6 +57,7 @@ export function exportCommand(): Command {
     .option('--json', 'one JSON object on stdout, the content of export.json')
     .action(
       async (root: string, { to, profile, packed = false, out, force = false, last = false, json, plots }: Options) => {
+        refuseWithoutEffect(to, profile, packed);
         const folder = out ?? exportFolder(root);
         const { task, stop } = taskDisplay();
         const trained = await openTrained(root, last, (done, total) => task('proving the integers', done, total));
@@ -68,6 +70,16 @@ export function exportCommand(): Command {
         process.stdout.write(json ? `${JSON.stringify(summary)}\n` : `${describe(summary, folder)}\n`);
       },
     );
+}
+
+/** Throws an `InputError` for options of net.onnx that would change nothing. */
+function refuseWithoutEffect(formats: ReadonlySet<ExportFormat>, profile: OnnxProfile, packed: boolean): void {
+  const given = [...(profile === 'exact' ? [] : [`--profile ${profile}`]), ...(packed ? ['--packed'] : [])];
+  if (given.length > 0 && !formats.has('onnx')) {
+    throw new InputError(`${given.join(' ')}: no effect without onnx in --to ${[...formats].join()}; leave it out`);
+  }
+  if (given.length > 1)
+    throw new InputError('--packed: no effect with --profile npu, whose weights have 8 bits; leave it out');
 }
 
 function printLine(text: string): void {

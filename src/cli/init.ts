@@ -1,11 +1,12 @@
 /** `mpdnn init`: writes a .cfg file with the settings recommended for the user's own pictures. */
 
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Command } from 'commander';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { askedFor, recommend } from '../recipe/index.js';
-import { withNetworkOfFile, writeDurably } from '../runs/index.js';
+import { makeFolder, withNetworkOfFile, writeDurably } from '../runs/index.js';
 import { trainCommandLine } from '../settings/index.js';
 import { addSettingOptions } from './options.js';
 import { progressDisplay, progressFrame } from './progress.js';
@@ -34,6 +35,7 @@ export function initCommand(): Command {
       if (existsSync(path) && force !== true) {
         throw new InputError(`${path}: exists already; name another FILE, or replace it with --force`);
       }
+      makeFolder(dirname(path));
       writeDurably(path, text);
       const calls = experiments.map((experiment) => `  ${trainCommandLine(experiment.name, path, [])}`);
       process.stdout.write(`${[...notes, `${path} is written; train it with:`, ...calls].join('\n')}\n`);

@@ -182,9 +182,12 @@ function pictures({ layers: [input] }: IntegerNetwork, images: readonly Uint8Arr
  */
 function checkReplaceable({ out, force }: ExportOptions): void {
   if (!existsSync(out)) return;
+  if (!existsSync(join(out, 'export.json'))) {
+    throw new InputError(
+      `${out}: is there, and no export (it has no export.json), so nothing replaces it; name another with --out`,
+    );
+  }
   if (!force) throw new InputError(`${out}: is there already; --force replaces it, --out names another folder`);
-  if (existsSync(join(out, 'export.json'))) return;
-  throw new InputError(`${out}: is no export (it has no export.json), so nothing replaces it; name another with --out`);
 }
 
 /** Replaces a folder by one with these files, as a whole. */

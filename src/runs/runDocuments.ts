@@ -87,5 +87,6 @@ export function readJson<T>(path: string, schema: z.ZodType<T>): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
-  throw new InputError(`${path}: ${issue.path.join('.')}: ${issue.message}`);
+  const fault = /received undefined$/.test(issue.message) ? 'is missing' : issue.message;
+  throw new InputError(`${path}: ${issue.path.join('.')}: ${fault}`);
 }

@@ -171,8 +171,11 @@ function watchersOf(
 /** Throws an `InputError` unless each of `size` ranks has the same number of shards. */
 export function checkRanks({ training: { shards }, sources }: Experiment, size: number): void {
   if (shards % size === 0) return;
+  const remedy = Number.isInteger(Math.log2(size))
+    ? `set shards = ${size} or a larger power of two`
+    : 'shards are a power of two, so start 2, 4, 8 … processes';
   throw new InputError(
-    `${sources.get('shards')?.where ?? 'shards'} = ${shards}: ${size} processes cannot share them; set shards = ${size} or a multiple, a power of two`,
+    `${sources.get('shards')?.where ?? 'shards'} = ${shards}: ${size} processes cannot share them; ${remedy}`,
   );
 }
 

@@ -181,7 +181,9 @@ describe('an export', () => {
 describe('refused, with nothing written:', () => {
   it('a folder in the way', async () => {
     await refused(['export', 'experiments/GUARANTEED'], 'is there already', '--force');
-    await refused(['export', 'experiments/GUARANTEED', '--out', 'experiments', '--force'], 'experiments: is no export');
+    for (const out of ['experiments', 'experiments/GUARANTEED/config.json']) {
+      await refused(['export', 'experiments/GUARANTEED', '--out', out], `${out}: is there, and no export`);
+    }
   });
 
   it('a float network, which a run says at its start too', async () => {
@@ -200,7 +202,7 @@ describe('refused, with nothing written:', () => {
     await refused(['export', 'experiments/NONE'], 'no such');
     mkdirSync(join(folder, 'experiments/EMPTY'), { recursive: true });
     writeFileSync(join(folder, 'experiments/EMPTY/config.json'), '{}');
-    await refused(['export', 'experiments/EMPTY']);
+    await refused(['export', 'experiments/EMPTY'], 'experiments/EMPTY/config.json: experiment: is missing');
     expect(readdirSync(join(folder, 'experiments/EMPTY'))).toEqual(['config.json']);
   });
 

@@ -106,6 +106,11 @@ beforeAll(async () => {
   cpSync(at('runs/FLOAT/params_best.safetensors'), at('otherParameters/FP/params_best.safetensors'));
 });
 
+it('init makes the folder of its file', async () => {
+  await succeeds(['init', 'new/folder/mine.cfg', '--data', 'synthetic:64'], folder);
+  expect(readFileSync(at('new/folder/mine.cfg'), 'utf8')).toContain('data = synthetic:64');
+});
+
 describe('the call', () => {
   it.each<[string, string[], string]>([
     ['unknown command', ['trian', 'A'], "unknown command 'trian' (Did you mean train?)"],
@@ -119,6 +124,16 @@ describe('the call', () => {
       'missing images of a recommendation',
       ['init'],
       'init: which images? name a folder of pictures, --data images:DIR',
+    ],
+    [
+      'options of ONNX without ONNX',
+      ['export', 'runs/FLOAT', '--to', 'c', '--profile', 'npu', '--packed'],
+      '--profile npu --packed: no effect without onnx in --to c; leave it out',
+    ],
+    [
+      'packed weights of a profile that has none',
+      ['export', 'runs/FLOAT', '--profile', 'npu', '--packed'],
+      '--packed: no effect with --profile npu, whose weights have 8 bits; leave it out',
     ],
     [
       'one epoch for two networks',

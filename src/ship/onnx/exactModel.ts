@@ -175,7 +175,7 @@ export class ExactWriter extends NetworkWriter {
     const plus = (sum: string) => (shortcut ? builder.node('Add', [sum, shortcut]) : sum);
     if (table) {
       const bounds = Array.from(table.thresholds, (bound) => Number(bound) * 2 ** -shifts[0]!);
-      return this.#tabulated(plus(biased), output, table, builder.constant(DataType.DOUBLE, [bounds.length], bounds));
+      return this.#tabulated(plus(biased), output, table, [DataType.DOUBLE, bounds]);
     }
     const sum = plus(builder.node('Floor', [biased]));
     const divided =
@@ -196,10 +196,9 @@ export class ExactWriter extends NetworkWriter {
     const biased = builder.node('Add', [total, vector(biases)]);
     const added = addend && builder.node('Cast', [this.float(addend)], { to: DataType.INT64 });
     if (table) {
-      const { thresholds } = table;
       const factor = 2n ** BigInt(addendShift + shifts[0]!);
       const sum = added ? builder.node('Add', [biased, builder.node('Mul', [added, scalar(factor)])]) : biased;
-      return this.#tabulated(sum, output, table, builder.constant(DataType.INT64, [thresholds.length], thresholds));
+      return this.#tabulated(sum, output, table, [DataType.INT64, table.thresholds]);
     }
     const shifted = this.#floorDivided(biased, vector(Array.from(shifts, (shift) => 2n ** BigInt(shift))));
     const shortcut = added && builder.node('Mul', [added, scalar(2 ** addendShift)]);
@@ -218,12 +217,20 @@ export class ExactWriter extends NetworkWriter {
     return builder.node('Div', [builder.node('Sub', [x, remainder]), divisor]);
   }
 
-  /** The value at the number of bounds that are reached. */
-  #tabulated(t: string, output: IntegerTensor, { values }: OutputTable, bounds: string): string {
+  /** The value at the number of bounds, of a type, that are reached. */
+  #tabulated(
+    t: string,
+    output: IntegerTensor,
+    { values }: OutputTable,
+    [type, bounds]: readonly [type: DataType, bounds: ArrayLike<number | bigint>],
+  ): string {
     const { builder } = this;
-    const steps = Array.from(values.subarray(1), (value, index) => value - values[index]!);
+    // At least one step, if of height 0, since runtimes leave a product over no numbers undefined.
+    const isFlat = bounds.length === 0;
+    const steps = isFlat ? [0] : Array.from(values.subarray(1), (value, index) => value - values[index]!);
+    const places = builder.constant(type, [steps.length], isFlat ? [0] : bounds);
     const last = builder.node('Unsqueeze', [t, builder.constant(DataType.INT64, [1], [4])]);
-    const reached = builder.node('Cast', [builder.node('GreaterOrEqual', [last, bounds])], { to: DataType.FLOAT });
+    const reached = builder.node('Cast', [builder.node('GreaterOrEqual', [last, places])], { to: DataType.FLOAT });
     const sum = builder.node('MatMul', [reached, builder.constant(DataType.FLOAT, [steps.length], steps)]);
     const value = values[0] === 0 ? sum : builder.node('Add', [sum, this.scalar(values[0]!)]);
     return output.grid.type === 'uniform' ? this.whole(value, output) : value;
