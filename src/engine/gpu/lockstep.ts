@@ -1,7 +1,10 @@
 /**
- * Networks that compute together. When all of them have asked for a phase, each phase is submitted once for neighbours
- * that ask for it. A network that evaluates, writes files or waits for images lets the others wait for what it asks next,
- * or until it leaves: it depends on none of them, so there is always one that goes on.
+ * Networks that compute together. When all of them have asked for a phase, one phase is submitted, once for neighbours that
+ * ask for it: the last one, as long as anyone asks for it. So a network that is ahead, as one may be that was resumed,
+ * waits at the end of its epoch for the others, and from then on all of them train and evaluate at the same time.
+ *
+ * A network that writes files or waits for images lets the others wait for what it asks next, or until it leaves: it
+ * depends on none of them, so there is always one that goes on.
  */
 
 export interface Lockstep {
@@ -31,14 +34,18 @@ export function lockstep(count: number, submit: Submit): Lockstep {
       asked.delete(network);
     }
   };
+  let last: string | undefined;
   const submitIfAllHaveAsked = (): void => {
     if (asked.size < present.size) return;
-    for (const first of [...asked.keys()].sort((a, b) => a - b)) {
-      const phase = asked.get(first)?.phase;
-      // It has been submitted together with the one before.
-      if (phase === undefined) continue;
+    const networks = [...asked.keys()].sort((a, b) => a - b);
+    const phases = networks.map((network) => asked.get(network)!.phase);
+    const next = phases.find((phase) => phase === last) ?? phases[0];
+    last = next;
+    for (const first of networks) {
+      // Others ask for something else, or have been submitted together with the one before.
+      if (asked.get(first)?.phase !== next) continue;
       let end = first + 1;
-      while (asked.get(end)?.phase === phase) end++;
+      while (asked.get(end)?.phase === next) end++;
       submitFor(first, end - first);
     }
   };
