@@ -31,6 +31,7 @@ const workgroupBytes = {
   rows: 32_000,
   direct: 21_000,
   'wide rows': 32_000,
+  'strided rows': 32_000,
   pointwise: 21_000,
 } as const;
 /** Rows and columns of the window; wide tiles that slide have little room. */
@@ -44,6 +45,7 @@ const windows = {
   rows: [3, 3],
   direct: [3, 3],
   'wide rows': [1, 3],
+  'strided rows': [1, 3],
   pointwise: [1, 1],
 } as const;
 /** Tiles that slide have several here, the last of them in a gap between images; those of strips have whole rows, of three fragments. */
@@ -57,6 +59,7 @@ const images = {
   rows: [32, 16],
   direct: [5, 7],
   'wide rows': [16, 16],
+  'strided rows': [32, 32],
   pointwise: [7, 7],
 } as const;
 
@@ -78,6 +81,7 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
     [3, 16, 1, 'direct', 'narrow', 2e-3],
     [3, 32, 2, 'strips', 'quantized', 2e-3],
     [32, 32, 1, 'wide rows', 'quantized', 2e-3],
+    [16, 32, 2, 'strided rows', 'narrow', 2e-3],
     [64, 64, 1, 'wide', 'narrow', 2e-3],
     [3, 64, 2, 'strips', 'quantized', 2e-3],
     [3, 64, 2, 'lowStrips', 'quantized', 2e-3],

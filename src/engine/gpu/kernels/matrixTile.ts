@@ -224,7 +224,8 @@ export interface Stager {
   readonly fetch: string;
   readonly keep: string;
   readonly stride: number;
-  load(matrix: 'Left' | 'Right', half: string, at: string): string;
+  /** Loads a fragment from a vector on, whose rows are that many rows of the slice apart; 1 by default. */
+  load(matrix: 'Left' | 'Right', half: string, at: string, apart?: number): string;
 }
 
 /** The code that brings a strip of the images as f16 into workgroup memory, and its fragments to the matrix units. */
@@ -327,6 +328,6 @@ export function stager(
     fetch: fetch.join('\n      '),
     keep: keep.join('\n    '),
     stride,
-    load: (matrix, half, at) => fragmentLoad(matrix, order, `slice${name}${half}`, at, stride),
+    load: (matrix, half, at, apart = 1) => fragmentLoad(matrix, order, `slice${name}${half}`, at, apart * stride),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Weight gradients of convolutions of stride 1 with few channels, on matrix units: a workgroup takes tiles of whole rows of
+ * Weight gradients of convolutions with few channels, on matrix units: a workgroup takes tiles of whole rows of
  * the images and of the upstream gradient in turn, as in `rowTiles.ts`. A subgroup keeps the sums of all taps for 16 × 16
  * channels, so that it loads a fragment of the gradient once for all of them; where there are fewer such blocks than
  * subgroups, several share one, with fragments of pixels in turn.
@@ -30,7 +30,7 @@ export function weightRowTiles(sizes: ConvolutionSizes, units: MatrixUnits): Row
           inTurn: Math.ceil(outputPixels / k / workgroups),
         }))
       : [];
-  return [256, 128].map(tiles).find((found) => found.length > 0) ?? [];
+  return [256, 128, 64].map(tiles).find((found) => found.length > 0) ?? [];
 }
 
 /** Slices of a tile of so many pixels: the rows that windows see, and the upstream gradient. */
@@ -61,7 +61,7 @@ export interface RowTileGradient {
 /** Each workgroup's part of the weights' gradient. */
 export function rowTileGradient({ sizes, shape, x, dy, scaledB, store }: RowTileGradient, units: MatrixUnits): string {
   const { n, k: pixels, inTurn } = shape;
-  const { inputWidth: width, inputChannels, inputPixels, taps } = sizes;
+  const { outputWidth: width, outputPixels, inputChannels, taps } = sizes;
   const threads = subgroupSize * subgroups;
   const slices = slicesOf(sizes, pixels);
   const images = rowsSeen({ sizes, x }, { channels: inputChannels, direction: 'forward', along: 'across' });
@@ -74,7 +74,7 @@ export function rowTileGradient({ sizes, shape, x, dy, scaledB, store }: RowTile
   const each = <T>(count: number, write: (index: number) => T) => [...Array(count).keys()].map(write);
   const products = each(taps, (tap) => {
     const from = distanceInRows(sizes, tap, 'forward') * a.stride;
-    return `{ let left = ${a.load('Left', 'High', `leftAt + ${from}u`)}; sum_${tap} = subgroupMatrixMultiplyAccumulate(left, right, sum_${tap}); }`;
+    return `{ let left = ${a.load('Left', 'High', `leftAt + ${from}u`, sizes.rows.stride)}; sum_${tap} = subgroupMatrixMultiplyAccumulate(left, right, sum_${tap}); }`;
   });
   const fetch = `${images.perSlice}
     ${a.fetch}
@@ -105,7 +105,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   ${b.prepare}
   ${each(taps, (tap) => `var sum_${tap} = Result();`).join(' ')}
   let begin = group.x * ${(inTurn * pixels) / width}u;
-  let end = min(begin + ${(inTurn * pixels) / width}u, ${inputPixels / width}u);
+  let end = min(begin + ${(inTurn * pixels) / width}u, ${outputPixels / width}u);
   { let slice = begin; ${fetch} }
   for (var row = begin; row < end; row += ${pixels / width}u) {
     if (row > begin) { workgroupBarrier(); }

@@ -1,5 +1,5 @@
 /**
- * Convolutions of stride 1 with few channels, on matrix units: tiles are some whole rows of an image, and a workgroup takes
+ * Convolutions with few channels, on matrix units: tiles are some whole rows of an image, and a workgroup takes
  * several in turn. What such products cost is not their arithmetic: weights are brought into workgroup memory once for all
  * tiles, the rows of the next tile are fetched during the products of the one before, places in them do not depend on the
  * tile, and moments are added up in registers until the last.
@@ -34,28 +34,47 @@ export function isRowTile(shape: TileShape): shape is RowTile {
 /** Workgroups that fill a large GPU: four for each of 132 multiprocessors. */
 const enoughWorkgroups = 528;
 
-/** Tiles of pixels: with just enough workgroups, of more or fewer subgroups, and with half as many. */
+/** Tiles of pixels that fit, with just enough workgroups, and the first of them with half as many. */
 export function pixelRowTiles(
   op: 'conv2d' | 'conv2dInputGradient',
   sizes: ConvolutionSizes,
   units: MatrixUnits,
 ): RowTile[] {
   const isForward = op === 'conv2d';
+  const { stride } = sizes.rows;
   const [n, k] = isForward ? [sizes.outputChannels, sizes.inputChannels] : [sizes.inputChannels, sizes.outputChannels];
   if (units.precision !== 'float16' || n > mostRowChannels || k > mostRowChannels) return [];
-  const tiles = (m: number): RowTile[] => {
-    if (!hasRowTiles(sizes, m)) return [];
-    const inTurn = Math.ceil(sizes.outputPixels / m / enoughWorkgroups);
-    const tile = (subgroups: number, turns: number): RowTile => ({
-      ...{ m, n, k, rows: (m * n) / (4 * subgroupSize * subgroups), columns: 4 },
-      ...{ subgroups: [subgroups, 1], passes: [n / fragment, 1], inTurn: turns },
-    });
-    return [tile(8, inTurn), tile(4, inTurn), tile(8, 2 * inTurn)].filter(
-      (shape) => bytesOf(sizes, shape, isForward ? 'forward' : 'backward') <= units.workgroupBytes,
-    );
-  };
-  const large = n === 16 ? tiles(256) : [];
-  return large.length > 0 ? large : tiles(128);
+  if (!isForward && stride > 1) return [];
+  const tiles = shapesFor(n, stride)
+    .filter(([m]) => hasRowTiles(sizes, m))
+    .map(
+      ([m, subgroups]): RowTile => ({
+        ...{ m, n, k, rows: (m * n) / (4 * subgroupSize * subgroups), columns: 4 },
+        ...{ subgroups: [subgroups, 1], passes: [n / fragment, 1] },
+        inTurn: Math.ceil(sizes.outputPixels / m / enoughWorkgroups),
+      }),
+    )
+    .filter((shape) => bytesOf(sizes, shape, isForward ? 'forward' : 'backward') <= units.workgroupBytes);
+  return [...tiles, ...tiles.slice(0, 1).map((tile) => ({ ...tile, inTurn: 2 * tile.inTurn }))];
+}
+
+/** Pixels and subgroups of tiles to try; windows with a stride see more rows. */
+function shapesFor(n: number, stride: number): readonly (readonly [m: number, subgroups: number])[] {
+  if (stride > 1)
+    return [
+      [128, 8],
+      [64, 4],
+    ];
+  return n === 16
+    ? [
+        [256, 8],
+        [256, 4],
+        [128, 8],
+      ]
+    : [
+        [128, 8],
+        [128, 4],
+      ];
 }
 
 /** Pixels of a workgroup. */
@@ -119,7 +138,7 @@ export function rowTileProduct(product: RowTileProduct, { precision }: MatrixUni
   const { m, n, k, inTurn, passes: [passes] = [1, 1] } = shape;
   const [subgroups] = shape.subgroups;
   const threads = subgroupSize * subgroups;
-  const { inputWidth: width, inputPixels } = sizes;
+  const { outputWidth: width, outputPixels } = sizes;
   const slices = slicesOf(sizes, shape, direction);
   const rows = rowsSeen(product, { channels: k, direction, along: 'k' });
   const a = stager('A', rows, slices.a, threads, product.scaledA, precision);
@@ -144,7 +163,7 @@ export function rowTileProduct(product: RowTileProduct, { precision }: MatrixUni
           const sums = columns.map(
             (j) => `sum_${i}_${j} = subgroupMatrixMultiplyAccumulate(left_${i}, right_${j}, sum_${i}_${j});`,
           );
-          return `let left_${i} = ${a.load('Left', 'High', `left_at_${i} + ${from}u`)}; ${sums.join(' ')}`;
+          return `let left_${i} = ${a.load('Left', 'High', `left_at_${i} + ${from}u`, sizes.rows.stride)}; ${sums.join(' ')}`;
         });
         return `{ ${[...rights, ...products].join('\n      ')} }`;
       }),
@@ -201,7 +220,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   ${allAtOnce(b)}
   ${a.prepare}
   let begin = group.x * ${(inTurn * m) / width}u;
-  let end = min(begin + ${(inTurn * m) / width}u, ${inputPixels / width}u);
+  let end = min(begin + ${(inTurn * m) / width}u, ${outputPixels / width}u);
   ${end?.begin ?? ''}
   { let slice = begin; ${rows.perSlice}
     ${a.fetch} }

@@ -8,7 +8,6 @@ import type { ConvolutionSizes } from './convolutionSizes.js';
 import { farAway, runFunctions, runsAt } from './convolutionSources.js';
 import type { TileSource } from './convolutionTile.js';
 import { fragment } from './matrixTileShapes.js';
-import { canSlide } from './slidingWindow.js';
 
 /** The windows on the inputs, or those on the outputs in which an input takes part. */
 export type Direction = 'forward' | 'backward';
@@ -16,17 +15,21 @@ export type Direction = 'forward' | 'backward';
 /** Most channels of rows that leave room for weights, or sums, of all taps. */
 export const mostRowChannels = 32;
 
-/** Tells whether windows slide over images whose rows are whole fragments, and so many pixels are whole rows of an image. */
+/** Tells whether rows of outputs are whole fragments, all inputs are in steps of theirs, and so many pixels are whole rows. */
 export function hasRowTiles(sizes: ConvolutionSizes, pixels: number): boolean {
-  const { inputHeight, inputWidth } = sizes;
-  const isWhole = (inputHeight * inputWidth) % pixels === 0 && pixels % inputWidth === 0;
-  return canSlide(sizes) && inputWidth % fragment === 0 && isWhole;
+  const { inputHeight, inputWidth, outputHeight, outputWidth, inputChannels, outputChannels } = sizes;
+  const { rows, columns, taps } = sizes;
+  const isDense = rows.dilation === 1 && columns.dilation === 1 && rows.stride === columns.stride;
+  const isWhole = inputHeight === rows.stride * outputHeight && inputWidth === rows.stride * outputWidth;
+  const hasFragments = [inputChannels, outputChannels, outputWidth].every((length) => length % fragment === 0);
+  const hasTiles = pixels % outputWidth === 0 && (outputHeight * outputWidth) % pixels === 0;
+  return isDense && isWhole && hasFragments && hasTiles && taps > 1;
 }
 
 /** Positions in a row with its padding, and in all rows that the windows of so many pixels see. */
-export function seenBy({ inputWidth, kernelWidth, kernelHeight }: ConvolutionSizes, pixels: number) {
-  const line = inputWidth + kernelWidth - 1;
-  return { line, positions: line * (pixels / inputWidth + kernelHeight - 1) };
+export function seenBy({ outputWidth, kernelWidth, kernelHeight, rows: { stride } }: ConvolutionSizes, pixels: number) {
+  const line = (outputWidth - 1) * stride + kernelWidth;
+  return { line, positions: line * ((pixels / outputWidth - 1) * stride + kernelHeight) };
 }
 
 /** Distance of a tap from the first position of a window; backward the taps are in reverse. */
@@ -38,11 +41,13 @@ export function distanceInRows(sizes: ConvolutionSizes, tap: number, direction: 
 
 /** WGSL for the position at which the windows of a fragment's pixels begin. */
 export function positionInRows(sizes: ConvolutionSizes, tileFragment: string): string {
-  const inRow = sizes.inputWidth / fragment;
-  return `(${tileFragment} / ${inRow}u * ${seenBy(sizes, 0).line}u + ${tileFragment} % ${inRow}u * ${fragment}u)`;
+  const { outputWidth, rows } = sizes;
+  const inRow = outputWidth / fragment;
+  const [down, across] = [seenBy(sizes, 0).line * rows.stride, fragment * rows.stride];
+  return `(${tileFragment} / ${inRow}u * ${down}u + ${tileFragment} % ${inRow}u * ${across}u)`;
 }
 
-/** The rows seen as a factor of a product; `slice` is the first of the tile's rows, counted over all images. */
+/** The rows seen as a factor of a product; `slice` is the first of the tile's rows of outputs, counted over all images. */
 export function rowsSeen(
   { sizes, x }: { readonly sizes: ConvolutionSizes; readonly x: Operand },
   { channels, direction, along }: { channels: number; direction: Direction; along: TileSource['along'] },
@@ -64,7 +69,7 @@ export function rowsSeen(
 }
 ${runFunctions('seenAt', 'at: vec2i', x, { place: 'let i = u32(at.x);', outside: [`u32(at.y) >= ${height}u`] })}`,
     prepare: (position, within) => `placeSeen(${along === 'k' ? `${position}, ${within}` : `${within}, ${position}`})`,
-    perSlice: `let tileAt = vec2i(vec2u(slice * ${(width * channels) / run.width}u, slice % ${height}u));`,
+    perSlice: `let tileAt = vec2i(vec2u(slice * ${(rows.stride * width * channels) / run.width}u, slice * ${rows.stride}u % ${height}u));`,
     ...runsAt('seenAt', (at) => `${at} + tileAt`),
   };
 }
