@@ -79,7 +79,7 @@ const trainings = experiments.map((each, index) => async (own) => {
   await runExperiment(each, file, watching, { force: true, events: { task: () => {}, line: () => {} }, signal });
   if (index === 0) ended = performance.now();
 });
-await trainTogether(bench, engine, trainings, signal);
+await trainTogether(bench, engine, trainings, { signal, line: (text) => process.stderr.write(`${text}\n`) });
 await engine.dispose();
 rmSync(out, { recursive: true });
 print(timeline());

@@ -38,7 +38,8 @@ export function trainingEpoch(
   if (batches < 1) {
     throw new InputError(`batch size ${batchSize}: the training set has only ${count} images; give at most ${count}`);
   }
-  const order = Int32Array.from({ length: count }, (_, index) => index);
+  const order = new Int32Array(count);
+  for (let image = 0; image < count; image++) order[image] = image;
   random.shuffle(order);
   const offset = () => random.below(2 * shift + 1) - shift;
   const entries = new Int32Array(batches * batchSize * 2);
