@@ -12,7 +12,7 @@ import { planArena } from '../ship/arena.js';
 import { cFiles, prefixOf } from '../ship/c/files.js';
 import { ramBytes } from '../ship/c/header.js';
 import { constantBytes as tableBytes } from '../ship/c/networkSource.js';
-import { guardBytes, planOf, weightBytes } from '../ship/c/plan.js';
+import { guardBytes, type Plan, planOf, weightBytes } from '../ship/c/plan.js';
 import { checkImages, testImages } from '../ship/checkImages.js';
 import type { InputQuantization, IntegerNetwork } from '../ship/integerNetwork.js';
 import { exactModel } from '../ship/onnx/exactModel.js';
@@ -21,7 +21,7 @@ import { qonnxModel } from '../ship/onnx/qonnxModel.js';
 import { packNetwork } from '../ship/packedFile.js';
 import { unpackNetwork } from '../ship/packedReader.js';
 import { networkFault } from '../ship/verification.js';
-import { type CheckResult, checkOnnx, checkRuntime, expectedResults } from './checks.js';
+import { type CheckResult, checkOnnx, checkRuntime, type Expected, expectedResults } from './checks.js';
 import { codeBytes } from './codeBytes.js';
 import { exportDocument } from './exportDocument.js';
 import { type ExportedLayer, exportedLayers } from './exportedLayers.js';
@@ -99,43 +99,17 @@ const checkedImages = 8;
  * @throws InputError if the folder is in the way, or if a form differs from the trained network
  */
 export async function exportRun(trained: TrainedNetwork, options: ExportOptions): Promise<ExportSummary> {
-  const { lowered, run, classes, experiment } = trained;
-  const { network } = lowered;
   checkReplaceable(options);
+  const { lowered, run, classes, experiment, sizes } = trained;
+  const { network } = lowered;
+  const packed = checkedPack(trained);
   const images = checkImages(network, checkedImages);
-  const name = prefixOf(run.config.experiment);
-  const packed = packNetwork(network, { ...inputMetadata(trained), mpdnn_version: packageVersion() });
-  const fault = networkFault(unpackNetwork(packed, 'net.safetensors'), lowered);
-  if (fault) throw new InputError(`${run.folder.root}: the integer network is not the trained one: ${fault}`);
-  const files = new Map<string, string | Uint8Array>();
-  const progressOf = (name: string) => (done: number, total: number) => options.task?.(name, done, total);
-  const expected = expectedResults(network, images, progressOf('running the integers'));
-  const testLogits = expected.slice(0, testImages).map(({ logits }) => logits);
+  const expected = expectedResults(network, images, progressOf(options, 'running the integers'));
   const layers = exportedLayers(network);
+  const testLogits = expected.slice(0, testImages).map(({ logits }) => logits);
   const metadata = onnxMetadata(trained, layers, testLogits);
-  const checks: Record<string, CheckResult> = await checkRuntime(packed, expected, progressOf('checking the runtime'));
-  if (options.formats.has('packed')) files.set('net.safetensors', packed);
-  if (options.formats.has('onnx')) {
-    const model = onnxModel(network, options, metadata);
-    if (options.profile === 'exact') Object.assign(checks, await checkOnnx(network, model, expected));
-    files.set('net.onnx', model);
-  }
-  if (options.formats.has('qonnx')) files.set('net.qonnx.onnx', qonnxModel(network, { metadata }));
-  const plan = options.formats.has('c') ? planOf(network) : null;
-  const sources = plan && cFiles(network, { name, images: images.slice(0, testImages) });
-  for (const [file, text] of sources ?? []) files.set(`c/${file}`, text);
-  for (const [index, picture] of pictures(network, images.slice(0, testImages)).entries()) {
-    files.set(`test-images/${index}.png`, picture);
-  }
-  const wrong = Object.entries(checks).find(([, { activations, logits }]) => activations + logits > 0);
-  if (wrong) {
-    const [engine, { activations, logits }] = wrong;
-    throw new InputError(
-      `${engine}: ${activations} activations and ${logits} logits differ from the integer network; nothing is written`,
-    );
-  }
+  const { files, checks, program } = await checkedForms(trained, options, { packed, expected, metadata });
   const isNpu = options.formats.has('onnx') && options.profile === 'npu';
-  const sum = (of: (layer: ExportedLayer) => number) => layers.reduce((total, layer) => total + of(layer), 0);
   const { targetWeightKbytes, targetActivationKbytes } = experiment.budget;
   const content: ExportContent = {
     run: run.config.experiment,
@@ -145,16 +119,16 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
     input_quantization: quantizationOf(network),
     layers,
     bytes: {
-      weights: sum(({ weightBytes }) => weightBytes),
-      constants: sum(({ constantBytes }) => constantBytes),
+      weights: total(layers, ({ weightBytes }) => weightBytes),
+      constants: total(layers, ({ constantBytes }) => constantBytes),
       ram: planArena(network).bytes,
-      c_ram: plan && ramBytes(plan),
-      c_code: plan && codeBytes(sources!, name, weightBytes(network) + guardBytes + tableBytes(plan)),
+      c_ram: program && ramBytes(program.plan),
+      c_code: program && codeBytes(program.sources, program.name, constantsIn(program.plan)),
     },
-    macs: sum(({ macs }) => macs),
+    macs: total(layers, ({ macs }) => macs),
     budget_kb: { weights: positive(targetWeightKbytes), activations: positive(targetActivationKbytes) },
-    weights_kb: trained.sizes.weights_kb,
-    activations_peak_kb: trained.sizes.activations_peak_kb,
+    weights_kb: sizes.weights_kb,
+    activations_peak_kb: sizes.activations_peak_kb,
     checks,
     npu_mismatches: isNpu ? await npuMismatches(network, images) : null,
     test_logits: testLogits,
@@ -165,6 +139,77 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
   files.set('export.md', exportDocument(summary));
   writeFolder(options.out, files);
   return summary;
+}
+
+/** The packed file; throws an `InputError` if what is read back from it is not the trained network. */
+function checkedPack(trained: TrainedNetwork): Uint8Array {
+  const { lowered, run } = trained;
+  const packed = packNetwork(lowered.network, { ...inputMetadata(trained), mpdnn_version: packageVersion() });
+  const fault = networkFault(unpackNetwork(packed, 'net.safetensors'), lowered);
+  if (!fault) return packed;
+  throw new InputError(`${run.folder.root}: the integer network is not the trained one: ${fault}`);
+}
+
+/** What the forms of a network are made of, and checked against. */
+interface FormSources {
+  readonly packed: Uint8Array;
+  readonly expected: readonly Expected[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Files by name, with the checks that they have passed. */
+interface CheckedForms {
+  readonly files: Map<string, string | Uint8Array>;
+  readonly checks: Readonly<Record<string, CheckResult>>;
+  /** The C program; null if C is not among the formats. */
+  readonly program: {
+    readonly name: string;
+    readonly plan: Plan;
+    readonly sources: ReadonlyMap<string, string>;
+  } | null;
+}
+
+/** Makes the files of all formats; throws an `InputError` if one differs from the integer network. */
+async function checkedForms(
+  { lowered: { network }, run }: TrainedNetwork,
+  options: ExportOptions,
+  { packed, expected, metadata }: FormSources,
+): Promise<CheckedForms> {
+  const { formats, profile } = options;
+  const images = expected.slice(0, testImages).map(({ image }) => image);
+  const files = new Map<string, string | Uint8Array>();
+  const checks = await checkRuntime(packed, expected, progressOf(options, 'checking the runtime'));
+  if (formats.has('packed')) files.set('net.safetensors', packed);
+  if (formats.has('onnx')) {
+    const model = onnxModel(network, options, metadata);
+    if (profile === 'exact') Object.assign(checks, await checkOnnx(network, model, expected));
+    files.set('net.onnx', model);
+  }
+  if (formats.has('qonnx')) files.set('net.qonnx.onnx', qonnxModel(network, { metadata }));
+  const name = prefixOf(run.config.experiment);
+  const program = formats.has('c') ? { name, plan: planOf(network), sources: cFiles(network, { name, images }) } : null;
+  for (const [file, text] of program?.sources ?? []) files.set(`c/${file}`, text);
+  for (const [index, picture] of pictures(network, images).entries()) files.set(`test-images/${index}.png`, picture);
+  const wrong = Object.entries(checks).find(([, { activations, logits }]) => activations + logits > 0);
+  if (!wrong) return { files, checks, program };
+  const [engine, { activations, logits }] = wrong;
+  throw new InputError(
+    `${engine}: ${activations} activations and ${logits} logits differ from the integer network; nothing is written`,
+  );
+}
+
+/** A function that reports a task's progress. */
+function progressOf({ task }: ExportOptions, name: string): (done: number, total: number) => void {
+  return (done, total) => task?.(name, done, total);
+}
+
+function total(layers: readonly ExportedLayer[], of: (layer: ExportedLayer) => number): number {
+  return layers.reduce((sum, layer) => sum + of(layer), 0);
+}
+
+/** Bytes of a C program's object file that are no code. */
+function constantsIn(plan: Plan): number {
+  return weightBytes(plan.network) + guardBytes + tableBytes(plan);
 }
 
 /** Images as PNG, for programs that read pictures; none unless pixels have one channel or three. */
