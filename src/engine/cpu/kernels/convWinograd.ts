@@ -78,7 +78,8 @@ export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i3
   const blockTiles = args.blockTiles;
   const pixelBytes = depth * 4;
   const placeBytes = weightPlaceBytes(depth);
-  const window = args.scratchOf(worker);
+  const stage = args.scratchOf(worker);
+  const window = args.windowOf(worker);
   const inputs = window + <usize>(args.itemImages * args.windowBytes(depth) + 63 & -64);
   const products = inputs + (<usize>(blockTiles * pixelBytes) + SKEW) * places;
   const table = products + (<usize>(blockTiles << 5) + SKEW) * places;
@@ -98,7 +99,7 @@ export function convolveWinograd(args: WinogradArguments, chunk: i32, worker: i3
         const entries = table + <usize>(tile * TILE_BYTES);
         const distance = <usize>(padded * pixelBytes) + SKEW;
         const productDistance = (<usize>padded << 5) + SKEW;
-        args.transformInputs(inputs - tile * pixelBytes, distance, pixelBytes << 2, 64, window, entries, used, depth);
+        args.transformInputs(stage, inputs - tile * pixelBytes, distance, pixelBytes << 2, 64, window, entries, used, depth);
         for (let channel = group * channels; channel < (group + 1) * channels; channel += 8) {
           let w = args.weights + <usize>((channel >> 3) * places) * placeBytes;
           let a = inputs;

@@ -41,14 +41,15 @@ class ApartWinogradArguments extends WinogradArguments {
 export function transformWinogradInputs(args: ApartWinogradArguments, chunk: i32, worker: i32): void {
   const depth = args.depth;
   const pixelBytes = <usize>(depth << 2);
-  const window = args.scratchOf(worker);
+  const stage = args.scratchOf(worker);
+  const window = args.windowOf(worker);
   const table = window + <usize>(args.itemImages * args.windowBytes(depth) + 63 & -64);
   const lastItem = args.firstItemOf(chunk + 1);
   for (let item = args.firstItemOf(chunk); item < lastItem; item++) {
     args.padItem(window, item, 0, depth);
     const tiles = args.tabulate(table, item, depth);
     args.assignSlots(table, item);
-    args.transformInputs(args.transformed, args.inputDistance(), pixelBytes << 2, 64, window, table, tiles, depth);
+    args.transformInputs(stage, args.transformed, args.inputDistance(), pixelBytes << 2, 64, window, table, tiles, depth);
   }
 }
 

@@ -23,53 +23,93 @@ export const G0: f32 = 1 / (A2 * B2);
 export const GA: f32 = 1 / (2 * A2 * (A2 - B2));
 export const GB: f32 = 1 / (2 * B2 * (B2 - A2));
 
-/**
- * Bᵀ d B of six by six pixels at `x`, four channels each, to 36 places `distance` apart. Places whose row or column is below
- * `first`, which is 0 or 1, are not wanted.
- */
+/** Bytes of a column in a stage: its six numbers of four channels, between the two directions of a transform. */
+export const STAGE_COLUMN_BYTES: usize = 96;
+
+/** Bᵀ d of `columns` columns of six pixels at `x`, four channels each, to a stage. */
 @inline
-export function transformFourInput(
-  target: usize,
-  distance: usize,
-  x: usize,
-  rowBytes: usize,
-  pixel: usize,
-  first: i32,
-): void {
-  const row = distance * 6;
-  let to = target + first * distance;
-  x += first * pixel;
-  for (const end = target + row; to < end; x += pixel, to += distance) inputLine(to, row, x, rowBytes);
-  const end = target + row * 6;
-  for (to = target + first * row; to < end; to += row) inputLine(to, distance, to, distance);
+export function transformFourColumns(stage: usize, x: usize, rowBytes: usize, pixelBytes: usize, columns: i32): void {
+  const end = stage + <usize>columns * STAGE_COLUMN_BYTES;
+  for (; stage < end; stage += STAGE_COLUMN_BYTES, x += pixelBytes) inputLine(true, stage, 0, x, rowBytes);
 }
 
+/**
+ * The product of six columns in a stage with B, to 36 places `distance` apart. Rows of places below `first`, which is 0 or 1, are
+ * not wanted.
+ */
 @inline
-function inputLine(to: usize, toStep: usize, from: usize, step: usize): void {
+export function transformFourRows(target: usize, distance: usize, stage: usize, first: i32): void {
+  const row = distance * 6;
+  const end = stage + STAGE_COLUMN_BYTES;
+  target += first * row;
+  for (stage += first << 4; stage < end; stage += 16, target += row) inputLine(false, target, distance, stage, 0);
+}
+
+/** Bᵀ of six vectors `step` apart to a column of a stage, or of those in a row of a stage to places `toStep` apart. */
+@inline
+function inputLine(toStage: bool, to: usize, toStep: usize, from: usize, step: usize): void {
   const d0 = v128.load(from);
   from += step;
-  const d1 = v128.load(from);
+  const d1 = toStage ? v128.load(from) : v128.load(from, STAGE_COLUMN_BYTES);
   from += step;
-  const d2 = v128.load(from);
+  const d2 = toStage ? v128.load(from) : v128.load(from, 2 * STAGE_COLUMN_BYTES);
   from += step;
-  const d3 = v128.load(from);
+  const d3 = toStage ? v128.load(from) : v128.load(from, 3 * STAGE_COLUMN_BYTES);
   from += step;
-  const d4 = v128.load(from);
-  const d5 = v128.load(from + step);
-  v128.store(to, times(A2 * B2, d0, times(-A2 - B2, d2, d4)));
-  to += toStep;
+  const d4 = toStage ? v128.load(from) : v128.load(from, 4 * STAGE_COLUMN_BYTES);
+  from += step;
+  const d5 = toStage ? v128.load(from) : v128.load(from, 5 * STAGE_COLUMN_BYTES);
   let even = times(-B2, d2, d4);
   let odd = times(-B2, d1, d3);
-  v128.store(to, times(A, odd, even));
-  to += toStep;
-  v128.store(to, times(-A, odd, even));
-  to += toStep;
+  const plusA = times(A, odd, even);
+  const minusA = times(-A, odd, even);
   even = times(-A2, d2, d4);
   odd = times(-A2, d1, d3);
-  v128.store(to, times(B, odd, even));
-  to += toStep;
-  v128.store(to, times(-B, odd, even));
-  v128.store(to + toStep, times(A2 * B2, d1, times(-A2 - B2, d3, d5)));
+  storeSix(
+    toStage,
+    to,
+    toStep,
+    times(A2 * B2, d0, times(-A2 - B2, d2, d4)),
+    plusA,
+    minusA,
+    times(B, odd, even),
+    times(-B, odd, even),
+    times(A2 * B2, d1, times(-A2 - B2, d3, d5)),
+  );
+}
+
+/** Stores six vectors in a column of a stage, or `step` apart. */
+@inline
+function storeSix(
+  toStage: bool,
+  to: usize,
+  step: usize,
+  v0: v128,
+  v1: v128,
+  v2: v128,
+  v3: v128,
+  v4: v128,
+  v5: v128,
+): void {
+  if (toStage) {
+    v128.store(to, v0);
+    v128.store(to, v1, 16);
+    v128.store(to, v2, 32);
+    v128.store(to, v3, 48);
+    v128.store(to, v4, 64);
+    v128.store(to, v5, 80);
+    return;
+  }
+  v128.store(to, v0);
+  to += step;
+  v128.store(to, v1);
+  to += step;
+  v128.store(to, v2);
+  to += step;
+  v128.store(to, v3);
+  to += step;
+  v128.store(to, v4);
+  v128.store(to + step, v5);
 }
 
 /**

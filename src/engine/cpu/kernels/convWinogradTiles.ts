@@ -10,7 +10,7 @@
 import { ConvolutionArguments } from './convolutionArguments';
 import { copyBytes, zeroBytes } from './convPad';
 import { hasMoreColumns, hasMoreRows, partAt } from './convWinogradParts';
-import { transformFourInput } from './convWinogradFour';
+import { STAGE_COLUMN_BYTES, transformFourColumns, transformFourRows } from './convWinogradFour';
 import { transformTwoInput } from './convWinogradTwo';
 
 /** Bytes between the places, so that powers of two do not collide in one set of the cache. */
@@ -36,6 +36,13 @@ export function weightPlaceBytes(depth: i32): usize {
 
 /** Bytes of an entry in the table of tiles: offset in the window, offset in the result, rows, columns, slot. */
 export const TILE_BYTES: i32 = 20;
+
+/** From the numbers of slot 0 to those of a listed tile; `slotsBytes` are those of four slots. */
+@inline
+function slotOffset(entry: usize, slotsBytes: usize): usize {
+  const slot = load<u32>(entry, 16);
+  return (slot >> 2) * slotsBytes + ((slot & 3) << 4);
+}
 
 /** A call computes `passChunks` of the chunks from `firstChunk` on; fewer at the end. */
 @unmanaged
@@ -205,6 +212,12 @@ export class TiledArguments extends ConvolutionArguments {
     return this.resultStride > 1 ? this.endPart(place) * (this.channels >> 2) : this.channels;
   }
 
+  /** The window of a worker, behind its stage of as many columns. */
+  @inline
+  windowOf(worker: i32): usize {
+    return this.scratchOf(worker) + (<usize>this.windowColumns * STAGE_COLUMN_BYTES);
+  }
+
   /** Bytes of a window with `taken` channels. */
   @inline
   windowBytes(taken: i32): i32 {
@@ -372,11 +385,12 @@ export class TiledArguments extends ConvolutionArguments {
   }
 
   /**
-   * Transforms the inputs of tiles in a window with `taken` channels to places `distance` apart, where vectors of four
+   * Transforms, by way of a stage, the inputs of tiles in a window with `taken` channels to places `distance` apart, where vectors of four
    * channels of four slots lie side by side; the next four slots are `slotsBytes` behind, the next four channels
    * `channelsBytes`.
    */
   transformInputs(
+    stage: usize,
     inputs: usize,
     distance: usize,
     slotsBytes: usize,
@@ -388,17 +402,36 @@ export class TiledArguments extends ConvolutionArguments {
   ): void {
     const pixelBytes = <usize>(taken << 2);
     const rowBytes = pixelBytes * this.windowColumns;
-    const isTwo = this.edge == 2;
-    const hasParts = this.hasParts();
-    for (let tile = 0; tile < tiles; tile++, entries += TILE_BYTES) {
-      let x = window + load<u32>(entries);
-      const end = x + pixelBytes;
-      const slot = load<u32>(entries, 16);
-      let target = inputs + (slot >> 2) * slotsBytes + ((slot & 3) << 4);
-      for (; x < end; x += 16, target += channelsBytes) {
-        if (isTwo) transformTwoInput(target, distance, x, rowBytes, pixelBytes);
-        else transformFourInput(target, distance, x, rowBytes, pixelBytes, hasParts ? 1 : 0);
+    const endEntries = entries + <usize>(tiles * TILE_BYTES);
+    if (this.edge == 2) {
+      for (; entries < endEntries; entries += TILE_BYTES) {
+        let x = window + load<u32>(entries);
+        let target = inputs + slotOffset(entries, slotsBytes);
+        for (const end = x + pixelBytes; x < end; x += 16, target += channelsBytes) {
+          transformTwoInput(target, distance, x, rowBytes, pixelBytes);
+        }
       }
+      return;
+    }
+    const firstRow = this.hasParts() ? 1 : 0;
+    while (entries < endEntries) {
+      // The tiles of a row share the columns in which they overlap.
+      const start = load<u32>(entries);
+      const end = (start / <u32>rowBytes + 1) * <u32>rowBytes;
+      let next = entries + TILE_BYTES;
+      while (next < endEntries && load<u32>(next) < end && load<u32>(next) > start) next += TILE_BYTES;
+      const columns = (load<u32>(next - TILE_BYTES) - start) / <u32>pixelBytes + this.side();
+      let x = window + start;
+      let channels = inputs;
+      for (const end = x + pixelBytes; x < end; x += 16, channels += channelsBytes) {
+        transformFourColumns(stage, x, rowBytes, pixelBytes, columns);
+        let column = stage;
+        for (let entry = entries; entry < next; entry += TILE_BYTES) {
+          transformFourRows(channels + slotOffset(entry, slotsBytes), distance, column, firstRow);
+          column += <usize>load<u32>(entry, 12) * STAGE_COLUMN_BYTES;
+        }
+      }
+      entries = next;
     }
   }
 }

@@ -44,7 +44,8 @@ export function transformWinogradOperands(args: WinogradWeightGradientArguments,
   const all = args.tiles();
   const takesInputs = chunk < args.passChunks;
   const index = chunk % args.passChunks;
-  const window = args.scratchOf(worker);
+  const stage = args.scratchOf(worker);
+  const window = args.windowOf(worker);
   const table = window + <usize>(args.itemImages * args.windowBytes(depth) + 63 & -64);
   const lastItem = args.firstItemOf(index + 1);
   for (let item = args.firstItemOf(index); item < lastItem; item++) {
@@ -52,7 +53,7 @@ export function transformWinogradOperands(args: WinogradWeightGradientArguments,
     args.assignSlots(table, item);
     if (takesInputs) {
       args.padWindow(window, item);
-      args.transformInputs(args.transformed, args.inputDistance(), 64, <usize>all << 4, window, table, tiles, depth);
+      args.transformInputs(stage, args.transformed, args.inputDistance(), 64, <usize>all << 4, window, table, tiles, depth);
     } else {
       // Panels read parts of every pixel.
       args.touchItem(item);

@@ -5,9 +5,10 @@ import type { AxisWindow, Window } from '../../../ops/window.js';
 import type { ArgumentBlock, LoweringContext } from '../lowered.js';
 import { chooseItem, convolutionArguments, greatestCommonDivisor, type Item, PANEL, upTo } from './convolutionItems.js';
 
-/** As in `kernels/convWinogradTiles.ts`. */
+/** As in `kernels/convWinogradTiles.ts` and `kernels/convWinogradFour.ts`. */
 const SKEW_BYTES = 64;
 const TILE_BYTES = 20;
+const STAGE_COLUMN_BYTES = 96;
 
 /** Rows and columns of a tile's results: by F(2×2, 3×3), F(4×4, 3×3), or F(3×3, 4×4) on pairs of rows and columns. */
 export type TileEdge = 2 | 3 | 4;
@@ -102,7 +103,7 @@ export interface TileCut {
   readonly chunks: number;
   /** Tiles of the largest chunk. */
   readonly chunkTiles: number;
-  /** Bytes of an item's window and its table. */
+  /** Bytes of an item's window, a stage of its transforms and its table. */
   readonly bytes: number;
   /** Arguments as in `TiledArguments`, for all chunks. */
   arguments(context: LoweringContext, scratch: { readonly base: number; readonly stride: number }): ArgumentBlock;
@@ -156,7 +157,7 @@ export function cutTiles(
     item,
     chunks,
     chunkTiles: Math.ceil(item.count / chunks) * itemTiles,
-    bytes: item.images * windowBytes(item.rows) + 64 + itemTiles * TILE_BYTES,
+    bytes: windowColumns * STAGE_COLUMN_BYTES + item.images * windowBytes(item.rows) + 64 + itemTiles * TILE_BYTES,
     arguments: (context, scratch) => ({
       ...convolutionArguments(context, source, result, item, chunks, scratch),
       ...{ resultHeight: height, resultWidth: width, channels: channels * resultStride ** 2 },
