@@ -13,6 +13,7 @@ import { multiplyWords } from './convWinograd';
 import { SKEW } from './convWinogradTiles';
 import { codePairs, IntegerWeightArguments } from './integerProducts';
 import { IntegerConvolutionArguments } from './integerWindow';
+import { touch } from './touch';
 
 /** Positions of a transformed tile. */
 const PLACES: i32 = 36;
@@ -333,6 +334,9 @@ class IntegerWinogradPackingArguments extends IntegerWeightArguments {
   stageStride: usize;
 }
 
+/** Input channels whose packed weights are brought into the cache at a time. */
+const TOUCHED_DEPTH = 128;
+
 /** Packs G g Gᵀ as [depth / 2][8][2] for each panel of eight channels and each place. Chunk = panel. */
 export function packIntegerWinogradWeights(args: IntegerWinogradPackingArguments, chunk: i32, worker: i32): void {
   const depth = args.depth;
@@ -345,6 +349,11 @@ export function packIntegerWinogradWeights(args: IntegerWinogradPackingArguments
   let target = args.target + <usize>chunk * args.panelDistance;
   args.measure(chunk, 9 * depth);
   for (let i = 0; i < depth; i += 2, target += 32) {
+    // The processor does not prefetch as many places at once.
+    if (i % TOUCHED_DEPTH == 0) {
+      const bytes = min(TOUCHED_DEPTH, depth - i) << 4;
+      for (let place = 0; place < PLACES; place++) touch(target + place * distance, bytes);
+    }
     for (let half: usize = 0; half < 32; half += 16) {
       let p = weights + half + <usize>i * rowBytes;
       for (let column: usize = 0; column < 48; column += 16, p += tapBytes) {
