@@ -24,13 +24,13 @@ export const GA: f32 = 1 / (2 * A2 * (A2 - B2));
 export const GB: f32 = 1 / (2 * B2 * (B2 - A2));
 
 /** Bytes of a column in a stage: its six numbers of four channels, between the two directions of a transform. */
-export const STAGE_COLUMN_BYTES: usize = 96;
+export const FOUR_COLUMN_BYTES: usize = 96;
 
 /** Bᵀ d of `columns` columns of six pixels at `x`, four channels each, to a stage. */
 @inline
 export function transformFourColumns(stage: usize, x: usize, rowBytes: usize, pixelBytes: usize, columns: i32): void {
-  const end = stage + <usize>columns * STAGE_COLUMN_BYTES;
-  for (; stage < end; stage += STAGE_COLUMN_BYTES, x += pixelBytes) inputLine(true, stage, 0, x, rowBytes);
+  const end = stage + <usize>columns * FOUR_COLUMN_BYTES;
+  for (; stage < end; stage += FOUR_COLUMN_BYTES, x += pixelBytes) inputLine(true, stage, 0, x, rowBytes);
 }
 
 /**
@@ -40,7 +40,7 @@ export function transformFourColumns(stage: usize, x: usize, rowBytes: usize, pi
 @inline
 export function transformFourRows(target: usize, distance: usize, stage: usize, first: i32): void {
   const row = distance * 6;
-  const end = stage + STAGE_COLUMN_BYTES;
+  const end = stage + FOUR_COLUMN_BYTES;
   target += first * row;
   for (stage += first << 4; stage < end; stage += 16, target += row) inputLine(false, target, distance, stage, 0);
 }
@@ -50,15 +50,15 @@ export function transformFourRows(target: usize, distance: usize, stage: usize, 
 function inputLine(toStage: bool, to: usize, toStep: usize, from: usize, step: usize): void {
   const d0 = v128.load(from);
   from += step;
-  const d1 = toStage ? v128.load(from) : v128.load(from, STAGE_COLUMN_BYTES);
+  const d1 = toStage ? v128.load(from) : v128.load(from, FOUR_COLUMN_BYTES);
   from += step;
-  const d2 = toStage ? v128.load(from) : v128.load(from, 2 * STAGE_COLUMN_BYTES);
+  const d2 = toStage ? v128.load(from) : v128.load(from, 2 * FOUR_COLUMN_BYTES);
   from += step;
-  const d3 = toStage ? v128.load(from) : v128.load(from, 3 * STAGE_COLUMN_BYTES);
+  const d3 = toStage ? v128.load(from) : v128.load(from, 3 * FOUR_COLUMN_BYTES);
   from += step;
-  const d4 = toStage ? v128.load(from) : v128.load(from, 4 * STAGE_COLUMN_BYTES);
+  const d4 = toStage ? v128.load(from) : v128.load(from, 4 * FOUR_COLUMN_BYTES);
   from += step;
-  const d5 = toStage ? v128.load(from) : v128.load(from, 5 * STAGE_COLUMN_BYTES);
+  const d5 = toStage ? v128.load(from) : v128.load(from, 5 * FOUR_COLUMN_BYTES);
   let even = times(-B2, d2, d4);
   let odd = times(-B2, d1, d3);
   const plusA = times(A, odd, even);

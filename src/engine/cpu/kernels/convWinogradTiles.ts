@@ -1,7 +1,7 @@
 /**
  * Tiles of Winograd's algorithms: `edge` by `edge` results of a convolution of stride 1 from `side` by `side` inputs, by as many
  * products: Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A (Lavin and Gray 2016). A tile's transformed numbers are in places, one for each
- * product. The transforms are in `convWinogradTwo.ts` and `convWinogradFour.ts`.
+ * product. The transforms are in `convWinogradTwo.ts`, `convWinogradFour.ts` and `convWinogradSix.ts`.
  *
  * Where `edge` does not divide the size, the last tiles have a row (or column) of results less: 14 = 4 + 4 + 3 + 3. Only
  * the last row of a tile needs the last row of places, of the point ∞, so that shorter tiles need no products there.
@@ -10,7 +10,8 @@
 import { ConvolutionArguments } from './convolutionArguments';
 import { copyBytes, zeroBytes } from './convPad';
 import { hasMoreColumns, hasMoreRows, partAt } from './convWinogradParts';
-import { STAGE_COLUMN_BYTES, transformFourColumns, transformFourRows } from './convWinogradFour';
+import { FOUR_COLUMN_BYTES, transformFourColumns, transformFourRows } from './convWinogradFour';
+import { SIX_COLUMN_BYTES, transformSixColumns, transformSixRows } from './convWinogradSix';
 import { transformTwoInput } from './convWinogradTwo';
 
 /** Bytes between the places, so that powers of two do not collide in one set of the cache. */
@@ -25,7 +26,7 @@ export function placesOf(edge: i32): i32 {
 /** Rows and columns of a tile's inputs: for 3×3 taps, or for 4×4 taps where `edge` is 3. */
 @inline
 export function sideOf(edge: i32): i32 {
-  return edge == 2 ? 4 : 6;
+  return edge == 3 ? 6 : edge + 2;
 }
 
 /** Bytes of a place of transformed weights, or of sums of the weight gradient, for eight result channels. */
@@ -52,7 +53,7 @@ export class TiledArguments extends ConvolutionArguments {
   left: i32;
   windowRows: i32;
   windowColumns: i32;
-  /** Rows and columns of a tile's results: 2, 4, or 3 of 7×7 taps. */
+  /** Rows and columns of a tile's results: 2, 4, 6 of a weight gradient's dy, or 3 of 7×7 taps. */
   edge: i32;
   /** 2 if the source's pixels are taken in pairs of rows and columns, else 1. */
   sourceStride: i32;
@@ -215,7 +216,7 @@ export class TiledArguments extends ConvolutionArguments {
   /** The window of a worker, behind its stage of as many columns. */
   @inline
   windowOf(worker: i32): usize {
-    return this.scratchOf(worker) + (<usize>this.windowColumns * STAGE_COLUMN_BYTES);
+    return this.scratchOf(worker) + (<usize>this.windowColumns * SIX_COLUMN_BYTES);
   }
 
   /** Bytes of a window with `taken` channels. */
@@ -424,11 +425,19 @@ export class TiledArguments extends ConvolutionArguments {
       let x = window + start;
       let channels = inputs;
       for (const end = x + pixelBytes; x < end; x += 16, channels += channelsBytes) {
-        transformFourColumns(stage, x, rowBytes, pixelBytes, columns);
         let column = stage;
-        for (let entry = entries; entry < next; entry += TILE_BYTES) {
-          transformFourRows(channels + slotOffset(entry, slotsBytes), distance, column, firstRow);
-          column += <usize>load<u32>(entry, 12) * STAGE_COLUMN_BYTES;
+        if (this.edge == 6) {
+          transformSixColumns(stage, x, rowBytes, pixelBytes, columns);
+          for (let entry = entries; entry < next; entry += TILE_BYTES) {
+            transformSixRows(channels + slotOffset(entry, slotsBytes), distance, column);
+            column += <usize>load<u32>(entry, 12) * SIX_COLUMN_BYTES;
+          }
+        } else {
+          transformFourColumns(stage, x, rowBytes, pixelBytes, columns);
+          for (let entry = entries; entry < next; entry += TILE_BYTES) {
+            transformFourRows(channels + slotOffset(entry, slotsBytes), distance, column, firstRow);
+            column += <usize>load<u32>(entry, 12) * FOUR_COLUMN_BYTES;
+          }
         }
       }
       entries = next;

@@ -1,6 +1,6 @@
 /**
- * Weight gradient of a 3×3 convolution of stride 1 or 2, or a 7×7 one of stride 2, by the transposed algorithm of F(4×4, 3×3)
- * or F(3×3, 4×4), dW = Gᵀ[Σ (A dY Aᵀ) ⊙ (Bᵀ d B)]G over the tiles, in three steps: inputs and gradients of the tiles of a pass
+ * Weight gradient of a 3×3 convolution of stride 1 or 2, or a 7×7 one of stride 2, by the transposed algorithm of
+ * F(6×6, 3×3), F(4×4, 3×3) or F(3×3, 4×4), dW = Gᵀ[Σ (A dY Aᵀ) ⊙ (Bᵀ d B)]G over the tiles, in three steps: inputs and gradients of the tiles of a pass
  * are transformed to memory; each place sums its outer products over them, 4 input × 8 result channels at a time; after
  * the last pass the sums are transformed back.
  */
@@ -8,9 +8,10 @@
 import { outerProducts } from './convWeightGradient';
 import { transformFourGradient, transformFourSums, transformPartSums } from './convWinogradFour';
 import { transformSevenSums } from './convWinogradSeven';
+import { transformSixGradient, transformSixSums } from './convWinogradSix';
 import { placesOf, SKEW, TILE_BYTES, TiledArguments, weightPlaceBytes } from './convWinogradTiles';
 
-/** `source` is x, `result` is dy; `edge` is 3 or 4. */
+/** `source` is x, `result` is dy; `edge` is 3, 4 or 6. */
 @unmanaged
 class WinogradWeightGradientArguments extends TiledArguments {
   /** Inputs [places][depth / 4][tiles][4], then gradients [places][panels][tiles][8], places `SKEW` further apart. */
@@ -82,7 +83,8 @@ function transformGradients(
     let from = dy + load<u32>(entries, 4);
     let to = target + (load<u32>(entries, 16) << 5);
     for (let half = 0; half < 2; half++, from += 16, to += 16) {
-      transformFourGradient(args.edge, to, distance, from, rowBytes, pixelBytes, rows, columns);
+      if (args.edge == 6) transformSixGradient(to, distance, from, rowBytes, pixelBytes, rows, columns);
+      else transformFourGradient(args.edge, to, distance, from, rowBytes, pixelBytes, rows, columns);
     }
   }
 }
@@ -143,9 +145,10 @@ export function transformWinogradSums(args: WinogradWeightGradientArguments, chu
     const half = index & 1;
     const i = (index >> 1) % depth;
     const panel = (index >> 1) / depth;
-    const sums = args.sums + <usize>(panel * placesOf(4)) * distance + <usize>((i << 5) + (half << 4));
+    const sums = args.sums + <usize>(panel * placesOf(args.edge)) * distance + <usize>((i << 5) + (half << 4));
     const dw = args.dw + <usize>((i % partDepth * channels + (args.firstPanel + panel) * 8 + half * 4) << 2);
-    if (args.edge == 3) transformSevenSums(dw, tapBytes, sums, distance, i / partDepth);
+    if (args.edge == 6) transformSixSums(dw, tapBytes, sums, distance);
+    else if (args.edge == 3) transformSevenSums(dw, tapBytes, sums, distance, i / partDepth);
     else if (args.sourceStride == 1) transformFourSums(dw, tapBytes, sums, distance);
     else transformPartSums(dw, tapBytes, sums, distance, i / partDepth);
   }

@@ -26,6 +26,11 @@ import { lowerWinogradWeightGradient } from './winogradWeightGradient.js';
 const WINDOW_BYTES = 96 * 1024;
 const PARTIAL_BYTES = 16 * 1024 * 1024;
 
+/** Rows, and columns, of results from which on F(6×6, 3×3) saves a sixth of the products of F(4×4, 3×3). */
+const MANY_ROWS = 24;
+/** Input channels times result channels from which on that is more than what its transforms cost. */
+const MANY_WEIGHTS = 64 ** 2;
+
 export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = lowerWeightGradient;
 export const groupedConv2dWeightGradient: Lowering<'groupedConv2dWeightGradient'> = lowerWeightGradient;
 
@@ -41,8 +46,10 @@ function lowerWeightGradient(
   const [, resultHeight, resultWidth, allChannels] = nhwc(dy);
   const [tapRows, tapColumns, depth] = nhwc(dw);
   const channels = allChannels / groups;
-  const edge = winogradEdge(dw, node.attributes, depth, channels, groups, resultHeight, resultWidth);
-  if (edge) {
+  const largest = winogradEdge(dw, node.attributes, depth, channels, groups, resultHeight, resultWidth);
+  if (largest) {
+    const isLarge = Math.min(resultHeight, resultWidth) >= MANY_ROWS && depth * channels >= MANY_WEIGHTS;
+    const edge = largest === 4 && rows.stride === 1 && groups === 1 && isLarge ? 6 : largest;
     const place = forwardPlace(node.attributes, edge);
     return lowerWinogradWeightGradient(context, { x, dy, dw, edge, groups, ...place });
   }

@@ -5,13 +5,13 @@ import type { AxisWindow, Window } from '../../../ops/window.js';
 import type { ArgumentBlock, LoweringContext } from '../lowered.js';
 import { chooseItem, convolutionArguments, greatestCommonDivisor, type Item, PANEL, upTo } from './convolutionItems.js';
 
-/** As in `kernels/convWinogradTiles.ts` and `kernels/convWinogradFour.ts`. */
+/** As in `kernels/convWinogradTiles.ts` and `kernels/convWinogradSix.ts`. */
 const SKEW_BYTES = 64;
 const TILE_BYTES = 20;
-const STAGE_COLUMN_BYTES = 96;
+const STAGE_COLUMN_BYTES = 128;
 
-/** Rows and columns of a tile's results: by F(2×2, 3×3), F(4×4, 3×3), or F(3×3, 4×4) on pairs of rows and columns. */
-export type TileEdge = 2 | 3 | 4;
+/** Rows and columns of a tile's results: by F(2×2, 3×3), F(4×4, 3×3), F(6×6, 3×3), or F(3×3, 4×4) on pairs of rows and columns. */
+export type TileEdge = 2 | 3 | 4 | 6;
 
 /** Rows, and columns, of results from which on at least a fifth of the products of stride 2 is saved. */
 const FEWEST_ROWS = 6;
@@ -51,7 +51,7 @@ export function forwardPlace({ rows, columns }: Window, edge: TileEdge) {
 
 /** Rows and columns of a tile's inputs. */
 function sideOf(edge: TileEdge): number {
-  return edge === 2 ? 4 : 6;
+  return edge === 3 ? 6 : edge + 2;
 }
 
 /** Places of a tile. */
