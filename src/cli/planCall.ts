@@ -55,7 +55,7 @@ interface PlanCall {
   readonly bench: Workbench;
   /** The processes that train together, by default only this one; the first of them reports. */
   readonly ranks?: Ranks;
-  /** How runs train at a time; by default one after another. */
+  /** The arrangement of runs that train at a time; by default one after another. */
   readonly sideBySide?: SideBySide;
   /** Report events to the parent process instead of drawing a display. */
   readonly tell?: boolean | undefined;

@@ -1,4 +1,4 @@
-/** What is sent to a cluster, as text, without any. */
+/** The texts that are sent to a cluster, without any. */
 
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

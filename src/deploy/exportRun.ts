@@ -150,7 +150,7 @@ function checkedPack(trained: TrainedNetwork): Uint8Array {
   throw new InputError(`${run.folder.root}: the integer network is not the trained one: ${fault}`);
 }
 
-/** What the forms of a network are made of, and checked against. */
+/** The sources of a network's forms, and the results that these must have. */
 interface FormSources {
   readonly packed: Uint8Array;
   readonly expected: readonly Expected[];

@@ -63,7 +63,7 @@ export interface HostFloats {
 
 /** A write of a part whose values are put in place beforehand, by whoever has them, in any thread. */
 export interface Upload {
-  /** Where the values go; resolves when the write before is done, and is valid until the next one. */
+  /** The place of the values; resolves when the write before is done, and is valid until the next one. */
   readonly values: Promise<HostFloats>;
   /** Writes the values. They must be in place. */
   write(): void;

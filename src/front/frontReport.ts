@@ -245,7 +245,7 @@ function bitPictures(points: readonly Point[]): Block[] {
     : [];
 }
 
-/** How far seeds agree about the bits; nothing if no network has been trained with two. */
+/** A table of the agreement of seeds about the bits; nothing if no network has been trained with two. */
 function agreementTable(quantized: readonly Point[]): Block[] {
   const columns = [
     { title: 'network', align: 'left' },

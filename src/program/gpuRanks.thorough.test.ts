@@ -21,7 +21,7 @@ const table = trainingEpoch(train.count, 16, createRandom(5), { shift: 4, mirror
 const kinds = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu', a_stepsize: 0.1 };
 const settings = { model: 'tiny', data: 'synthetic', batch_size: 16, shards: 4, ...kinds };
 
-/** What each of so many ranks has learned after two steps. */
+/** Values that each of so many ranks has learned after two steps. */
 async function learned(engine: Engine, size: number, partLength: number, precision = 'float32'): Promise<number[][][]> {
   const experiment = experimentFromSettings('S', 's.cfg', { ...settings, shard_precision: precision });
   const trained = rendezvous(size).map(async (ranks) => {

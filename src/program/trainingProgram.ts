@@ -56,7 +56,7 @@ export interface ProgramOptions extends QuantizedNetwork {
   readonly batchSize: number;
   /** Batches a step, whose gradients are averaged; each is normalised by its own moments; 1 by default. */
   readonly shards?: number;
-  /** What gradients of shards, and their mean, are rounded to; `float32`, not at all, by default. */
+  /** Precision of gradients of shards and of their mean; `float32`, in which nothing is rounded, by default. */
   readonly shardPrecision?: 'float32' | 'bfloat16';
   /** Loss and metric; classification by default. */
   readonly task?: Task;

@@ -6,7 +6,7 @@ import { numbersOf } from '../program/hostFloats.js';
 import type { SharedMemory } from './openMpi.js';
 import type { Summing, Task } from './sharedMean.js';
 
-/** What a thread is told: where it has room for vectors of so many bytes from now on, or a mean, which it answers. */
+/** A message to a thread: the memory for vectors of so many bytes from now on, or a mean, which it answers. */
 export type Order = { readonly memory: SharedMemory; readonly room: number } | Task;
 
 interface Job {

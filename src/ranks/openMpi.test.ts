@@ -1,4 +1,4 @@
-/** What is said where Open MPI is not there, by a library that stands in for koffi. */
+/** Errors where Open MPI is not there, by a library that stands in for koffi. */
 
 import { expect, it } from 'vitest';
 import { openMpi } from './openMpi.js';

@@ -1,4 +1,4 @@
-/** How ranks are started on a machine, from what is known of it; `test/ranks.test.ts` starts some. */
+/** Commands that start ranks on a machine, from what is known of it; `test/ranks.test.ts` starts some. */
 
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

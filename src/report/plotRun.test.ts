@@ -34,7 +34,7 @@ function texts(svg: string): string[] {
   return [...svg.matchAll(/<(?:text|tspan)[^>]*>([^<]+)</g)].map((match) => match[1] ?? '');
 }
 
-/** How many marks of a kind carry one of `colors` as `attribute`. */
+/** Number of marks of a kind with one of `colors` as `attribute`. */
 function marks(svg: string, attribute: 'fill' | 'stroke', ...colors: string[]): number {
   return colors.reduce((count, color) => count + svg.split(`${attribute}="${color}"`).length - 1, 0);
 }

@@ -73,7 +73,7 @@ export interface Experiment {
      * fixed order.
      */
     readonly shards: number;
-    /** What the gradients of each shard, and their mean, are rounded to. */
+    /** Precision of the gradients of each shard and of their mean. */
     readonly shardPrecision: 'float32' | 'bfloat16';
     readonly seed: number;
     readonly optimizer: 'momentum' | 'adam';
@@ -105,7 +105,7 @@ export interface Experiment {
     readonly distill: { readonly from: string; readonly temperature: number; readonly weight: number } | null;
     /** Parameters to start from as written, `null` for none; `resolveStartingWeights` finds the file. */
     readonly startFrom: string | null;
-    /** Which images choose the best parameters. */
+    /** The images that choose the best parameters. */
     readonly select: 'test' | 'validation';
   };
   readonly weights: QuantizerSettings;

@@ -50,7 +50,7 @@ export interface Lowered {
   readonly certified: readonly CertifiedLayer[];
 }
 
-/** Whether integers are proven, and who hears of the progress. */
+/** Options of lowering: proofs, and reports of progress. */
 export interface LoweringOptions {
   /**
    * False to round every layer without searching for certificates, which tells at once whether a network can be

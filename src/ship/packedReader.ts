@@ -29,7 +29,7 @@ import {
 } from './integerNetwork.js';
 import { array, choice, integer, number, record, sizes, text } from './json.js';
 import { checksum, packedFormat, packedVersion } from './packedFile.js';
-import { checkNetwork } from './soundness.js';
+import { checkNetwork, mostTaps } from './soundness.js';
 
 /** The most characters of an error, since a file's names may be of any length. */
 const longestFault = 300;
@@ -158,9 +158,6 @@ function quantizationOf(json: unknown): InputQuantization {
     limit: integer(limit, 'limit', 1, 127),
   };
 }
-
-/** The most taps along an axis, and the largest stride, dilation and padding. */
-const mostTaps = 255;
 
 function windowOf(json: unknown): Window {
   const { rows, columns } = record(json, 'window');

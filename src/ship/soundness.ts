@@ -40,6 +40,9 @@ const largestShift = 62;
 /** The most thresholds of a table: a function of 8 bits that falls and rises has fewer. */
 const mostThresholds = 2 ** 10;
 
+/** The most taps of a pool along an axis, and the largest stride, dilation and padding. */
+export const mostTaps = 255;
+
 /** @throws Error in words about the first layer that cannot run */
 export function checkNetwork({ layers, classes }: IntegerNetwork): void {
   const written = new Map<string, IntegerLayer>();
@@ -161,7 +164,7 @@ function checkProduct(
     `${weights.name}: shape [${weights.shape}] does not fit ${input.name} and ${output.name}`,
   );
   const [H, W, K, L] = [...input.shape.slice(0, 2), ...weights.shape.slice(0, 2)] as [number, number, number, number];
-  demandWindow(weights.name, slidingWindow.check(window, { H, W, K, L }));
+  demandWindow(weights.name, window, slidingWindow.check(window, { H, W, K, L }));
   const { Y, X } = slidingWindow.sizes({ H, W, K, L }, window);
   demand(
     same([Y, X], output.shape.slice(0, 2)),
@@ -202,7 +205,7 @@ function checkMaxPool({ name, window, input, output }: MaxPoolLayer, writerOf: W
   checkReads(name, input, writerOf);
   checkStored(output);
   const [H, W, channels] = input.shape as [number, number, number];
-  demandWindow(name, sizedWindow.check(window, { H, W }));
+  demandWindow(name, window, sizedWindow.check(window, { H, W }));
   const { Y, X } = sizedWindow.sizes({ H, W }, window);
   demand(same([Y, X, channels], output.shape), `${name}: gives ${Y}×${X} pixels, not those of ${output.name}`);
   checkSameGrid(name, input, output);
@@ -230,6 +233,7 @@ function checkArrange({ name, inputs, shifts, sources, output }: ArrangeLayer, w
 function checkSubsample({ name, stride, input, output }: SubsampleLayer, writerOf: WriterOf): void {
   checkReads(name, input, writerOf);
   checkStored(output);
+  demand(stride <= mostTaps, `${name}: has the stride ${stride}, ${mostTaps} is the most`);
   const sizes = input.shape.slice(0, 2).map((side) => Math.ceil(side / stride));
   const fits = same(sizes, output.shape.slice(0, 2)) && output.shape[2]! >= input.shape[2]!;
   demand(fits, `${name}: [${output.shape}] is no subsampling of [${input.shape}]`);
@@ -311,8 +315,10 @@ function same(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
-function demandWindow(name: string, fault: string | null): void {
+function demandWindow(name: string, { rows, columns }: Window, fault: string | null): void {
   demand(fault === null, `${name}: ${fault}`);
+  const largest = Math.max(...[rows, columns].flatMap((axis) => Object.values(axis) as number[]));
+  demand(largest <= mostTaps, `${name}: has a window with ${largest}, ${mostTaps} is the most`);
 }
 
 function demand(holds: boolean, fault: string): void {

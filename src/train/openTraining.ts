@@ -87,11 +87,11 @@ export interface Teacher extends Pick<TaughtBy, 'scaling'> {
   readonly weights: LoadedWeights | null;
 }
 
-/** Where a run starts from. */
+/** The start of a run. */
 export interface TrainingStart {
   /** Parameters to start from; `null` for random ones, and if a checkpoint is given. */
   readonly starting: LoadedWeights | null;
-  /** Where the experiment learns from one. */
+  /** The teacher, if the experiment has one. */
   readonly teacher?: Teacher | null;
   /** The checkpoint to resume; `null` for a new run. */
   readonly checkpoint: StartingCheckpoint | null;

@@ -1,4 +1,4 @@
-/** How inputs enter a network: what an experiment says of bytes, and of floats. */
+/** Inputs of a network, bytes and floats, as an experiment describes them. */
 
 import { describe, expect, it } from 'vitest';
 import { experimentFromSettings } from '../settings/index.js';

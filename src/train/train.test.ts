@@ -33,7 +33,7 @@ async function trained(settings: Readonly<Record<string, unknown>>, images?: Tin
 const writtenTo = ({ written }: TinyRun, wanted: string) =>
   written.filter(({ storage }) => storage === wanted).map(({ values }) => values);
 
-/** What `control` was in each step. */
+/** The content of `control` in each step. */
 const controls = ({ written }: TinyRun) => {
   let now: readonly number[] = [];
   return written.flatMap(({ storage, values }) => {

@@ -11,8 +11,8 @@ import { lowerNetwork } from '../../src/ship/lowering.js';
 import { programOptions } from '../../src/train/programOptions.js';
 import { isThorough } from '../tier.js';
 
-/** Kinds and shortcuts are the same in a ResNet of half the width, which is whole where instructions are counted. */
-const narrow = isThorough ? {} : { width_multiplier: 0.5 };
+/** Kinds and shortcuts are the same in a ResNet of a quarter of the width, which is whole where instructions are counted. */
+const narrow = isThorough ? {} : { width_multiplier: 0.25 };
 const uniform = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
 
 export interface Shippable {
