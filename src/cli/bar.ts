@@ -16,6 +16,8 @@ export interface Bar {
 export interface BarTexts {
   readonly words: readonly string[];
   readonly short: readonly string[];
+  /** Columns of a row where there is a table of several runs; by default as `short`. */
+  readonly columns?: readonly string[];
 }
 
 /** The bar of one run: drawn on a terminal, a line now and then elsewhere. */
@@ -92,4 +94,8 @@ export function renderBar(options: Options, at: Params, { words, short }: BarTex
 
 export function terminalColumns(): number {
   return process.stderr.columns || 80;
+}
+
+export function terminalRows(): number {
+  return process.stderr.rows || 24;
 }

@@ -1,6 +1,6 @@
 /**
- * Progress of a plan: on a terminal a bar of all runs above one of each active run; elsewhere a line of each now and
- * then. Both keep a line of each ended run.
+ * Progress of a plan: on a terminal a bar of all runs above a line of each active run; elsewhere a line of one of them now
+ * and then. Both keep a line of each ended run.
  */
 
 import { MultiBar, Presets } from 'cli-progress';
@@ -10,7 +10,7 @@ import type { PlanEvents, PlanPosition, RunEnd } from '../runs/plan/executePlan.
 import type { PlannedRun } from '../runs/plan/planRuns.js';
 import { runRoot } from '../runs/plan/standing.js';
 import { metricText } from '../task.js';
-import { type Bar, type BarTexts, renderBar, writtenBar } from './bar.js';
+import { type Bar, type BarTexts, renderBar, terminalColumns, terminalRows, writtenBar } from './bar.js';
 import { duration, progressDisplay, progressFrame, wordOf } from './progress.js';
 
 export interface PlanDisplay extends PlanEvents {
@@ -25,7 +25,6 @@ interface Place {
   run: PlannedRun | null;
   /** Fraction of the run that is done. */
   fraction: number;
-  readonly written: Bar;
 }
 
 /**
@@ -34,9 +33,13 @@ interface Place {
  * @param atOnce number of runs that may be active at a time
  */
 export function planDisplay(atOnce: number): PlanDisplay {
-  const bars = drawnBars(atOnce);
+  // A terminal of few rows would show lines again and again.
+  const shown = Math.min(atOnce, Math.max(1, terminalRows() - 2));
+  const hidden = shown < atOnce ? `${shown} of ${atOnce} at a time are shown` : '';
+  const bars = drawnBars(shown);
   const started = performance.now();
-  const places = Array.from({ length: atOnce }, (): Place => ({ run: null, fraction: 0, written: writtenBar() }));
+  const places = Array.from({ length: atOnce }, (): Place => ({ run: null, fraction: 0 }));
+  const written = writtenBar();
   let ended = 0;
   /** Runs trained in this call; reused runs take no time. */
   let trained = 0;
@@ -55,20 +58,21 @@ export function planDisplay(atOnce: number): PlanDisplay {
             words: [`run ${index} of ${total}`, `seed ${run.seed}`, run.experiment.name, rest],
             short: [`${index}/${total}`, rest],
           }
-        : { words: [`${ended} of ${total} runs`, rest], short: [`${ended}/${total}`, rest] };
+        : { words: [`${ended} of ${total} runs`, rest, hidden], short: [`${ended}/${total}`, rest, hidden] };
     bars?.show(0, done, total, texts);
   };
   const line = (text: string): void => {
     if (bars) bars.log(`${printable(text)}\n`);
-    else places[0]!.written.line(text);
+    else written.line(text);
   };
   const barOf = (at: PlanPosition, place: number): Bar => ({
     show: (name, done, total, texts) => {
-      const headed = { words: [headOf(at), ...texts.words], short: [shortHeadOf(at), ...texts.short] };
-      bars?.show(1 + place, done, total, atOnce === 1 ? texts : headed);
+      // As wide as the terminal, so that no bar moves the columns.
+      const row = [rowHeadOf(at), ...(texts.columns ?? texts.short)].join('  ').padEnd(terminalColumns() - 1);
+      bars?.show(1 + place, done, total, atOnce === 1 ? texts : { words: [row], short: [row] });
       if (name === 'train') places[place]!.fraction = done / total;
       showAll(at);
-      if (!bars) places[place]!.written.show(name, done, total, headed);
+      if (!bars) written.show(name, done, total, { words: [headOf(at), ...texts.words], short: [] });
     },
     // Lines of single runs, such as one an epoch, would be too many.
     line: () => {},
@@ -102,18 +106,18 @@ export const silentPlanDisplay: PlanDisplay = {
   stop: () => {},
 };
 
-/** One bar for all runs and one for each active run; null if stderr is no terminal. */
-function drawnBars(atOnce: number) {
+/** One bar for all runs and one for each of the first active ones; null if stderr is no terminal. */
+function drawnBars(shown: number) {
   if (!process.stderr.isTTY) return null;
   const bars = new MultiBar({ hideCursor: true, clearOnComplete: true, format: renderBar }, Presets.shades_classic);
   // Separate objects, since a bar keeps its texts in the one that it is given.
   const nothing = (): BarTexts => ({ words: [], short: [] });
-  const drawn = Array.from({ length: 1 + atOnce }, () => bars.create(1, 0, nothing()));
+  const drawn = Array.from({ length: 1 + shown }, () => bars.create(1, 0, nothing()));
   return {
     show: (at: number, done: number, total: number, texts: BarTexts): void => {
-      const bar = drawn[at]!;
-      bar.setTotal(total);
-      bar.update(done, texts);
+      const bar = drawn[at];
+      bar?.setTotal(total);
+      bar?.update(done, texts);
     },
     log: (line: string) => bars.log(line),
     stop: (): void => {
@@ -128,9 +132,15 @@ function headOf({ run, index, total }: PlanPosition): string {
   return `[${String(index).padStart(String(total).length)}/${total}] seed ${run.seed} ${run.experiment.name}`;
 }
 
-function shortHeadOf({ run, index, total }: PlanPosition): string {
-  return `${index}/${total} ${run.experiment.name}`;
+/** The path of a run; letters are left out of a long one. */
+function rowHeadOf({ run: { path } }: PlanPosition): string {
+  if (path.length <= headWidth) return path.padEnd(headWidth);
+  const begin = 'seed-0/'.length + 2;
+  return `${path.slice(0, begin)}…${path.slice(begin + 1 - headWidth)}`;
 }
+
+/** Letters of a run's path: what fits beside the other columns in 80. */
+const headWidth = 20;
 
 function endLine(at: PlanPosition, end: RunEnd): string {
   const { run } = at;

@@ -88,7 +88,13 @@ export function progressDisplay(frame: ProgressFrame, bar: Bar = singleBar()): P
         last ? shortSizes(last, frame) : '',
         known ? `${duration(left).replace(' min', '')} left` : '',
       ];
-      bar.show('train', done, total, { words, short });
+      const columns = [
+        `${epoch}/${epochs}`.padStart(2 * String(epochs).length + 1),
+        `loss ${means.loss1.toPrecision(3)}`.padEnd(10),
+        `${wordOf(trained)} ${metricText(trained, means.error, 0)}`.padEnd(9),
+        last ? shortSizes(last, frame) : '',
+      ];
+      bar.show('train', done, total, { words, short, columns });
     },
     onEpoch: (report) => {
       last = report;
