@@ -7,8 +7,8 @@
  *
  * The parts that need products in a place follow one another: (1, 2) taps of rows and columns, (2, 2), (2, 1), (1, 1).
  *
- * 7×7 taps are 4 and 3 of each pair: F(3×3, 4×4) on the same points, in `convWinogradSeven.ts`. There parts are in the order of
- * their pixels.
+ * 7×7 taps are 4 and 3 of each pair, in `convWinogradSeven.ts`. There `edge` is odd, and parts are in the order of their
+ * pixels.
  */
 
 /** Tells which parts have the first row of a pair in a convolution's source, which meets a tap more than the second. */
@@ -25,6 +25,6 @@ export function hasMoreColumns(part: i32): bool {
 /** The part of a source's pixel, which is in row `row` and column `column` of its pair. */
 @inline
 export function partAt(edge: i32, row: i32, column: i32): i32 {
-  if (edge == 3) return row * 2 + column;
+  if (edge & 1) return row * 2 + column;
   return row == 0 ? 1 + column : column * 3;
 }

@@ -1,9 +1,11 @@
 /**
  * Weights of 7×7 convolutions of stride 2 by F(3×3, 4×4) on pairs of rows and of columns: along an axis the first of a pair
  * meets taps 0, 2, 4 and 6, the second one taps 1, 3 and 5. Points, and all other transforms, are those of `convWinogradFour.ts`.
+ * Large weight gradients go by F(5×5, 4×4), with the points of `convWinogradSix.ts`.
  */
 
 import { A, A2, B, B2, G0, GA, GB, scaled, sumsLine, times } from './convWinogradFour';
+import { sixSumsLine } from './convWinogradSix';
 
 /** G g Gᵀ of a part's taps of four channels, which are among the 49 at `g`, to 36 places `distance` apart. */
 @inline
@@ -54,19 +56,35 @@ function weightLine(to: usize, step: usize, g0: v128, g1: v128, g2: v128, g3: v1
   v128.store(to + step, g3);
 }
 
-/** Gᵀ s G of the sums in 36 places to a part's taps, of which the first two rows are the intermediate results' place. */
+/**
+ * Gᵀ s G of the sums in 36 places, or 64 where `edge` is 5, to a part's taps, of which the first two rows are the intermediate
+ * results' place.
+ */
 @inline
-export function transformSevenSums(dw: usize, tapBytes: usize, sums: usize, distance: usize, part: i32): void {
-  const row = distance * 6;
+export function transformSevenSums(
+  edge: i32,
+  dw: usize,
+  tapBytes: usize,
+  sums: usize,
+  distance: usize,
+  part: i32,
+): void {
+  const row = distance * (edge == 5 ? 8 : 6);
   const rows = part < 2 ? 4 : 3;
   const columns = part & 1 ? 3 : 4;
   const end = sums + row;
-  for (let p = sums; p < end; p += distance) sumsLine(p, row, p, row, 0, 4);
+  for (let p = sums; p < end; p += distance) fourTaps(edge, p, row, p, row);
   dw += (<usize>(4 - rows) * 7 + <usize>(4 - columns)) * tapBytes;
   for (let tapRow = 0; tapRow < rows; tapRow++, sums += row, dw += tapBytes * 14) {
-    sumsLine(sums, distance, sums, distance, 0, 4);
+    fourTaps(edge, sums, distance, sums, distance);
     for (let column: usize = 0; column < <usize>columns; column++) {
       v128.store(dw + column * 2 * tapBytes, v128.load(sums + column * distance));
     }
   }
+}
+
+@inline
+function fourTaps(edge: i32, to: usize, toStep: usize, from: usize, step: usize): void {
+  if (edge == 5) sixSumsLine(to, toStep, from, step, 4);
+  else sumsLine(to, toStep, from, step, 0, 4);
 }

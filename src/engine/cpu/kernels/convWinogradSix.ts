@@ -2,6 +2,9 @@
  * Transforms of Winograd's F(6×6, 3×3) for weight gradients: six by six results of a 3×3 convolution from eight by eight
  * inputs with 64 products instead of 324. With the points 0, ±½, ±1, ±2 and ∞ errors are two to three times those of
  * F(4×4, 3×3). As in `convWinogradFour.ts` a transform goes through columns, then through rows.
+ *
+ * F(5×5, 4×4) has the same points: its inputs are transformed in the same way, its gradients as far as there are five rows, and of
+ * its four taps the last is the one that needs the point ∞.
  */
 
 import { scaled, times } from './convWinogradFour';
@@ -71,9 +74,12 @@ function inputLine(to: usize, toStep: usize, from: usize, step: usize): void {
   v128.store(to + toStep, times(ALL, f32x4.sub(d3, d5), f32x4.sub(d7, d1)));
 }
 
-/** A dy Aᵀ of `rows` × `columns` pixels of four channels, zeros further on, to 64 places `distance` apart. */
+/**
+ * A dy Aᵀ of `rows` × `columns` pixels of four channels, zeros further on up to `edge`, 5 or 6, to 64 places `distance` apart.
+ */
 @inline
 export function transformSixGradient(
+  edge: i32,
   target: usize,
   distance: usize,
   dy: usize,
@@ -84,15 +90,15 @@ export function transformSixGradient(
 ): void {
   const row = distance << 3;
   let to = target;
-  for (let column = 0; column < 6; column++, dy += pixelBytes, to += distance) {
-    gradientLine(to, row, dy, rowBytes, column < columns ? rows : 0);
+  for (let column = 0; column < edge; column++, dy += pixelBytes, to += distance) {
+    gradientLine(edge, to, row, dy, rowBytes, column < columns ? rows : 0);
   }
   const end = target + (row << 3);
-  for (to = target; to < end; to += row) gradientLine(to, distance, to, distance, 6);
+  for (to = target; to < end; to += row) gradientLine(edge, to, distance, to, distance, edge);
 }
 
 @inline
-function gradientLine(to: usize, toStep: usize, from: usize, step: usize, count: i32): void {
+function gradientLine(edge: i32, to: usize, toStep: usize, from: usize, step: usize, count: i32): void {
   const zero = f32x4.splat(0);
   const y0 = count > 0 ? v128.load(from) : zero;
   from += step;
@@ -123,7 +129,7 @@ function gradientLine(to: usize, toStep: usize, from: usize, step: usize, count:
   v128.store(to, times(2, odd, even));
   to += toStep;
   v128.store(to, times(-2, odd, even));
-  v128.store(to + toStep, y5);
+  v128.store(to + toStep, edge == 5 ? y4 : y5);
 }
 
 /** Gᵀ s G of the sums in 64 places to the nine taps. */
@@ -131,12 +137,15 @@ function gradientLine(to: usize, toStep: usize, from: usize, step: usize, count:
 export function transformSixSums(dw: usize, tapBytes: usize, sums: usize, distance: usize): void {
   const row = distance << 3;
   const end = sums + row;
-  for (let p = sums; p < end; p += distance) sumsLine(p, row, p, row);
-  for (let tapRow = 0; tapRow < 3; tapRow++, sums += row, dw += tapBytes * 3) sumsLine(dw, tapBytes, sums, distance);
+  for (let p = sums; p < end; p += distance) sixSumsLine(p, row, p, row, 3);
+  for (let tapRow = 0; tapRow < 3; tapRow++, sums += row, dw += tapBytes * 3) {
+    sixSumsLine(dw, tapBytes, sums, distance, 3);
+  }
 }
 
+/** Gᵀ of eight sums: three or four taps. */
 @inline
-function sumsLine(to: usize, toStep: usize, from: usize, step: usize): void {
+export function sixSumsLine(to: usize, toStep: usize, from: usize, step: usize, taps: i32): void {
   const s0 = v128.load(from);
   from += step;
   let p = v128.load(from);
@@ -161,5 +170,8 @@ function sumsLine(to: usize, toStep: usize, from: usize, step: usize): void {
   to += toStep;
   v128.store(to, times(G_HALF / 2, oddHalf, times(G_ONE, oddOne, scaled(G_TWO * 2, oddTwo))));
   to += toStep;
-  v128.store(to, times(G_HALF / 4, evenHalf, times(G_ONE, evenOne, times(G_TWO * 4, evenTwo, s7))));
+  const third = times(G_ONE, evenOne, times(G_TWO * 4, evenTwo, taps == 3 ? s7 : f32x4.splat(0)));
+  v128.store(to, times(G_HALF / 4, evenHalf, third));
+  if (taps == 3) return;
+  v128.store(to + toStep, times(G_HALF / 8, oddHalf, times(G_ONE, oddOne, times(G_TWO * 8, oddTwo, s7))));
 }

@@ -23,10 +23,10 @@ export function placesOf(edge: i32): i32 {
   return sideOf(edge) * sideOf(edge);
 }
 
-/** Rows and columns of a tile's inputs: for 3×3 taps, or for 4×4 taps where `edge` is 3. */
+/** Rows and columns of a tile's inputs: for 3×3 taps, or for 4×4 taps where `edge` is odd. */
 @inline
 export function sideOf(edge: i32): i32 {
-  return edge == 3 ? 6 : edge + 2;
+  return edge + (edge & 1 ? 3 : 2);
 }
 
 /** Bytes of a place of transformed weights, or of sums of the weight gradient, for eight result channels. */
@@ -53,7 +53,7 @@ export class TiledArguments extends ConvolutionArguments {
   left: i32;
   windowRows: i32;
   windowColumns: i32;
-  /** Rows and columns of a tile's results: 2, 4, 6 of a weight gradient's dy, or 3 of 7×7 taps. */
+  /** Rows and columns of a tile's results: 2, 4, 6 of a weight gradient's dy; of 7×7 taps 3, or 5 of a weight gradient's dy. */
   edge: i32;
   /** 2 if the source's pixels are taken in pairs of rows and columns, else 1. */
   sourceStride: i32;
@@ -426,7 +426,7 @@ export class TiledArguments extends ConvolutionArguments {
       let channels = inputs;
       for (const end = x + pixelBytes; x < end; x += 16, channels += channelsBytes) {
         let column = stage;
-        if (this.edge == 6) {
+        if (this.side() == 8) {
           transformSixColumns(stage, x, rowBytes, pixelBytes, columns);
           for (let entry = entries; entry < next; entry += TILE_BYTES) {
             transformSixRows(channels + slotOffset(entry, slotsBytes), distance, column);

@@ -1,6 +1,6 @@
 /**
  * Weight gradient of a 3×3 convolution of stride 1 or 2, or a 7×7 one of stride 2, by the transposed algorithm of
- * F(6×6, 3×3), F(4×4, 3×3) or F(3×3, 4×4), dW = Gᵀ[Σ (A dY Aᵀ) ⊙ (Bᵀ d B)]G over the tiles, in three steps: inputs and gradients of the tiles of a pass
+ * F(6×6, 3×3), F(4×4, 3×3), F(5×5, 4×4) or F(3×3, 4×4), dW = Gᵀ[Σ (A dY Aᵀ) ⊙ (Bᵀ d B)]G over the tiles, in three steps: inputs and gradients of the tiles of a pass
  * are transformed to memory; each place sums its outer products over them, 4 input × 8 result channels at a time; after
  * the last pass the sums are transformed back.
  */
@@ -11,7 +11,7 @@ import { transformSevenSums } from './convWinogradSeven';
 import { transformSixGradient, transformSixSums } from './convWinogradSix';
 import { placesOf, SKEW, TILE_BYTES, TiledArguments, weightPlaceBytes } from './convWinogradTiles';
 
-/** `source` is x, `result` is dy; `edge` is 3, 4 or 6. */
+/** `source` is x, `result` is dy; `edge` is 3 to 6. */
 @unmanaged
 class WinogradWeightGradientArguments extends TiledArguments {
   /** Inputs [places][depth / 4][tiles][4], then gradients [places][panels][tiles][8], places `SKEW` further apart. */
@@ -83,7 +83,7 @@ function transformGradients(
     let from = dy + load<u32>(entries, 4);
     let to = target + (load<u32>(entries, 16) << 5);
     for (let half = 0; half < 2; half++, from += 16, to += 16) {
-      if (args.edge == 6) transformSixGradient(to, distance, from, rowBytes, pixelBytes, rows, columns);
+      if (args.side() == 8) transformSixGradient(args.edge, to, distance, from, rowBytes, pixelBytes, rows, columns);
       else transformFourGradient(args.edge, to, distance, from, rowBytes, pixelBytes, rows, columns);
     }
   }
@@ -148,7 +148,7 @@ export function transformWinogradSums(args: WinogradWeightGradientArguments, chu
     const sums = args.sums + <usize>(panel * placesOf(args.edge)) * distance + <usize>((i << 5) + (half << 4));
     const dw = args.dw + <usize>((i % partDepth * channels + (args.firstPanel + panel) * 8 + half * 4) << 2);
     if (args.edge == 6) transformSixSums(dw, tapBytes, sums, distance);
-    else if (args.edge == 3) transformSevenSums(dw, tapBytes, sums, distance, i / partDepth);
+    else if (args.edge & 1) transformSevenSums(args.edge, dw, tapBytes, sums, distance, i / partDepth);
     else if (args.sourceStride == 1) transformFourSums(dw, tapBytes, sums, distance);
     else transformPartSums(dw, tapBytes, sums, distance, i / partDepth);
   }

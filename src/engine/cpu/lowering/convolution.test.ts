@@ -23,6 +23,7 @@ const cut: readonly (readonly [what: string, geometry: Geometry])[] = [
   ['Winograd, stride 2, more padding than taps need', [1, 16, 12, 64, 32, 3, 2, 3]],
   ['Winograd, 7×7 taps of stride 2', [2, 29, 32, 3, 16, 7, 2, 3]],
   ['Winograd, weight gradient in tiles of six rows', [1, 24, 25, 64, 64, 3, 1, 1]],
+  ['Winograd, 7×7 taps of stride 2, weight gradient in tiles of five rows', [1, 48, 51, 3, 16, 7, 2, 3]],
   ['direct, bands of rows', [1, 18, 60, 64, 12, 3, 1, 1]],
   ['direct, groups of images', [70, 2, 2, 6, 10, 3, 1, 1]],
   ['direct, blocks of channels', [2, 4, 4, 260, 260, 3, 2, 1]],

@@ -6,7 +6,7 @@
 
 import type { Node } from '../../../graph/graph.js';
 import { nhwc } from '../../../graph/tensor.js';
-import { extentOf } from '../../../ops/window.js';
+import { extentOf, type Window } from '../../../ops/window.js';
 import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
 import {
   addPartialSums,
@@ -19,16 +19,16 @@ import {
   windowArguments,
 } from './convolutionItems.js';
 import { cutGradient } from './gradientCut.js';
-import { forwardPlace, winogradEdge } from './winogradTiles.js';
+import { forwardPlace, type TileEdge, winogradEdge } from './winogradTiles.js';
 import { lowerWinogradWeightGradient } from './winogradWeightGradient.js';
 
 /** Bytes that a tile reads repeatedly; smaller items flush their sums too often (measured). */
 const WINDOW_BYTES = 96 * 1024;
 const PARTIAL_BYTES = 16 * 1024 * 1024;
 
-/** Rows, and columns, of results from which on F(6×6, 3×3) saves a sixth of the products of F(4×4, 3×3). */
+/** Rows, and columns, of results from which on larger tiles save a sixth of the products and more. */
 const MANY_ROWS = 24;
-/** Input channels times result channels from which on that is more than what its transforms cost. */
+/** Input channels times result channels from which on that of 3×3 taps is more than what transforms cost. */
 const MANY_WEIGHTS = 64 ** 2;
 
 export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = lowerWeightGradient;
@@ -48,8 +48,7 @@ function lowerWeightGradient(
   const channels = allChannels / groups;
   const largest = winogradEdge(dw, node.attributes, depth, channels, groups, resultHeight, resultWidth);
   if (largest) {
-    const isLarge = Math.min(resultHeight, resultWidth) >= MANY_ROWS && depth * channels >= MANY_WEIGHTS;
-    const edge = largest === 4 && rows.stride === 1 && groups === 1 && isLarge ? 6 : largest;
+    const edge = largerEdge(largest, node.attributes, depth * channels, groups, Math.min(resultHeight, resultWidth));
     const place = forwardPlace(node.attributes, edge);
     return lowerWinogradWeightGradient(context, { x, dy, dw, edge, groups, ...place });
   }
@@ -86,4 +85,11 @@ function lowerWeightGradient(
       groups,
     ),
   ];
+}
+
+/** F(6×6, 3×3) instead of F(4×4, 3×3), or F(5×5, 4×4) instead of F(3×3, 4×4), for results of many rows. */
+function largerEdge(edge: 3 | 4, { rows }: Window, weights: number, groups: number, resultRows: number): TileEdge {
+  if (resultRows < MANY_ROWS) return edge;
+  if (edge === 3) return 5;
+  return rows.stride === 1 && groups === 1 && weights >= MANY_WEIGHTS ? 6 : edge;
 }

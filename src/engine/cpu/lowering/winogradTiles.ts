@@ -10,8 +10,11 @@ const SKEW_BYTES = 64;
 const TILE_BYTES = 20;
 const STAGE_COLUMN_BYTES = 128;
 
-/** Rows and columns of a tile's results: by F(2×2, 3×3), F(4×4, 3×3), F(6×6, 3×3), or F(3×3, 4×4) on pairs of rows and columns. */
-export type TileEdge = 2 | 3 | 4 | 6;
+/**
+ * Rows and columns of a tile's results: by F(2×2, 3×3), F(4×4, 3×3), F(6×6, 3×3), or by F(3×3, 4×4), F(5×5, 4×4) on pairs of
+ * rows and columns.
+ */
+export type TileEdge = 2 | 3 | 4 | 5 | 6;
 
 /** Rows, and columns, of results from which on at least a fifth of the products of stride 2 is saved. */
 const FEWEST_ROWS = 6;
@@ -45,13 +48,13 @@ export function winogradEdge(
 
 /** Where the source of a forward product or a weight gradient begins. The first of a pair of rows meets a tap more. */
 export function forwardPlace({ rows, columns }: Window, edge: TileEdge) {
-  const first = ({ before, stride }: AxisWindow) => (edge === 3 ? 0 : 2 - 2 * stride) - before;
+  const first = ({ before, stride }: AxisWindow) => (edge % 2 === 0 ? 2 - 2 * stride : 0) - before;
   return { top: first(rows), left: first(columns), sourceStride: rows.stride };
 }
 
 /** Rows and columns of a tile's inputs. */
 function sideOf(edge: TileEdge): number {
-  return edge === 3 ? 6 : edge + 2;
+  return edge + (edge % 2 === 0 ? 2 : 3);
 }
 
 /** Places of a tile. */
