@@ -8,11 +8,11 @@ import { STORAGE } from '../nn/index.js';
 import { lastWrite, type StorageRange } from '../passes/lastWrite.js';
 import type { TrainingProgram } from './trainingProgram.js';
 
-/** Words of a part at most, each of one number or of two rounded ones: 4 MB, for which the cost of a message is small. */
-const PART_WORDS = 2 ** 20;
+/** Numbers of a part at most: a GPU copies a few long parts in less time than many short ones. */
+const PART_LENGTH = 2 ** 23;
 
 /** Numbers that are not worth a part of their own. */
-const LEAST_LENGTH = 2 ** 15;
+const LEAST_LENGTH = 2 ** 16;
 
 /**
  * Storages that are summed beside the gradients. Of the batch statistics it only matters later whether they are finite.
@@ -27,10 +27,9 @@ const beside: readonly string[] = [STORAGE.quantizerSums, STORAGE.running, STORA
  */
 export function stepParts(
   training: Pick<TrainingProgram, 'plan' | 'variables' | 'options'>,
-  partLength?: number,
+  partLength = PART_LENGTH,
 ): readonly StoragePart[] {
   const isRounded = training.options.shardPrecision === 'bfloat16';
-  const most = partLength ?? (isRounded ? 2 * PART_WORDS : PART_WORDS);
   const gradients = gradientsInOrder(training);
   const asTheyAre = gradients.filter(({ group }) => isRounded && group === 'exponent');
   const travelling = gradients.filter((gradient) => !asTheyAre.includes(gradient));
@@ -41,11 +40,11 @@ export function stepParts(
   const inOrder = [
     ...cut(
       travelling.filter(({ done }) => done <= lastButOne),
-      most,
+      partLength,
     ),
     ...cut(
       travelling.filter(({ done }) => done > lastButOne),
-      most,
+      partLength,
     ),
   ];
   const others = training.plan.storages

@@ -60,11 +60,11 @@ export async function joinRanks(env: Environment = process.env): Promise<JoinedR
 function ranksOf({ address, view }: Pick<typeof import('koffi'), 'address' | 'view'>, mpi: Mpi): JoinedRanks {
   const { rank, size, allgather, sharedMemory, finalize } = mpi;
   const here = summingHere(({ address, bytes }: SharedMemory) => view(address, bytes), mpi);
-  const threads = Array.from({ length: THREADS }, () => meanThread({ rank, size }, address));
+  const threads = Array.from({ length: THREADS }, () => meanThread({ rank, size }));
   return {
     rank,
     size,
-    mean: sharedMemory ? sharedMean({ size, sharedMemory, here, threads }) : sentMean(mpi),
+    mean: sharedMemory ? sharedMean({ size, sharedMemory, here, threads, addressOf: address }) : sentMean(mpi),
     gather: async (bytes) => {
       const all = new Uint8Array(size * bytes.length);
       allgather(bytes, all, bytes.length);

@@ -1,8 +1,6 @@
 /** Threads that sum long vectors with those of the other ranks: the side of the thread that asks them. */
 
 import { Worker } from 'node:worker_threads';
-import type { HostVector } from '../engine/engine.js';
-import { numbersOf } from '../program/hostFloats.js';
 import type { SharedMemory } from './openMpi.js';
 import type { Summing, Task } from './sharedMean.js';
 
@@ -10,17 +8,11 @@ import type { Summing, Task } from './sharedMean.js';
 export type Order = { readonly memory: SharedMemory; readonly room: number } | Task;
 
 interface Job {
-  /** Held until they are summed, so that the garbage collector leaves their memory alone. */
-  readonly arrays: readonly HostVector[];
   resolve(): void;
   reject(error: Error): void;
 }
 
-/** @param addressOf the address of the memory of a long vector, which does not move */
-export function meanThread(
-  workerData: { readonly rank: number; readonly size: number },
-  addressOf: (vector: HostVector) => bigint,
-): Summing<SharedMemory> {
+export function meanThread(workerData: { readonly rank: number; readonly size: number }): Summing<SharedMemory> {
   const jobs: Job[] = [];
   let fault: Error | null = null;
   const end = (error: Error): void => {
@@ -44,17 +36,15 @@ export function meanThread(
   };
   return (memory, room) => {
     tell({ memory, room });
-    return (vector, count, into) =>
+    return (task) =>
       new Promise((resolve, reject) => {
         if (fault) {
           reject(fault);
           return;
         }
-        const arrays = [vector.array(1), into.array(1)] as const;
-        const [from, to] = arrays;
-        jobs.push({ arrays, resolve, reject });
+        jobs.push({ resolve, reject });
         thread!.ref();
-        tell({ vector: addressOf(from), into: addressOf(to), bytes: vector.bytes, numbers: numbersOf(from), count });
+        tell(task);
       });
   };
 }

@@ -8,7 +8,20 @@ import { rounded } from '../program/bfloat16.js';
 import { hostFloats } from '../program/hostFloats.js';
 import type { Ranks } from '../program/ranks.js';
 import { treeMean } from '../program/treeSum.js';
-import { sharedMean, summingHere, type VectorWork } from './sharedMean.js';
+import { type Memory, sharedMean, summingHere, type Task, type VectorWork } from './sharedMean.js';
+
+/** Addresses of arrays, whose memory begins at multiples of a number. */
+const addressed: HostVector[] = [];
+const APART = 2 ** 32;
+const addressOf = (array: HostVector): bigint => BigInt(APART * (addressed.push(array) - 1));
+
+/** The array at an address, or itself. */
+function arrayAt(memory: Memory, bytes: number): HostVector {
+  if (typeof memory !== 'bigint') return memory;
+  const array = addressed[Math.floor(Number(memory) / APART)]!;
+  const begin = (Number(memory) % APART) / array.BYTES_PER_ELEMENT;
+  return array.subarray(begin, begin + bytes / array.BYTES_PER_ELEMENT);
+}
 
 /** The functions `mean` of so many ranks, and how often each has asked for memory. */
 function neighbours(size: number) {
@@ -23,13 +36,13 @@ function neighbours(size: number) {
       expect(memories[at].byteLength).toBe(bytes);
       return memories[at];
     };
-    return sharedMean({ size, sharedMemory, here, threads: [thread, thread], longBytes: 400 });
+    return sharedMean({ size, sharedMemory, here, threads: [thread, thread], addressOf, longBytes: 400 });
   });
   return { means, asked };
 }
 
 const work: VectorWork = {
-  copy: (into, from) => (into as HostVector).set(from as HostVector),
+  copy: (into, from, bytes) => arrayAt(into, bytes).set(arrayAt(from, bytes)),
   add: (into, other) => into.set(into.map((value, i) => value + other[i]!)),
   scale: (vector, factor) => vector.set(vector.map((value) => value * factor)),
 };
@@ -37,12 +50,12 @@ const work: VectorWork = {
 let begun = 0;
 
 /** Means that begin some turns later, in their order, as those of another thread do. */
-function later(mean: Mean): Mean {
+function later(mean: (task: Task) => Promise<void>): typeof mean {
   let last = Promise.resolve();
-  return (...words) => {
+  return (task) => {
     last = last.then(async () => {
       for (let turns = begun++ % 3; turns > 0; turns--) await yieldToEventLoop();
-      await mean(...words);
+      await mean(task);
     });
     return last;
   };
@@ -74,6 +87,8 @@ const lengths = [
   [210, float32],
   [122, rounded],
   [301, rounded],
+  // One that is cut into many pieces.
+  [1501, float64],
   [20, infinite],
   [10, float32],
 ] as const;

@@ -2,8 +2,8 @@
  * Means over ranks of one machine, by memory that all of them see. Each copies its vector there, sums one part of all of
  * them in place, and copies the whole when all have done so: messages would copy each vector several times more.
  *
- * Long vectors are copied and summed by threads of their own, each with a room of its own in that memory, several at once:
- * this thread is left to a GPU and to signals.
+ * Long vectors are cut into pieces that threads of their own copy and sum, several at once, each in a room of its own in that
+ * memory: this thread is left to a GPU and to signals.
  */
 
 import type { HostVector } from '../engine/engine.js';
@@ -22,7 +22,9 @@ export interface Neighbours<Shared> {
   readonly here: Summing<Shared>;
   /** In other threads. */
   readonly threads: readonly Summing<Shared>[];
-  /** Bytes of a vector that other threads sum. */
+  /** The address of an array over a long vector, whose memory does not move while the array is held. */
+  addressOf(array: HostVector): bigint;
+  /** Bytes of a vector that other threads sum, in pieces of a quarter of that to four times as many. */
   readonly longBytes?: number;
 }
 
@@ -31,10 +33,12 @@ export interface Neighbours<Shared> {
  *
  * @param room bytes of the longest vector that has room
  */
-export type Summing<Shared> = (memory: Shared, room: number) => Ranks['mean'];
+export type Summing<Shared> = (memory: Shared, room: number) => Mean;
+
+type Mean = (task: Task) => Promise<void>;
 
 /** Bytes of vectors that threads of their own sum: it takes them some 0.1 ms to begin and to tell that they are done. */
-const LONG_BYTES = 2 ** 21;
+const LONG_BYTES = 2 ** 20;
 
 /** Bytes of a line of the cache: no two ranks' counters share one. */
 const LINE = 64;
@@ -47,25 +51,56 @@ export function sharedMean<Shared>({
   sharedMemory,
   here,
   threads,
+  addressOf,
   longBytes = LONG_BYTES,
 }: Neighbours<Shared>): Ranks['mean'] {
   const rooms: Room[] = [];
-  let longOnes = 0;
-  return (vector, count, into) => {
-    const at = vector.bytes < longBytes ? threads.length : longOnes++ % threads.length;
+  const held = new Set<readonly HostVector[]>();
+  let pieces = 0;
+  const meanAt = (at: number, task: Task): Promise<void> => {
     // All ranks find out here, call by call, that they need more room: they have to ask for it in the same order.
-    if ((rooms[at]?.bytes ?? 0) < vector.bytes) {
-      const bytes = Math.ceil(vector.bytes / LINE) * LINE;
+    if ((rooms[at]?.bytes ?? 0) < task.bytes) {
+      const bytes = Math.ceil(task.bytes / LINE) * LINE;
       rooms[at] = { bytes, mean: (threads[at] ?? here)(sharedMemory(size * (LINE + bytes)), bytes) };
     }
-    return rooms[at]!.mean(vector, count, into);
+    return rooms[at]!.mean(task);
   };
+  return async (vector, count, place) => {
+    const { bytes } = vector;
+    if (bytes < longBytes) {
+      const [from, into] = [vector.array(), place.array()];
+      await meanAt(threads.length, { vector: from, into, bytes, numbers: numbersOf(from), count });
+      return;
+    }
+    const arrays = [vector.array(1), place.array(1)] as const;
+    // So that the garbage collector leaves their memory alone.
+    held.add(arrays);
+    const [from, into] = [addressOf(arrays[0]), addressOf(arrays[1])];
+    const numbers = numbersOf(arrays[0]);
+    const length = pieceLength(bytes, threads.length, longBytes);
+    const means: Promise<void>[] = [];
+    for (let begin = 0; begin < bytes; begin += length) {
+      const piece = {
+        vector: from + BigInt(begin),
+        into: into + BigInt(begin),
+        bytes: Math.min(length, bytes - begin),
+      };
+      means.push(meanAt(pieces++ % threads.length, { ...piece, numbers, count }));
+    }
+    await Promise.all(means).finally(() => held.delete(arrays));
+  };
+}
+
+/** Bytes of the pieces of a long vector, whole lines: a piece for each thread, within limits. */
+function pieceLength(bytes: number, threads: number, longBytes: number): number {
+  const length = Math.min(Math.max(bytes / threads, longBytes / 4), 4 * longBytes);
+  return Math.ceil(length / LINE) * LINE;
 }
 
 interface Room {
   /** Bytes of the longest vector that has room. */
   readonly bytes: number;
-  readonly mean: Ranks['mean'];
+  readonly mean: Mean;
 }
 
 /** Memory, by an array or by its address. */
@@ -106,11 +141,7 @@ function areWords(vectors: readonly HostVector[]): vectors is readonly Int32Arra
 const CHUNK = 2 ** 16;
 
 /** Means in memory that has room for a vector of so many bytes of each rank, behind a counter for each; in their order. */
-export function meansIn(
-  memory: ArrayBuffer,
-  room: number,
-  { rank, size, yieldCore, copy, add, scale }: Summer,
-): (task: Task) => Promise<void> {
+export function meansIn(memory: ArrayBuffer, room: number, { rank, size, yieldCore, copy, add, scale }: Summer): Mean {
   const counters = new Int32Array(memory, 0, (size * LINE) / 4);
   const counterOf = (of: number): number => (of * LINE) / 4;
   let done = 0;
@@ -173,11 +204,5 @@ export function meansIn(
 
 /** Means in this thread, in memory that `view` makes an array of. */
 export function summingHere<Shared>(view: (memory: Shared) => ArrayBuffer, summer: Summer): Summing<Shared> {
-  return (memory, room) => {
-    const mean = meansIn(view(memory), room, summer);
-    return (floats, count, place) => {
-      const [vector, into] = [floats.array(), place.array()];
-      return mean({ vector, into, bytes: floats.bytes, numbers: numbersOf(vector), count });
-    };
-  };
+  return (memory, room) => meansIn(view(memory), room, summer);
 }
