@@ -87,11 +87,8 @@ if (shards > 1) {
   const [one, largePart] = [floats(1), travelsRounded ? words(2 ** 19) : floats(2 ** 20)];
   times.shard = await timed(() => Promise.all(transfers.runReading('gradient', parts)));
   times.write = await timed(async () => {
-    for (const part of parts) {
-      const upload = transfers.upload(part);
-      (await upload.values).array(1);
-      upload.write();
-    }
+    for (const part of parts) (await transfers.place(part)).array(1);
+    transfers.write(parts);
   });
   times.update = await timed(() => program.run('update'));
   times.exchange = await timed(async () => {
@@ -137,7 +134,7 @@ async function timed(turn) {
 /** A program that records the times of its calls and of reading parts. */
 function tracedProgram(program) {
   const transfers = async () => {
-    const { runReading, upload } = await program.transfers();
+    const { runReading, place, write } = await program.transfers();
     return {
       runReading: (phase, parts) => {
         note('called');
@@ -146,7 +143,7 @@ function tracedProgram(program) {
         for (const [at, read] of reads.entries()) read.then(() => note(`part ${at} read`));
         return reads;
       },
-      upload,
+      ...{ place, write },
     };
   };
   const run = (phase) => {

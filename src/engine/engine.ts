@@ -61,14 +61,6 @@ export interface HostFloats {
   array(count?: number): HostVector;
 }
 
-/** A write of a part whose values are put in place beforehand, by whoever has them, in any thread. */
-export interface Upload {
-  /** The place of the values; resolves when the write before is done, and is valid until the next one. */
-  readonly values: Promise<HostFloats>;
-  /** Writes the values. They must be in place. */
-  write(): void;
-}
-
 /** Transfers between a device's memory and the host's, beside its work. */
 export interface Transfers {
   /**
@@ -76,8 +68,13 @@ export interface Transfers {
    * order. Each result is valid until the next call, and must not be changed.
    */
   runReading(phase: string, parts: readonly StoragePart[]): readonly Promise<HostFloats>[];
-  /** A write of a part from host memory that is kept for it: the same object has the same. */
-  upload(part: StoragePart): Upload;
+  /**
+   * Host memory for the values of a part that is to be written, kept for it: the same object has the same. Whoever has the
+   * values puts them there, in any thread. Resolves when the write before is done, and is valid until the next one.
+   */
+  place(part: StoragePart): Promise<HostFloats>;
+  /** Writes parts, whose values must be in place: several at once take a device less time than one after the other. */
+  write(parts: readonly StoragePart[]): void;
 }
 
 export interface Program {

@@ -30,7 +30,8 @@ export function hostTransfers(program: Program): Transfers {
         return hostFloats(copy);
       });
     },
-    upload: (part) => ({ values: Promise.resolve(hostFloats(copies.get(part)!)), write: () => write(part) }),
+    place: async (part) => hostFloats(copies.get(part)!),
+    write: (parts) => parts.forEach(write),
   };
 }
 

@@ -84,18 +84,23 @@ export async function shardedStep(
     await ranks.mean(total, count, total);
     rounded(total.array() as FloatVector, into.array() as Int32Array);
   };
-  const written: Promise<void>[] = [];
+  const means: Promise<unknown>[] = [];
+  const inPlace: StoragePart[] = [];
+  const writeThose = (): void => transfers.write(inPlace.splice(0));
   for (const [at, read] of gradientParts().entries()) {
     const part = parts[at]!;
-    const total = sumWith(sums[at]!, await read);
-    const upload = transfers.upload(part);
+    const last = await read;
+    // What is in place by now, while a device still computes what is read next.
+    writeThose();
+    const total = sumWith(sums[at]!, last);
     // Awaited here, since all ranks have to ask for means in the same order.
-    const values = await upload.values;
+    const place = await transfers.place(part);
     const mean = part.isRounded && own > 1 ? roundedMean : ranks.mean;
-    written.push(mean(total, shards, values).then(upload.write));
-    reportedLater(written);
+    means.push(mean(total, shards, place).then(() => inPlace.push(part)));
+    reportedLater(means);
   }
-  await Promise.all(written);
+  await Promise.all(means);
+  writeThose();
   await program.run('update');
   return null;
 }

@@ -83,7 +83,7 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     const range = (storage: string, offset: number, count: number) => ({ storage, offset, length: count });
     const part = (...ranges: StorageRange[]): StoragePart => ({ ranges, isRounded: false });
     const parts = [part(range('y', 8, 2)), part(range('z', 0, 2), range('y', length - 1, 1))];
-    const { runReading, upload } = await program.transfers!();
+    const { runReading, place, write } = await program.transfers!();
     // The same parts come at another place of another phase.
     await Promise.all(runReading('short', parts));
     const read: number[][] = [];
@@ -100,11 +100,12 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     expect((await program.read('z')).every((value) => value === 0)).toBe(true);
     // A part is written in its turn, again and again from the same memory.
     for (const round of [1, 2]) {
-      const { values, write } = upload(parts[1]!);
-      (await values).array().set([round, 3, 4]);
+      (await place(parts[0]!)).array().set([5, 6 * round]);
+      (await place(parts[1]!)).array().set([round, 3, 4]);
       program.write('z', [9, 9, 9]);
-      write();
+      write(parts);
       expect([...(await program.read('z', 0, 3)), ...(await program.read('y', length - 1))]).toEqual([round, 3, 9, 4]);
+      expect([...(await program.read('y', 8, 3))]).toEqual([5, 6 * round, 30]);
     }
     await engine.dispose();
   });
@@ -128,14 +129,13 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
       [1000, 1],
     ].map(([offset, length]) => ({ storage: 'y', offset: offset!, length: length! }));
     const part = { ranges, isRounded: true };
-    const { runReading, upload } = await program.transfers!();
+    const { runReading, place, write } = await program.transfers!();
     const [read] = await Promise.all(runReading('step', [part]));
     const words = [...rounded(values.subarray(0, 999)), ...rounded(values.subarray(1000))];
     expect([...read!.array()]).toEqual(words);
-    const { values: written, write } = upload(part);
     const turned = Int32Array.from(words.reverse());
-    (await written).array().set(turned);
-    write();
+    (await place(part)).array().set(turned);
+    write([part]);
     const wanted = Float32Array.from([
       ...widened(turned.subarray(0, 500)).subarray(0, 999),
       values[999]!,

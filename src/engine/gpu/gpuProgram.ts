@@ -127,13 +127,13 @@ export async function loadPrograms(
           encode: (encoder, dispatches) => encode(encoder, dispatches, network),
         }),
       );
-      const { runReading, upload } = await staged;
+      const { runReading, place, write } = await staged;
       return {
         runReading: (phase, parts) => {
           open.check();
           return runReading(dispatchesOf(phase), parts).map(open.explain);
         },
-        upload,
+        ...{ place, write },
       };
     };
     return {

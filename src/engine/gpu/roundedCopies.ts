@@ -70,10 +70,8 @@ export function roundedCopies(
     bytes,
     prepare: rounding,
     read: (encoder, staging) => encoder.copyBufferToBuffer(words, 0, staging, 0, bytes),
-    write: (encoder, staging) => {
-      encoder.copyBufferToBuffer(staging, 0, words, 0, bytes);
-      widening(encoder);
-    },
+    write: (encoder, staging) => encoder.copyBufferToBuffer(staging, 0, words, 0, bytes),
+    finish: widening,
     dispose: () => {
       for (const buffer of [words, ...places.map(({ range }) => range)]) buffer.destroy();
     },

@@ -5,7 +5,7 @@
 
 import { yieldToEventLoop } from '../../eventLoop.js';
 import { lastWrite, type StorageRange } from '../../passes/lastWrite.js';
-import type { HostFloats, StoragePart, Upload } from '../engine.js';
+import type { HostFloats, StoragePart } from '../engine.js';
 import type { Dispatch } from './dispatch.js';
 import { roundedCopies } from './roundedCopies.js';
 import type { StoragePlace } from './storageAccess.js';
@@ -16,7 +16,8 @@ export interface StagedTransfers {
    * the next run.
    */
   runReading(dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly Promise<HostFloats>[];
-  upload(part: StoragePart): Upload;
+  place(part: StoragePart): Promise<HostFloats>;
+  write(parts: readonly StoragePart[]): void;
   dispose(): void;
 }
 
@@ -35,7 +36,7 @@ export function stagedTransfers(device: GPUDevice, program: StagedProgram): Stag
   const reads = stagedReads(device, program);
   const uploads = stagedUploads(device, program);
   return {
-    ...{ runReading: reads.run, upload: uploads.of },
+    ...{ runReading: reads.run, place: uploads.place, write: uploads.write },
     dispose: () => {
       reads.dispose();
       uploads.dispose();
@@ -45,51 +46,43 @@ export function stagedTransfers(device: GPUDevice, program: StagedProgram): Stag
 
 /** Uploads by a kept buffer for each part, which is mapped again as soon as the device has copied it. */
 function stagedUploads(device: GPUDevice, { placeOf, settle }: StagedProgram) {
-  const known = new Map<StoragePart, { readonly upload: Upload; dispose(): void }>();
   const make = (part: StoragePart) => {
-    const usage = GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC;
     const copies = copiesOf(device, part, placeOf);
+    const usage = GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC;
     const staging = device.createBuffer({ label: 'upload', size: copies.bytes, usage, mappedAtCreation: true });
-    const encoded = (): GPUCommandBuffer => {
-      const encoder = device.createCommandEncoder();
-      copies.write(encoder, staging);
-      return encoder.finish();
-    };
-    let commands = encoded();
-    let values: Upload['values'] = Promise.resolve(floatsIn(staging, part));
-    const mappedAgain = async (): Promise<HostFloats> => {
-      const floats = await mapped(staging, part, GPUMapMode.WRITE);
-      commands = encoded();
-      return floats;
-    };
-    const write = (): void => {
-      settle();
-      staging.unmap();
-      device.queue.submit([commands]);
-      values = mappedAgain();
-      // Whoever asks for them next hears of an error.
-      values.catch(() => {});
-    };
-    const upload = {
-      get values() {
-        return values;
-      },
-      write,
-    };
-    const dispose = (): void => {
-      staging.destroy();
-      copies.dispose();
-    };
-    return { upload, dispose };
+    return { part, copies, staging, values: Promise.resolve(floatsIn(staging, part)) };
+  };
+  const known = new Map<StoragePart, ReturnType<typeof make>>();
+  const of = (part: StoragePart) => {
+    const upload = known.get(part) ?? make(part);
+    known.set(part, upload);
+    return upload;
   };
   return {
-    of: (part: StoragePart): Upload => {
-      const found = known.get(part) ?? make(part);
-      known.set(part, found);
-      return found.upload;
+    place: (part: StoragePart): Promise<HostFloats> => of(part).values,
+    write: (parts: readonly StoragePart[]): void => {
+      if (parts.length === 0) return;
+      settle();
+      const uploads = parts.map(of);
+      const encoder = device.createCommandEncoder();
+      for (const { copies, staging } of uploads) {
+        staging.unmap();
+        copies.write(encoder, staging);
+      }
+      // Behind all copies, for which the device waits until they are done.
+      for (const { copies } of uploads) copies.finish?.(encoder);
+      device.queue.submit([encoder.finish()]);
+      for (const upload of uploads) {
+        upload.values = mapped(upload.staging, upload.part, GPUMapMode.WRITE);
+        // Whoever asks for them next hears of an error.
+        upload.values.catch(() => {});
+      }
     },
     dispose: () => {
-      for (const each of known.values()) each.dispose();
+      for (const { staging, copies } of known.values()) {
+        staging.destroy();
+        copies.dispose();
+      }
     },
   };
 }
@@ -104,6 +97,8 @@ export interface PartCopies {
   read(encoder: GPUCommandEncoder, staging: GPUBuffer): void;
   /** Encodes the copy of the buffer to the storages. */
   write(encoder: GPUCommandEncoder, staging: GPUBuffer): void;
+  /** Encodes what is computed behind that copy, if anything is. */
+  finish?(encoder: GPUCommandEncoder): void;
   dispose(): void;
 }
 
