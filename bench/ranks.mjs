@@ -10,7 +10,7 @@
  * since its beginning, medians over steps, of the first rank.
  *
  * `step` is the whole; `shard` its part of going forward and backward through one shard and reading what it leaves, `write`
- * of handing a GPU what has been exchanged, `update` what follows; `exchange` that of the whole vector, in its parts, `largePart`
+ * of handing a GPU at once all that has been exchanged, `update` what follows; `exchange` that of the whole vector, in its parts, `largePart`
  * that of a million numbers, and `latency` that of one number.
  */
 import { cpus } from 'node:os';
