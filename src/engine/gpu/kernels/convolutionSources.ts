@@ -121,18 +121,20 @@ function anyOf(conditions: readonly string[]): string {
   return conditions.map((condition) => `(${condition})`).join(' | ') || 'false';
 }
 
-/** Loads by `runFunctions` of these arguments. */
-export function runsAt(name: string, place: TileSource['load']): Required<Pick<TileSource, 'load' | 'exists'>> {
-  return {
-    load: (...given) => `${name}(${place(...given)})`,
-    exists: (...given) => `${name}Exists(${place(...given)})`,
-  };
+/** Loads by `runFunctions` of these arguments; without conditions for being outside all runs exist. */
+export function runsAt(
+  name: string,
+  place: TileSource['load'],
+  outside?: readonly string[],
+): Pick<TileSource, 'load' | 'exists'> {
+  const load: TileSource['load'] = (...given) => `${name}(${place(...given)})`;
+  return outside?.length === 0 ? { load } : { load, exists: (...given) => `${name}Exists(${place(...given)})` };
 }
 
 /** Loads by `runFunctions` where channels allow it, else by `fourOf`. */
 function loadsOf(channels: number, name: string, place: TileSource['load']): Pick<TileSource, 'load' | 'exists'> {
-  const { load, exists } = runsAt(name, place);
-  return channels % 4 === 0 ? { load, exists } : { load };
+  const loads = runsAt(name, place);
+  return channels % 4 === 0 ? loads : { load: loads.load };
 }
 
 /** `outputPixel(m)`: the start of output pixel m's window: (first element of the image, row, column). */
@@ -279,6 +281,7 @@ export function inputPhases(
   const { inputHeight, inputWidth, inputChannels, inputPixels, outputHeight, outputWidth } = sizes;
   const { outputChannels: channels, rows, columns, kernelHeight, kernelWidth } = sizes;
   const images = inputPixels / (inputHeight * inputWidth);
+  const pastTile = pastColumns(inputChannels, tile);
   const [height, width] = [Math.ceil(inputHeight / rows.stride), Math.ceil(inputWidth / columns.stride)];
   const strides = `vec2u(${rows.stride}u, ${columns.stride}u)`;
   const offset = ({ stride, before }: AxisWindow) => stride - (before % stride);
@@ -326,12 +329,9 @@ ${boundedLoad('reachAt', dy, outputHeight, outputWidth)}`,
     b: {
       along: 'k',
       run: w.run,
-      declarations: runFunctions('rotatedAt', 'i: u32, column: u32', w, {
-        place: '',
-        outside: pastColumns(inputChannels, tile),
-      }),
+      declarations: runFunctions('rotatedAt', 'i: u32, column: u32', w, { place: '', outside: pastTile }),
       prepare: (position, within) => `(${position} * ${channels}u + ${within}) / ${w.run.width}u`,
-      ...runsAt('rotatedAt', (at, position) => `${at} + rotatedStart, ${position}`),
+      ...runsAt('rotatedAt', (at, position) => `${at} + rotatedStart, ${position}`, pastTile),
     },
   };
 }
@@ -360,7 +360,7 @@ export function matrixColumns(
     run,
     declarations: runFunctions(name, 'i: u32, row: u32, column: u32', matrix, { place: '', outside }),
     prepare: (position, within) => `(${position} * ${columns}u + ${within}) / ${run.width}u`,
-    ...runsAt(name, (at, position, k) => `${at} + slice / ${run.width}u, ${position}, ${k}`),
+    ...runsAt(name, (at, position, k) => `${at} + slice / ${run.width}u, ${position}, ${k}`, outside),
   };
 }
 
@@ -381,7 +381,7 @@ export function matrixRows(
       declarations: runFunctions(name, 'i: u32, row: u32, column: u32', matrix, { place: '', outside }),
       prepare: (position, within) => `${within} * ${columns / run.width}u + ${position} / ${run.width}u`,
       perSlice: `let ${name}Start = slice * ${columns / run.width}u;`,
-      ...runsAt(name, (at, position, k) => `${at} + ${name}Start, ${k}, ${position}`),
+      ...runsAt(name, (at, position, k) => `${at} + ${name}Start, ${k}, ${position}`, outside),
     };
   }
   return {

@@ -104,10 +104,10 @@ export function slidingWeights(
   return {
     along: 'across',
     run,
-    declarations: weightLoad(w, n, tile),
+    declarations: weightLoad(w, pastColumns(n, tile)),
     prepare: (position, within) =>
       `(${within} / ${depth}u * ${inputChannels}u + ${within} % ${depth}u) * ${n / run.width}u + ${position} / ${run.width}u`,
-    ...runsAt('weightAt', (at, position) => `${at} + slice * ${n / run.width}u, ${position}`),
+    ...runsAt('weightAt', (at, position) => `${at} + slice * ${n / run.width}u, ${position}`, pastColumns(n, tile)),
   };
 }
 
@@ -119,13 +119,14 @@ export function slidingRotated(
 ): TileSource {
   const { run } = w;
   const column = (position: string) => `(firstB + (${position} - firstB) % ${columns}u)`;
+  const outside = pastColumns(n, columns);
   return {
     along: 'k',
     run,
-    declarations: weightLoad(w, n, columns),
+    declarations: weightLoad(w, outside),
     prepare: (position, within) =>
       `((${position} - firstB) / ${columns}u * ${n}u + ${column(position)}) * ${outputChannels / run.width}u + ${within} / ${run.width}u`,
-    ...runsAt('weightAt', (at, position) => `${at} + slice / ${run.width}u, ${column(position)}`),
+    ...runsAt('weightAt', (at, position) => `${at} + slice / ${run.width}u, ${column(position)}`, outside),
   };
 }
 
@@ -180,6 +181,6 @@ function existingLoad(name: string, x: Operand, channels: number, { pixels }: Po
   return runFunctions(name, 'i: u32', x, { place: '', outside: [`i >= ${(pixels * channels) / x.run.width}u`] });
 }
 
-function weightLoad(w: Operand, columns: number, tile: number): string {
-  return runFunctions('weightAt', 'i: u32, column: u32', w, { place: '', outside: pastColumns(columns, tile) });
+function weightLoad(w: Operand, outside: readonly string[]): string {
+  return runFunctions('weightAt', 'i: u32, column: u32', w, { place: '', outside });
 }
