@@ -170,7 +170,7 @@ function conversions(format: Narrow) {
     return {
       decode: (words: string) => `(${1 / scale}f * fromFloat16(${words}))`,
       halves: (words: string) => `bitcast<vec4<f16>>(${words})`,
-      encode: (value: string) => `toFloat16(withinFloat16((${value}) * ${scale}f))`,
+      encode: (value: string) => `toLimitedFloat16((${value}) * ${scale}f)`,
     };
   }
   const { step } = format;
@@ -188,13 +188,24 @@ const functions = {
 `,
   byte: `fn byteIn(word: u32, i: u32) -> u32 { return extractBits(word, 8u * (i & 3u), 8u); }
 `,
-  float16: `fn fromFloat16(words: vec2u) -> vec4f { return vec4f(unpack2x16float(words.x), unpack2x16float(words.y)); }
-// One at a time, since SwiftShader lets a NaN run over into its neighbour.
+  fromFloat16: `fn fromFloat16(words: vec2u) -> vec4f { return vec4f(unpack2x16float(words.x), unpack2x16float(words.y)); }
+`,
+  toFloat16: `// One at a time, since SwiftShader lets a NaN run over into its neighbour.
 fn halfOf(v: f32) -> u32 { return pack2x16float(vec2f(v, 0.0)) & 0xffffu; }
 fn toFloat16(v: vec4f) -> vec2u {
   return vec2u(halfOf(v.x), halfOf(v.z)) | (vec2u(halfOf(v.y), halfOf(v.w)) << vec2u(16u));
 }
-fn withinFloat16(v: vec4f) -> vec4f { return select(clamp(v, vec4f(-65504.0), vec4f(65504.0)), v, areNan(v)); }
+fn toLimitedFloat16(v: vec4f) -> vec2u {
+  return toFloat16(select(clamp(v, vec4f(-65504.0), vec4f(65504.0)), v, areNan(v)));
+}
+`,
+  // With the extension, a third of the instructions. An infinity, 0x7c00, becomes the largest number, one less.
+  toFloat16Natively: `fn toFloat16(v: vec4f) -> vec2u { return bitcast<vec2u>(vec4<f16>(v)); }
+fn toLimitedFloat16(v: vec4f) -> vec2u {
+  let halves = toFloat16(v);
+  let others = ((halves & vec2u(0x7fff7fffu)) ^ vec2u(0x7c007c00u)) + vec2u(0x7fff7fffu);
+  return halves - ((~others >> vec2u(15u)) & vec2u(0x00010001u));
+}
 `,
   // By float32's bits, 2^23 + code, since GPUs convert integers at a quarter of the speed of floats or less. The code of NaN,
   // shifted up, is a NaN.
@@ -216,15 +227,23 @@ fn toCodes(v: vec4f, inverse: f32) -> vec2u {
 `,
 } as const;
 
-/** The functions that accesses of these formats call. */
-export function accessFunctions(operands: readonly { readonly format: Format; readonly inOctets: boolean }[]): string {
+/**
+ * The functions that accesses of these formats call.
+ *
+ * @param hasFloat16Numbers true in a kernel that enables the extension `f16`
+ */
+export function accessFunctions(
+  operands: readonly { readonly format: Format; readonly inOctets: boolean }[],
+  hasFloat16Numbers: boolean,
+): string {
   const fixedPoints = operands.filter(({ format }) => typeof format === 'object' && 'step' in format);
   const isFloat16 = (format: Format) => format === 'float16' || (typeof format === 'object' && 'scale' in format);
   const hasFloat16 = operands.some(({ format }) => isFloat16(format));
   return [
     operands.some(({ format }) => format === 'uint8') ? functions.byte : '',
     hasFloat16 || fixedPoints.length > 0 ? functions.nan : '',
-    hasFloat16 ? functions.float16 : '',
+    hasFloat16 ? functions.fromFloat16 : '',
+    hasFloat16 ? (hasFloat16Numbers ? functions.toFloat16Natively : functions.toFloat16) : '',
     fixedPoints.length > 0 ? functions.fixedPoint : '',
     fixedPoints.some(({ inOctets }) => inOctets) ? functions.asFloat16 : '',
   ].join('');

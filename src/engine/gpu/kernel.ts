@@ -218,9 +218,7 @@ export function kernelSource<Names extends string>(
       return [name, operandAccess(variables.get(buffer)!, format, offset, parameter)];
     }),
   ) as Record<Names, Operand>;
-  const functions = accessFunctions(
-    present.map(([name, request]) => ({ format: request!.format, inOctets: octets.includes(name) })),
-  );
+  const accessed = present.map(([name, request]) => ({ format: request!.format, inOctets: octets.includes(name) }));
   return {
     operands,
     parameter,
@@ -243,6 +241,7 @@ fn word(i: u32) -> u32 { return parameters[(i >> 2u) + ${start}u][i & 3u]; }
     finish: (label, workgroups, body, header = '') => {
       const list = [...variables.values()];
       const [x = 1, y = 1, z = 1] = workgroups;
+      const functions = accessFunctions(accessed, header.includes('enable f16;'));
       return {
         label,
         code: `${header}${declarations(list, parameters.length, longTable.length > 0)}${functions}${isShared ? forNetworks(body, z) : body}`,

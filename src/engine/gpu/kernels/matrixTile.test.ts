@@ -128,6 +128,36 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
     },
   );
 
+  it('cuts off what results of 16 bits cannot hold, and keeps NaN', async () => {
+    const graph = new Graph();
+    const whole = (name: string, shape: readonly number[]) =>
+      graph.whole({ name, dtype: 'float', length: elementCount(shape) }, shape);
+    const images = [1, 8, 8, 16];
+    const y = graph.tensor('y', images);
+    const [x, w] = [whole('x', images), whole('w', [1, 1, 16, 16])];
+    graph.append('conv2d', { x, w }, { y, moments: null }, windowLike({}));
+    graph.append('copy', { x: y }, { y: whole('result', images) }, {});
+    const matrixUnits = { precision: 'float16', roundsResults: true, workgroupBytes: 21_000 } as const;
+    const program = await loadProgram(open, makePlan({ step: graph }), { matrixUnits });
+    // Columns of results: x times 1000, −1000, 1 and 65 504.
+    const factors = [1000, -1000, 1, 65_504];
+    const place = (i: number) => (i < 16 ? factors[i % 4]! : 0);
+    program.write(
+      'w',
+      Float32Array.from({ length: 256 }, (_, i) => place(i)),
+    );
+    program.write(
+      'x',
+      Float32Array.from({ length: 1024 }, (_, i) => (i === 0 ? 1000 : i === 16 ? Number.NaN : 0)),
+    );
+    await program.run('step');
+    const result = [...(await program.read('result'))];
+    await program.dispose();
+    expect(result.slice(0, 4)).toEqual([65_504, -65_504, 1000, 65_504]);
+    expect(result.slice(16, 32).every(Number.isNaN)).toBe(true);
+    expect(result.slice(32).every((value) => value === 0)).toBe(true);
+  });
+
   it.each([true, false])(
     'an input gradient with the reduction of the normalisation behind it, shortcut %s',
     async (hasShortcut) => {
@@ -294,7 +324,13 @@ function emulated(code: string): string {
     .replace(/subgroupMatrixStore<row_major>\(&sums, /g, 'storeMatrix(')
     .replaceAll('subgroupMatrixMultiplyAccumulate(', 'multiplyMatrices(')}
 var<private> invocation: u32;
-fn packHalves(v: vec4f) -> vec2u { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
+// By the rules of IEEE 754. One at a time, since SwiftShader lets a NaN run over into its neighbour.
+fn half(v: f32) -> u32 {
+  let infinity = ((bitcast<u32>(v) >> 16u) & 0x8000u) | 0x7c00u;
+  return select(pack2x16float(vec2f(v, 0.0)) & 0xffffu, infinity, abs(v) >= 65520.0);
+}
+fn packed(a: f32, b: f32) -> u32 { return half(a) | (half(b) << 16u); }
+fn packHalves(v: vec4f) -> vec2u { return vec2u(packed(v.x, v.y), packed(v.z, v.w)); }
 fn unpackHalves(v: vec2u) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }
 fn element(m: vec4u, row: u32, column: u32) -> f32 {
   let fast = select(row, column, m.y == 1u);
