@@ -63,7 +63,8 @@ function blockTiles(n: number): Shape[] {
     { m: 64, n: 64, subgroups: [2, 2] },
     { m: 128, n: 64, subgroups: [2, 2] },
     { m: 256, n: 64, subgroups: [4, 2] },
-    { m: 128, n: 128, subgroups: [2, 4] },
+    { m: 128, n: 128, subgroups: [2, 4], passes: [4, 2] },
+    { m: 256, n: 128, subgroups: [4, 4], passes: [4, 2] },
   ];
   return shapes.filter((shape) => shape.n <= n).map(blockTile);
 }
