@@ -136,7 +136,7 @@ export function conv2d(
           ...common,
           m,
           k: sizes.kernelHeight * rowDepth(sizes),
-          a: stripRows(sizes, operands.x, shape),
+          a: stripRows(sizes, operands.x),
           b: stripWeights(sizes, operands.w),
           store: (row, column, value) => {
             const { outputWidth: width } = sizes;

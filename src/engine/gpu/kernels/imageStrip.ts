@@ -12,13 +12,13 @@
 import type { Operand } from '../kernel.js';
 import type { ConvolutionSizes } from './convolutionSizes.js';
 import { runFunctions, runsAt } from './convolutionSources.js';
-import type { TileShape, TileSource } from './convolutionTile.js';
+import type { TileSource } from './convolutionTile.js';
 
 /** Most channels of the images: a pixel is a vector of four. */
 const most = 4;
 
-/** Output rows in a tile of pixels, of which there are two kinds. */
-export const rowsOfTiles = [2, 4] as const;
+/** Output rows in a tile of pixels. */
+export const rowsOfTile = 4;
 
 /** The A of a product whose fragments are loaded from a strip of the images. */
 export interface Strip extends Pick<TileSource, 'along' | 'declarations'> {
@@ -43,8 +43,7 @@ export interface Strip extends Pick<TileSource, 'along' | 'declarations'> {
 export function hasStrips(sizes: ConvolutionSizes): boolean {
   const { rows, columns, inputChannels, outputChannels, outputHeight, outputWidth, taps } = sizes;
   const isEven = columns.stride % 2 === 0 && columns.dilation === 1 && rows.dilation === 1;
-  const isWhole =
-    outputWidth % 16 === 0 && rowsOfTiles.every((count) => outputHeight % count === 0) && outputChannels % 32 === 0;
+  const isWhole = outputWidth % 16 === 0 && outputHeight % rowsOfTile === 0 && outputChannels % 32 === 0;
   return taps > 1 && inputChannels <= most && isEven && isWhole && outputWidth >= 32 && outputWidth <= 128;
 }
 
@@ -64,15 +63,15 @@ function stripWidth(sizes: ConvolutionSizes): number {
   return columns.stride * (outputWidth - 1) + rowDepth(sizes) / most;
 }
 
-/** Forward: rows are the pixels of some rows of outputs, as many as in a tile, a slice is a row of the window. */
-export function stripRows(sizes: ConvolutionSizes, x: Operand, { m }: Pick<TileShape, 'm'>): Strip {
+/** Forward: rows are the pixels of some rows of outputs, a slice is a row of the window. */
+export function stripRows(sizes: ConvolutionSizes, x: Operand): Strip {
   const { outputWidth, rows, columns } = sizes;
   const width = stripWidth(sizes);
   const fragments = outputWidth / 16;
   return {
     along: 'k',
     ...pixelsOf(sizes, x),
-    pixels: stripPixels(sizes, m / outputWidth),
+    pixels: stripPixels(sizes, rowsOfTile),
     stride: columns.stride * fragments,
     origin: `let outputRow = firstA / ${outputWidth}u;
   ${originOf(sizes)}`,

@@ -4,7 +4,7 @@ import type { MatrixUnits } from '../kernel.js';
 import type { ConvolutionSizes } from './convolutionSizes.js';
 import type { SlidingTaps, TileProduct, TileShape, TileSource } from './convolutionTile.js';
 import { tileWidth } from './convolutionTileShapes.js';
-import { hasStrips, rowDepth, rowsOfTiles, stripPixels } from './imageStrip.js';
+import { hasStrips, rowDepth, rowsOfTile, stripPixels } from './imageStrip.js';
 import { canSlide, positionsOf, slidingTaps } from './slidingWindow.js';
 
 export const subgroupSize = 32;
@@ -197,16 +197,11 @@ function slidingPixelTiles(
   return [...first(narrow), ...(n % 64 === 0 ? [...first(wide), ...first(waiting)] : [])];
 }
 
-/**
- * Tiles of some rows of outputs, with a subgroup for every fragment of a row. Of the lower ones several fit into a
- * multiprocessor, where some multiply while others wait for their strips.
- */
+/** Tiles of some rows of outputs, with a subgroup for every fragment of a row. */
 function stripPixelTiles(sizes: ConvolutionSizes, units: MatrixUnits): TileShape[] {
   const { outputWidth } = sizes;
-  return rowsOfTiles.flatMap((rows) => {
-    const tile = { m: rows * outputWidth, k: rowDepth(sizes), subgroups: [outputWidth / fragment, 1] } as const;
-    return stripTiles(sizes, units, tile, rows);
-  });
+  const tile = { m: rowsOfTile * outputWidth, k: rowDepth(sizes), subgroups: [outputWidth / fragment, 1] } as const;
+  return stripTiles(sizes, units, tile, rowsOfTile);
 }
 
 /** Tiles of all places in the window. */
