@@ -317,13 +317,16 @@ export function reductionInProduct(
   const channels = dimension(node.operands.x, 3);
   const lanes = lanesFor(channels);
   const quads = channels / 4;
-  const own = reduction(node, lanes, quads, operands, parameter);
+  const loaded = (name: 'x' | 'shortcut') => ({ ...operands[name], load4: () => `${name}Loaded` });
+  const own = reduction(node, lanes, quads, { ...operands, x: loaded('x'), shortcut: loaded('shortcut') }, parameter);
+  const { shortcut } = node.operands;
   const row = `group.x * ${2 * channels}u + 4u * t`;
   return {
     declarations: own.declarations,
     begin: `${own.begin}
   let c = across;
   ${own.channels}`,
+    ahead: { xLoaded: operands.x.load4, ...(shortcut && { shortcutLoaded: operands.shortcut.load4 }) },
     each: (index, value, store) => `let i = ${index};
       let g = ${value};
       ${own.each}

@@ -14,23 +14,25 @@ import { fragment, sliceVectors, subgroupSize } from './matrixTileShapes.js';
 import { distanceInRows, hasRowTiles, mostRowChannels, positionInRows, rowsSeen, seenBy } from './rowsSeen.js';
 import type { RowTile } from './rowTiles.js';
 
-/** Subgroups of a workgroup. */
-const subgroups = 8;
 /** Vectors of four in a row of a staged fragment. */
 const stagedRow = fragment / 4 + 1;
 
-/** Tiles of `k` pixels in turn, for two and for four workgroups on each multiprocessor of a large GPU. */
+/**
+ * Tiles of `k` pixels in turn: as large as fit into the workgroup memory for eight subgroups, for four and for two workgroups on
+ * each multiprocessor of a large GPU, and for four subgroups and twice as many workgroups.
+ */
 export function weightRowTiles(sizes: ConvolutionSizes, units: MatrixUnits): RowTile[] {
   const { inputChannels, outputChannels: n, outputPixels, taps } = sizes;
   if (units.precision !== 'float16' || Math.max(inputChannels, n) > mostRowChannels) return [];
-  const tiles = (k: number): RowTile[] =>
-    hasRowTiles(sizes, k) && bytesOf(sizes, k) <= units.workgroupBytes
-      ? [264, 528].map((workgroups) => ({
-          ...{ m: taps * inputChannels, n, k, rows: 4, columns: 4, subgroups: [subgroups, 1] },
-          inTurn: Math.ceil(outputPixels / k / workgroups),
-        }))
-      : [];
-  return [256, 128, 64].map(tiles).find((found) => found.length > 0) ?? [];
+  return [8, 4].flatMap((subgroups) => {
+    const fits = (k: number) => hasRowTiles(sizes, k) && bytesOf(sizes, k, subgroups) <= units.workgroupBytes;
+    const k = [256, 128, 64].find((pixels) => pixels <= 32 * subgroups && fits(pixels));
+    if (k === undefined) return [];
+    return [528, 264].map((workgroups) => ({
+      ...{ m: taps * inputChannels, n, k, rows: 4, columns: 4, subgroups: [subgroups, 1] as const },
+      inTurn: Math.max(528 / workgroups, Math.ceil(((outputPixels / k) * subgroups) / 8 / workgroups)),
+    }));
+  });
 }
 
 /** Slices of a tile of so many pixels: the rows that windows see, and the upstream gradient. */
@@ -42,7 +44,7 @@ function slicesOf(sizes: ConvolutionSizes, pixels: number) {
 }
 
 /** Bytes of workgroup memory for the slices, and for a fragment of each subgroup. */
-function bytesOf(sizes: ConvolutionSizes, pixels: number): number {
+function bytesOf(sizes: ConvolutionSizes, pixels: number, subgroups: number): number {
   const { a, b } = slicesOf(sizes, pixels);
   return 8 * (sliceVectors('across', a) + sliceVectors('across', b)) + 16 * subgroups * fragment * stagedRow;
 }
@@ -61,6 +63,7 @@ export interface RowTileGradient {
 /** Each workgroup's part of the weights' gradient. */
 export function rowTileGradient({ sizes, shape, x, dy, scaledB, store }: RowTileGradient, units: MatrixUnits): string {
   const { n, k: pixels, inTurn } = shape;
+  const [subgroups] = shape.subgroups;
   const { outputWidth: width, outputPixels, inputChannels, taps } = sizes;
   const threads = subgroupSize * subgroups;
   const slices = slicesOf(sizes, pixels);
@@ -79,14 +82,16 @@ export function rowTileGradient({ sizes, shape, x, dy, scaledB, store }: RowTile
   const fetch = `${images.perSlice}
     ${a.fetch}
     ${b.fetch}`;
-  const staged = (sharer: number) => `sums[(${sharer * blocks}u * ${fragment}u + t / 4u) * ${stagedRow}u + t % 4u]`;
+  const staged = (sharer: number) =>
+    `sums[(${sharer * blocks}u * ${fragment}u + place / 4u) * ${stagedRow}u + place % 4u]`;
+  const perTap = blocks * fragment * 4;
   const storeTap = (
     tap: number,
   ) => `subgroupMatrixStore<row_major>(&sums, subgroup * ${fragment * stagedRow}u, sum_${tap}, ${stagedRow}u);
   workgroupBarrier();
-  if (t < ${blocks * fragment * 4}u) {
+  for (var place = t; place < ${perTap}u; place += ${threads}u) {
     let value = ${float(1 / scaledB)} * (${each(sharing, staged).join(' + ')});
-    ${store(`(group.x * ${taps}u + ${tap}u) * ${(inputChannels * n) / 4}u + storedAt`, 'value')}
+    ${store(`(group.x * ${taps}u + ${tap}u) * ${(inputChannels * n) / 4}u + storedAt(place)`, 'value')}
   }
   ${tap < taps - 1 ? 'workgroupBarrier();' : ''}`;
   return `${images.declarations}
@@ -95,6 +100,11 @@ ${a.declarations}
 ${b.declarations}
 var<workgroup> sums: array<vec4f, ${subgroups * fragment * stagedRow}>;
 ${fragmentAliases}
+fn storedAt(place: u32) -> u32 {
+  let block = place / ${fragment * 4}u;
+  let row = block / ${across}u * ${fragment}u + place / 4u % ${fragment}u;
+  return row * ${n / 4}u + block % ${across}u * ${fragment / 4}u + place % 4u;
+}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32, @builtin(subgroup_id) subgroup: u32) {
   let firstA = 0u;
@@ -120,8 +130,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
       ${products.join('\n      ')}
     }
   }
-  let block = t / ${fragment * 4}u;
-  let storedAt = (block / ${across}u * ${fragment}u + t / 4u % ${fragment}u) * ${n / 4}u + block % ${across}u * ${fragment / 4}u + t % 4u;
   ${each(taps, storeTap).join('\n  ')}
 }
 `;

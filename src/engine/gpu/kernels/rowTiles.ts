@@ -31,10 +31,7 @@ export function isRowTile(shape: TileShape): shape is RowTile {
   return shape.inTurn !== undefined && shape.subgroups !== undefined;
 }
 
-/** Workgroups that fill a large GPU: four for each of 132 multiprocessors. */
-const enoughWorkgroups = 528;
-
-/** Tiles of pixels that fit, with just enough workgroups, and the first of them with half as many. */
+/** Tiles of pixels that fit into the workgroup memory, in each just so many workgroups that there are enough. */
 export function pixelRowTiles(
   op: 'conv2d' | 'conv2dInputGradient',
   sizes: ConvolutionSizes,
@@ -45,36 +42,47 @@ export function pixelRowTiles(
   const [n, k] = isForward ? [sizes.outputChannels, sizes.inputChannels] : [sizes.inputChannels, sizes.outputChannels];
   if (units.precision !== 'float16' || n > mostRowChannels || k > mostRowChannels) return [];
   if (!isForward && stride > 1) return [];
-  const tiles = shapesFor(n, stride)
+  return shapesFor(n, stride)
     .filter(([m]) => hasRowTiles(sizes, m))
     .map(
-      ([m, subgroups]): RowTile => ({
+      ([m, subgroups, workgroups, least = 1]): RowTile => ({
         ...{ m, n, k, rows: (m * n) / (4 * subgroupSize * subgroups), columns: 4 },
         ...{ subgroups: [subgroups, 1], passes: [n / fragment, 1] },
-        inTurn: Math.ceil(sizes.outputPixels / m / enoughWorkgroups),
+        inTurn: Math.max(least, Math.ceil(sizes.outputPixels / m / workgroups)),
       }),
     )
     .filter((shape) => bytesOf(sizes, shape, isForward ? 'forward' : 'backward') <= units.workgroupBytes);
-  return [...tiles, ...tiles.slice(0, 1).map((tile) => ({ ...tile, inTurn: 2 * tile.inTurn }))];
 }
 
-/** Pixels and subgroups of tiles to try; windows with a stride see more rows. */
-function shapesFor(n: number, stride: number): readonly (readonly [m: number, subgroups: number])[] {
-  if (stride > 1)
+type ShapeToTry = readonly [m: number, subgroups: number, workgroups: number, least?: number];
+
+/**
+ * Pixels and subgroups of tiles to try, about how many workgroups, two to eight on each of 132 multiprocessors, and the least
+ * number of tiles in turn. Small workgroups wait for each other less, large ones see fewer rows twice, as do windows
+ * without a stride.
+ */
+function shapesFor(n: number, stride: number): readonly ShapeToTry[] {
+  if (stride > 1) {
     return [
-      [128, 8],
-      [64, 4],
+      [128, 8, 528],
+      [64, 4, 1024],
+      [64, 4, 528, 2],
     ];
-  return n === 16
-    ? [
-        [256, 8],
-        [256, 4],
-        [128, 8],
-      ]
-    : [
-        [128, 8],
-        [128, 4],
-      ];
+  }
+  if (n === 16) {
+    return [
+      [256, 8, 528],
+      [256, 8, 264],
+      [128, 4, 1024],
+      [128, 4, 528, 2],
+    ];
+  }
+  return [
+    [128, 8, 528],
+    [128, 8, 264],
+    [64, 4, 528],
+    [128, 4, 264, 2],
+  ];
 }
 
 /** Pixels of a workgroup. */
@@ -109,13 +117,14 @@ export interface RowTileProduct {
   readonly scaledA?: number;
   readonly scaledB?: number;
   /** WGSL that loads four neighbours to add to the results. */
-  readonly addend?: ((index: string) => string) | null;
+  readonly addend?: Load | null;
   /** WGSL that stores four neighbours, number `index` of all results. */
   readonly store: Store;
   /** What else is computed of the results. */
   readonly end: RowTileEnd | null;
 }
 
+type Load = (index: string) => string;
 type Store = (index: string, value: string) => string;
 
 /**
@@ -126,6 +135,8 @@ export interface RowTileEnd {
   readonly declarations: string;
   /** Before the first. */
   readonly begin: string;
+  /** Loads of four neighbours, by names that `each` may use. */
+  readonly ahead?: Readonly<Record<string, Load>>;
   /** Four neighbours; stores them. */
   readonly each: (index: string, value: string, store: Store) => string;
   /** Behind the last; uses an array with a vector for each of `across` × `down` invocations. */
@@ -169,11 +180,18 @@ export function rowTileProduct(product: RowTileProduct, { precision }: MatrixUni
       }),
     )
     .join('\n    ');
-  const four = (index: string) => {
-    const value = product.addend ? `value + ${product.addend(index)}` : 'value';
-    return end?.each(index, value, store) ?? store(index, value);
-  };
   const reads = each((passing.rows * quads) / threads);
+  const indexOf = (place: number) => `row * ${(width * n) / 4}u + ${place * threads}u + t`;
+  // What else is read for the results is loaded before the products, which it need not wait for.
+  const ahead = Object.entries<Load>({ ...(product.addend && { addend: product.addend }), ...end?.ahead });
+  const fetchAhead = each(passes * reads.length).flatMap((place) =>
+    ahead.map(([name, load]) => `let ${name}_${place} = ${load(indexOf(place))};`),
+  );
+  const four = (place: number) => {
+    const value = product.addend ? 'value + addend' : 'value';
+    return `${ahead.map(([name]) => `let ${name} = ${name}_${place};`).join(' ')}
+      ${end?.each(indexOf(place), value, store) ?? store(indexOf(place), value)}`;
+  };
   // Where there are more passes than rounds, some subgroups stage theirs in each.
   const perRound = Math.max(1, passes / rounds.length);
   const pass = (index: number) => {
@@ -193,7 +211,7 @@ export function rowTileProduct(product: RowTileProduct, { precision }: MatrixUni
       .map(
         (round) => `{
       let value = ${unscale} * sums[(down + ${(round * threads) / quads}u) * ${passing.stride}u + across];
-      ${four(`row * ${(width * n) / 4}u + ${index * passing.rows * quads + round * threads}u + t`)}
+      ${four(index * reads.length + round)}
     }`,
       )
       .join('\n    ')}`;
@@ -230,6 +248,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
     let slice = row + ${m / width}u;
     if (slice < end) { ${rows.perSlice}
       ${a.fetch} }
+    ${fetchAhead.join('\n    ')}
     ${rounds.flatMap((i) => columns.map((j) => `var sum_${i}_${j} = Result();`)).join(' ')}
     ${multiply}
     ${each(passes).map(pass).join('\n    ')}
