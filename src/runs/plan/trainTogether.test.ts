@@ -41,22 +41,22 @@ afterAll(() => cpu.dispose());
 /** Called before a phase of so many networks from `first` on. */
 type OnPhase = (phase: string, first: number, count: number, programs: readonly Program[]) => void;
 
-/** An engine that computes one network after the other, each when the GPU would. */
-function engineInTurns(onPhase: OnPhase): Engine {
+/** An engine that computes one network after the other, each when the GPU would, and holds so many at a time. */
+function engineInTurns(onPhase: OnPhase, most: number): Engine {
   const loadTogether: Engine['loadTogether'] = async (plans) => {
-    const programs = await Promise.all(plans.map((plan) => cpu.load(plan)));
-    const { run, settle, leave } = lockstep(plans.length, async (phase, first, count = 1) => {
+    const programs = await Promise.all(plans.slice(0, most).map((plan) => cpu.load(plan)));
+    const { run, settle, leave } = lockstep(programs.length, async (phase, first, count = 1) => {
       onPhase(phase, first, count, programs);
       for (const program of programs.slice(first, first + count)) await program.run(phase);
     });
-    return programs.map((program, network) => ({
+    const together = programs.map((program, network) => ({
       ...program,
-      run: (phase) => run(network, phase),
-      write: (...given) => {
+      run: (phase: string) => run(network, phase),
+      write: (...given: Parameters<Program['write']>) => {
         settle(network);
         program.write(...given);
       },
-      read: (...given) => {
+      read: (...given: Parameters<Program['read']>) => {
         settle(network);
         return program.read(...given);
       },
@@ -65,28 +65,31 @@ function engineInTurns(onPhase: OnPhase): Engine {
         await program.dispose();
       },
     }));
+    return plans.map((_, network) => together[network] ?? null);
   };
   return { ...cpu, loadTogether };
 }
 
 interface Watched {
   readonly seeds?: readonly number[];
+  /** Number of networks that the engine holds at a time. */
+  readonly most?: number;
   readonly onPhase?: OnPhase;
   readonly onEpoch?: (path: string, epoch: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Trains three seeds together; tells how they ended, in order. */
-async function train(out: string, { seeds = [0, 1, 2], onPhase = () => {}, onEpoch, signal }: Watched = {}) {
+/** Trains three seeds together; tells how they ended, in order, and what else was said. */
+async function train(out: string, { seeds = [0, 1, 2], most = 3, onPhase = () => {}, onEpoch, signal }: Watched = {}) {
   const plan = planRuns([{ file, section: 'A' }], { seeds, out, settings: {}, budgetSettings: {} });
   const ends: string[] = [];
   const events: PlanEvents = {
     runs: ({ run }) => ({ task: () => {}, line: () => {}, onEpoch: ({ epoch }) => onEpoch?.(run.path, epoch) }),
     ends: ({ run }, end) => ends.push(`${run.path} ${end.type}${'reason' in end ? `: ${end.reason}` : ''}`),
-    line: () => {},
+    line: (text) => ends.push(text),
   };
   const own = openWorkbench();
-  const bench = { ...own, engine: async () => engineInTurns(onPhase), disposeEngine: async () => {} };
+  const bench = { ...own, engine: async () => engineInTurns(onPhase, most), disposeEngine: async () => {} };
   const how = { force: false, bench, events, signal: signal ?? new AbortController().signal, onTraining: () => {} };
   await executePlan(plan, { ...how, together: 3 }).finally(own.dispose);
   return ends;
@@ -140,7 +143,7 @@ it('those that go on beside one that diverges are as alone', async () => {
   expect((await train(out)).toSorted()).toEqual(['seed-0/A reused', ends[0], 'seed-2/A reused']);
 });
 
-it('all are resumed from where a killed process has left them', async () => {
+it('all are resumed from where a killed process has left them, one after the others where the memory holds two', async () => {
   const out = temporaryFolder();
   const killed = temporaryFolder();
   await train(out, {
@@ -150,6 +153,12 @@ it('all are resumed from where a killed process has left them', async () => {
     },
   });
   for (const seed of [0, 1, 2]) rmSync(join(killed, `seed-${seed}/.A.lock`), { recursive: true });
-  expect((await train(killed)).toSorted()).toEqual(paths.map((path) => `${path} finished`));
+  const stop = new AbortController();
+  const note = "NOTE: the GPU's memory holds 2 of 3 networks at a time; the others train after them";
+  // Ctrl-C ends the one that waits, too.
+  expect(await train(killed, { most: 2, onPhase: () => stop.abort(), signal: stop.signal })).toEqual([note]);
+  const [said, ...ends] = await train(killed, { most: 2 });
+  expect([said, ...ends.toSorted()]).toEqual([note, ...paths.map((path) => `${path} finished`)]);
+  expect(ends.at(-1)).toBe('seed-2/A finished');
   expectSame(killed);
 });
