@@ -1,8 +1,8 @@
 /**
  * Copies files that the compiler does not emit (the WebAssembly modules, the live page) into `dist` or the given
- * folder.
+ * folder, and makes the command executable: `npx mpdnn` does so once only, and would refuse the file of a later build.
  */
-import { copyFileSync } from 'node:fs';
+import { chmodSync, copyFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { kernelFiles } from './kernelFiles.mjs';
@@ -13,3 +13,4 @@ const target = process.argv[2] ?? join(root, 'dist');
 for (const file of [...kernelFiles.map((name) => `engine/cpu/${name}`), 'watch/page.html']) {
   copyFileSync(join(root, 'src', file), join(target, file));
 }
+chmodSync(join(target, 'cli/main.js'), 0o755);

@@ -1,7 +1,7 @@
 /** The package as npm packs it: holds what its users need, nothing else, and runs from any folder. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compiledProgram } from './cli/runMpdnn.js';
@@ -36,6 +36,10 @@ beforeAll(() => {
 
 const call = (...args: string[]) =>
   spawnSync(process.execPath, [main, ...args], { cwd: temporaryFolder(), encoding: 'utf8' });
+
+it('is built with an executable command, as npx calls that of a checkout', () => {
+  expect(statSync(compiledProgram()).mode & 0o111).toBe(0o111);
+});
 
 describe('the package', () => {
   it('holds the program, its sections, its documents and its licence, and no checks', () => {
