@@ -24,6 +24,7 @@ import { placePlan, type TileChoice } from './placement.js';
 import { schedulePlan } from './schedule.js';
 import type { StagedTransfers } from './staging.js';
 import { readStorage, type StoragePlace, writeStorage } from './storageAccess.js';
+import { workAhead } from './workAhead.js';
 
 export interface LoadOptions {
   /** Time every dispatch; the device needs the feature `timestamp-query`. */
@@ -36,9 +37,6 @@ export interface LoadOptions {
   /** Lets the host wait for a moment, while it has nothing to do but to ask the device for results. */
   readonly rest?: (() => void) | undefined;
 }
-
-/** Steps that the host may be ahead of the device: enough to hide the host's work, few enough to stop soon. */
-const stepsInFlight = 16;
 
 /** Loads a plan for one network. */
 export async function loadProgram(
@@ -100,14 +98,13 @@ export async function loadPrograms(
     if (!dispatches) throw new Error(`the plan has no phase ${phase}`);
     return dispatches;
   };
-  const inFlight: Promise<unknown>[] = [];
+  const accepts = workAhead();
   const submit: Submit = async (phase, first, count) => {
     open.check();
     const encoder = device.createCommandEncoder();
     encode(encoder, dispatchesOf(phase), first, count);
     device.queue.submit([encoder.finish()]);
-    inFlight.push(device.queue.onSubmittedWorkDone());
-    if (inFlight.length >= stepsInFlight) await open.explain(inFlight.shift()!);
+    await open.explain(accepts(device.queue.onSubmittedWorkDone()));
   };
   const together = networks > 1 ? (await import('./lockstep.js')).lockstep(networks, submit) : null;
   const programOf = (network: number): Program => {

@@ -1,0 +1,42 @@
+/** How far the host is ahead of a device whose steps take as long as they are told to. */
+
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { workAhead } from './workAhead.js';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** The steps that a device has before it, after each of so many that it is given; each takes `ms`. */
+async function stepsAhead(steps: number, ms: number): Promise<number[]> {
+  const accepts = workAhead();
+  const ahead: number[] = [];
+  let given = 0;
+  let done = 0;
+  const host = async () => {
+    while (given < steps) {
+      given++;
+      await accepts(new Promise<void>((end) => setTimeout(end, ms * (given - done))).then(() => void done++));
+      ahead.push(given - done);
+    }
+  };
+  const end = host();
+  await vi.runAllTimersAsync();
+  await end;
+  return ahead;
+}
+
+it('is 16 steps ahead at most, and a few where steps take long', async () => {
+  const short = await stepsAhead(40, 2);
+  expect(short.slice(0, 15)).toEqual(Array.from({ length: 15 }, (_, index) => index + 1));
+  expect(new Set(short.slice(15))).toEqual(new Set([15]));
+  const long = await stepsAhead(40, 2000);
+  expect(Math.max(...long)).toBe(15);
+  expect(new Set(long.slice(15))).toEqual(new Set([3]));
+});
+
+it('tells of an error of the step for which it waits', async () => {
+  const accepts = workAhead();
+  const steps = Array.from({ length: 16 }, (_, index) => (index === 0 ? Promise.reject(new Error('lost')) : null));
+  const asked = steps.map((done) => accepts(done ?? Promise.resolve()));
+  await expect(asked[15]).rejects.toThrow('lost');
+});
