@@ -26,9 +26,12 @@ export interface Engine {
   /**
    * Loads plans of several networks, each with a program of its own. Where they differ in numbers only, as those of seeds
    * and of memory budgets do, what all of them run is computed at once. Null for those that the memory does not hold
-   * beside the others.
+   * beside the others; a plan that cannot be loaded rejects alone.
    */
-  readonly loadTogether?: (plans: readonly Plan[], onProgress?: LoadProgress) => Promise<readonly (Program | null)[]>;
+  readonly loadTogether?: (
+    plans: readonly Plan[],
+    onProgress?: LoadProgress,
+  ) => Promise<readonly (Promise<Program> | null)[]>;
   dispose(): Promise<void>;
 }
 

@@ -27,7 +27,7 @@ function engineOf({ most, disposed = [] }: { readonly most: number | null; reado
     dispose: () => Promise.reject(new Error('it is shared')),
     ...(most !== null && {
       loadTogether: async (plans: readonly unknown[]) =>
-        plans.map((_, place) => (place < most ? program(10 * plans.length + place) : null)),
+        plans.map((_, place) => (place < most ? Promise.resolve(program(10 * plans.length + place)) : null)),
     }),
   };
 }

@@ -17,7 +17,7 @@ export interface Share {
 interface Asked {
   readonly plan: Plan;
   readonly onProgress: LoadProgress | undefined;
-  readonly answer: (program: Program) => void;
+  readonly answer: (program: Promise<Program>) => void;
   readonly fail: (error: unknown) => void;
 }
 
@@ -99,10 +99,8 @@ export function sharedEngine(
 }
 
 /** Loads the plans of all; null for those that the memory does not hold beside the others. */
-function loadAll(engine: Engine, asked: readonly Asked[]): Promise<readonly (Program | null)[]> {
+async function loadAll(engine: Engine, asked: readonly Asked[]): Promise<readonly (Promise<Program> | null)[]> {
   const plans = asked.map(({ plan }) => plan);
-  return (
-    engine.loadTogether?.(plans, asked[0]?.onProgress) ??
-    Promise.all(asked.map(({ plan, onProgress }) => engine.load(plan, onProgress)))
-  );
+  if (engine.loadTogether) return engine.loadTogether(plans, asked[0]?.onProgress);
+  return asked.map(({ plan, onProgress }) => engine.load(plan, onProgress));
 }

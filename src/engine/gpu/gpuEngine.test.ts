@@ -157,7 +157,7 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     const calls = [['add', 'add', 'add', 'once', 'add'], ['once', 'add', 'add'], ['add']];
     const sums = await Promise.all(
       programs.map(async (program, network) => {
-        const { write, run, read, dispose } = program!;
+        const { write, run, read, dispose } = (await program)!;
         write('x', [1, 2, 3, 4, 10 ** network]);
         const [last, ...others] = calls[network]!.toReversed();
         for (const phase of others.reverse()) await run(phase);
@@ -209,7 +209,7 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     const plans = [planOf(0.1), planOf(0), planOf(0.1), planOf(0.1, 0.7)];
     const alone = await Promise.all(plans.map(async (plan) => updated(await engine.load(plan))));
     const together = await engine.loadTogether!(plans);
-    expect(await Promise.all(together.map((program) => updated(program!)))).toEqual(alone);
+    expect(await Promise.all(together.map(async (program) => updated((await program)!)))).toEqual(alone);
     expect(new Set(alone.map(String)).size).toBe(3);
     await engine.dispose();
   });

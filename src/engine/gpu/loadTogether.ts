@@ -12,27 +12,34 @@ type Load = (alike: readonly [Plan, ...Plan[]]) => Promise<readonly Program[]>;
 /**
  * Loads plans, those that are alike with one call of `load`; half as many where it throws `OutOfMemory`.
  *
- * @returns the program of each plan; null where the memory does not hold it beside those of the others
- * @throws {OutOfMemory} if it does not even hold one
+ * @returns the program of each plan, or the error of loading it; null where the memory does not hold it beside the others
  */
 export async function loadTogether(
   { device }: OpenDevice,
   plans: readonly Plan[],
   matrixUnits: MatrixUnits | null,
   load: Load,
-): Promise<readonly (Program | null)[]> {
-  const programs: (Program | null)[] = plans.map(() => null);
+): Promise<readonly (Promise<Program> | null)[]> {
+  const programs: (Promise<Program> | null)[] = plans.map(() => null);
   const mostBuffers = device.limits.maxStorageBuffersPerShaderStage;
   for (const alike of alikePlans(plans, { matrixUnits, mostBuffers })) {
     const isFirst = programs.every((program) => program === null);
-    const loaded = await asManyAsFit(
-      alike.map((place) => plans[place]!),
-      load,
-      isFirst ? 1 : 0,
-    );
-    for (const [index, program] of loaded.entries()) programs[alike[index]!] = program;
+    const ofAlike = alike.map((place) => plans[place]!);
+    try {
+      const loaded = await asManyAsFit(ofAlike, load, isFirst ? 1 : 0);
+      for (const [index, program] of loaded.entries()) programs[alike[index]!] = Promise.resolve(program);
+    } catch (error) {
+      for (const place of alike) programs[place] = rejected(error);
+    }
   }
   return programs;
+}
+
+/** The error for whoever asks for the program. */
+function rejected(error: unknown): Promise<never> {
+  const program = Promise.reject(error);
+  program.catch(() => {});
+  return program;
 }
 
 /** Programs of the first plans, of `least` at least. */

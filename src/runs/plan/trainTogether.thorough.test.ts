@@ -1,4 +1,4 @@
-/** Runs that train together on a GPU, SwiftShader's, have the files of runs that train alone; so have those that go on. */
+/** Runs that train together on a GPU, SwiftShader's, have the files of runs that train alone; so have those that are resumed. */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -76,37 +76,20 @@ function written(out: string, path: string) {
   return { rows, tensors };
 }
 
-it.skipIf(skipsGpu)(
-  'runs together write what they write alone, also after an interruption and a fault of one',
-  async () => {
-    const [alone, together, interrupted] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
-    await execute(alone, 1);
-    const whole = await execute(together, 4);
-    expect(whole.ends.toSorted()).toEqual(paths.map((path) => `${path} finished`));
-    const stop = new AbortController();
-    const part = await execute(interrupted, 4, {
-      onEpoch: ({ run }) => run.path === 'seed-1/DEFAULT' && stop.abort(),
-      signal: stop.signal,
-    });
-    expect(part).toEqual({ complete: false, failed: 0, ends: [] });
-    // A run that fails stops no other.
-    const failing = await execute(interrupted, 4, {
-      onEpoch: ({ run }) => {
-        if (run.path === 'seed-0/DEFAULT') throw new Error('no space left');
-      },
-    });
-    expect(failing.ends).toEqual([
-      'seed-0/DEFAULT failed: no space left',
-      'seed-1/DEFAULT finished',
-      'seed-0/LEARNED left out: DEFAULT has no parameters to start from',
-      'seed-0/TIGHT left out: DEFAULT has no parameters to start from',
-      'seed-1/LEARNED finished',
-      'seed-1/TIGHT finished',
-    ]);
-    expect(await execute(interrupted, 4)).toMatchObject({ complete: true, failed: 0 });
-    for (const path of paths) {
-      expect(written(together, path), path).toEqual(written(alone, path));
-      expect(written(interrupted, path), path).toEqual(written(alone, path));
-    }
-  },
-);
+it.skipIf(skipsGpu)('runs together write what they write alone, also after an interruption', async () => {
+  const [alone, together, interrupted] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
+  await execute(alone, 1);
+  const whole = await execute(together, 4);
+  expect(whole.ends.toSorted()).toEqual(paths.map((path) => `${path} finished`));
+  const stop = new AbortController();
+  const part = await execute(interrupted, 4, {
+    onEpoch: ({ run }) => run.path === 'seed-1/DEFAULT' && stop.abort(),
+    signal: stop.signal,
+  });
+  expect(part).toEqual({ complete: false, failed: 0, ends: [] });
+  expect(await execute(interrupted, 4)).toMatchObject({ complete: true, failed: 0 });
+  for (const path of paths) {
+    expect(written(together, path), path).toEqual(written(alone, path));
+    expect(written(interrupted, path), path).toEqual(written(alone, path));
+  }
+});
