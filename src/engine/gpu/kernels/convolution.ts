@@ -129,7 +129,8 @@ export function conv2d(
         a: slidingRows(operands.x, inputChannels, positions, positions.before),
         b: slidingWeights(sizes, operands.w, shape),
         sliding: slidingTaps(sizes, positions),
-        store: storePosition(store),
+        place: pixelAt,
+        store,
       }
     : shape.strips
       ? {
@@ -138,11 +139,11 @@ export function conv2d(
           k: sizes.kernelHeight * rowDepth(sizes),
           a: stripRows(sizes, operands.x),
           b: stripWeights(sizes, operands.w),
-          store: (row, column, value) => {
+          place: (row) => {
             const { outputWidth: width } = sizes;
-            const output = stripOutput(sizes, `(${row} % ${width}u)`);
-            return `let pixel = ${row} / ${width}u * ${width}u + ${output}; ${store('pixel', column, value)}`;
+            return `${row} / ${width}u * ${width}u + ${stripOutput(sizes, `(${row} % ${width}u)`)}`;
           },
+          store,
         }
       : {
           ...common,
@@ -196,7 +197,8 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
         a: slidingRows(operands.dy, outputChannels, positions, positions.after),
         b: slidingRotated(sizes, operands.w, shape.n),
         sliding: slidingTaps(sizes, positions, 'backward'),
-        store: storePosition(store),
+        place: pixelAt,
+        store,
       }
     : phases
       ? {
@@ -208,7 +210,8 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
           prologue: phases.prologue,
           a: phases.a,
           b: phases.b,
-          store: (row, column, value) => `let pixel = ${phases.pixel(row)}; ${store('pixel', column, value)}`,
+          place: phases.pixel,
+          store,
         }
       : isPointwise(sizes)
         ? {
@@ -322,7 +325,8 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
         a: slidingColumns(operands.x, inputChannels, positions, shape),
         b: slidingUpstream(operands.dy, n, positions, shape),
         sliding: slidingTaps(sizes, positions),
-        store: storeTap(store, shape.m / taps, inputChannels),
+        place: placeInTaps(shape.m / taps, inputChannels),
+        store,
       }
     : shape.strips
       ? {
@@ -330,7 +334,8 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
           m: shape.m,
           a: stripColumns(sizes, operands.x),
           b: stripUpstream(sizes, operands.dy),
-          store: (row, column, value) => `let place = ${stripWeightRow(sizes, row)}; ${store('place', column, value)}`,
+          place: (row) => stripWeightRow(sizes, row),
+          store,
         }
       : {
           ...common,
@@ -399,21 +404,19 @@ function rowPerPosition({ declarations, count, pixels }: Positions): TileRows {
     count,
     declarations,
     before: (row) => `pixelsBefore(min(${row}, ${count}u))`,
-    exists: (row) => `pixelAt(${row}) < ${pixels}u`,
+    exists: (place) => `${place} < ${pixels}u`,
     isFull: false,
   };
 }
 
-/** Stores the row of a position at its pixel, if it has one. */
-function storePosition(store: TileProduct['store']): TileProduct['store'] {
-  return (row, column, value) => `let pixel = pixelAt(${row}); ${store('pixel', column, value)}`;
+/** The place of a position: its pixel, or behind all of them if it has none. */
+function pixelAt(row: string): string {
+  return `pixelAt(${row})`;
 }
 
-/** Stores a row of a sliding tile, which has some of the channels for every tap, at its place in the weights. */
-function storeTap(store: TileProduct['store'], channelsHere: number, channels: number): TileProduct['store'] {
-  return (row, column, value) => `let within = ${row} - firstA;
-    let place = within / ${channelsHere}u * ${channels}u + firstA + within % ${channelsHere}u;
-    ${store('place', column, value)}`;
+/** The places of rows of a sliding tile, which has some of the channels for every tap, in the weights. */
+function placeInTaps(channelsHere: number, channels: number): (row: string) => string {
+  return (row) => `(${row} - firstA) / ${channelsHere}u * ${channels}u + firstA + (${row} - firstA) % ${channelsHere}u`;
 }
 
 /** Stores four neighbours of a row of C, whose rows begin at element `start`, plus an addend of the same shape. */

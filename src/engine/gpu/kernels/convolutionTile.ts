@@ -99,8 +99,10 @@ export interface TileProduct {
   readonly scaledB?: number;
   /** On matrix units: taps that share a slice of A, in which each reads its factor at shifted positions. */
   readonly sliding?: SlidingTaps;
-  /** WGSL for four neighbours in a row of C; all are names. */
-  readonly store: (row: string, column: string, value: string) => string;
+  /** WGSL for the place at which a row of C is stored, such as that of a pixel; by default the row itself. */
+  readonly place?: (row: string) => string;
+  /** WGSL for four neighbours of a row of C, stored at its place; all are names. */
+  readonly store: (place: string, column: string, value: string) => string;
   readonly epilogue?: Epilogue;
 }
 
@@ -109,7 +111,10 @@ export interface Epilogue {
   readonly declarations: string;
   /** Vectors of four in workgroup memory that it needs. */
   readonly vectors: number;
-  /** WGSL; uses `accumulator(i, j)`, rows i and fours j of an invocation, and the array `memory`, which all have left. */
+  /**
+   * WGSL; uses `accumulator(i, j)`, rows i and fours j of an invocation, the places of its rows (`placeOf`), and the array
+   * `memory`, which all have left.
+   */
   readonly code: (accumulator: (row: number, quad: number) => string, memory: string) => string;
 }
 
@@ -204,15 +209,26 @@ export function sourceCode({ a, b, shape, prologue, epilogue }: TileProduct | St
   };
 }
 
-/** WGSL that stores a value at row i and columns j of an invocation; uses `down` and `across`. */
+/** The name of the place of row i of an invocation. */
+export function placeOf(i: number): string {
+  return `storedAt_${i}`;
+}
+
+/** WGSL that declares the places of an invocation's rows, once for all of its columns; uses `down`. */
+export function declarePlaces({ shape, place = (row) => row }: Pick<TileProduct, 'shape' | 'place'>): string {
+  const declare = (i: number) =>
+    `let row_${i} = firstA + ${rowInTile(shape, i)}; let ${placeOf(i)} = ${place(`row_${i}`)};`;
+  return [...Array(shape.rows).keys()].map(declare).join('\n  ');
+}
+
+/** WGSL that stores a value of row i and columns j of an invocation; uses `across`. */
 export function storeFour(
   { shape, store }: Pick<TileProduct, 'shape' | 'store'>,
   i: number,
   j: number,
   value: string,
 ): string {
-  return `{ let row = firstA + ${rowInTile(shape, i)}; let column = firstB + 4u * (${quadInTile(shape, j)});
-    ${store('row', 'column', value)} }`;
+  return `{ let column = firstB + 4u * (${quadInTile(shape, j)}); ${store(placeOf(i), 'column', value)} }`;
 }
 
 export function tileProduct(product: TileProduct): string {
@@ -270,6 +286,7 @@ fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_inde
     ${source.ahead}
     workgroupBarrier();
   }
+  ${declarePlaces(product)}
   ${each(shape.rows, (i) => each(quads, (j) => storeFour(product, i, j, accumulator(i, j))).join('\n  ')).join('\n  ')}
   ${epilogue?.code(accumulator, 'sums') ?? ''}
 }

@@ -17,7 +17,7 @@
 
 import { float, type MatrixUnits } from '../kernel.js';
 import type { StripProduct, TileProduct, TileSource } from './convolutionTile.js';
-import { quadInTile, sourceCode, storeFour, sumRange, tileGroup } from './convolutionTile.js';
+import { declarePlaces, quadInTile, sourceCode, storeFour, sumRange, tileGroup } from './convolutionTile.js';
 import type { Strip } from './imageStrip.js';
 import {
   fragment,
@@ -210,6 +210,7 @@ fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_inde
   ${shape.waits ? waitingLoop : aheadLoop}
   let down = t / ${shape.n / shape.columns}u;
   let across = t % ${shape.n / shape.columns}u;
+  ${declarePlaces(product)}
   ${each(passesDown, (down) => each(passesAcross, (across) => pass(down, across)).join('\n  ')).join('\n  ')}
   ${epilogue ? `workgroupBarrier();${epilogue.code(accumulator, 'sums')}` : ''}
 }

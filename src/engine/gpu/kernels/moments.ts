@@ -18,18 +18,19 @@ import {
 } from '../kernel.js';
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import { storeStatistics } from './batchNorm.js';
-import { type Epilogue, quadInTile, rowInTile, type TileShape } from './convolutionTile.js';
+import { type Epilogue, placeOf, quadInTile, type TileShape } from './convolutionTile.js';
 import { columnSums, mostPartials, storeComponents, workgroupsOf } from './sums.js';
 
 /**
- * The rows of a product's tiles that are pixels: WGSL that counts them before a row, and tells whether a row is one.
+ * The rows of a product's tiles that are pixels: WGSL that counts them before a row, and tells whether the place of a row is
+ * one's.
  */
 export interface TileRows {
   /** All rows, pixels or not. */
   readonly count: number;
   readonly declarations: string;
   readonly before: (row: string) => string;
-  readonly exists: (row: string) => string;
+  readonly exists: (place: string) => string;
   /** True if every row of every tile is a pixel. */
   readonly isFull: boolean;
 }
@@ -40,7 +41,7 @@ export function rowPerPixel(m: number, tile: number): TileRows {
     count: m,
     declarations: '',
     before: (row) => `min(${row}, ${m}u)`,
-    exists: (row) => `${row} < ${m}u`,
+    exists: (place) => `${place} < ${m}u`,
     isFull: m % tile === 0,
   };
 }
@@ -51,7 +52,7 @@ export function momentsEpilogue(shape: TileShape, rows: TileRows, n: number, par
   const across = shape.n / 4;
   const down = shape.m / shape.rows;
   const masked = (value: string, i: number) =>
-    rows.isFull ? value : `select(vec4f(), ${value}, ${rows.exists(`(firstA + ${rowInTile(shape, i)})`)})`;
+    rows.isFull ? value : `select(vec4f(), ${value}, ${rows.exists(placeOf(i))})`;
   const each = (write: (j: number) => string) => [...Array(quads).keys()].map(write).join('\n  ');
   const overRows = (memory: string, value: (i: number, j: number) => string) =>
     each((j) => {
@@ -150,7 +151,7 @@ export function momentTiles(y: Tensor, lanes: Lanes, { width, length }: Strips =
           count,
           declarations: `fn pixelsBefore(place: u32) -> u32 { return place / ${places}u * ${width}u + min(place % ${places}u, ${width}u); }`,
           before: (row) => `pixelsBefore(min(${row}, ${count}u))`,
-          exists: (row) => `${row} % ${places}u < ${width}u`,
+          exists: (place) => `${place} % ${places}u < ${width}u`,
           isFull: false,
         };
   /** For strips of a workgroup, `values` computes the pixels of `strip` for `c` and adds each by `add`. */
