@@ -11,8 +11,8 @@ import type { TrainingProgram } from './trainingProgram.js';
 /** Numbers of a part at most: a GPU copies a few long parts in less time than many short ones. */
 const PART_LENGTH = 2 ** 23;
 
-/** Numbers that are not worth a part of their own. */
-const LEAST_LENGTH = 2 ** 16;
+/** Numbers that are not worth a part of their own, and such a share of all. */
+const [LEAST_LENGTH, LEAST_SHARE] = [2 ** 16, 1 / 10];
 
 /**
  * Storages that are summed beside the gradients. Of the batch statistics it only matters later whether they are finite.
@@ -75,13 +75,14 @@ function gradientsInOrder({ plan, variables }: Pick<TrainingProgram, 'plan' | 'v
 function cut(gradients: readonly { readonly range: StorageRange }[], most: number): StorageRange[][] {
   const pieces: StorageRange[][] = [];
   let rest = gradients.reduce((sum, { range }) => sum + range.length, 0);
+  const least = Math.max(LEAST_LENGTH, LEAST_SHARE * rest);
   let room = 0;
   for (const { range } of gradients) {
     // From its end, next to which is the layer before it.
     for (let end = range.offset + range.length; end > range.offset; ) {
       if (room === 0) {
         // The last ones are small: little is left to do when all has been computed.
-        room = Math.min(most, rest <= LEAST_LENGTH ? rest : Math.ceil((3 / 4) * rest));
+        room = Math.min(most, rest <= least ? rest : Math.ceil((3 / 4) * rest));
         pieces.push([]);
       }
       const length = Math.min(room, end - range.offset);
