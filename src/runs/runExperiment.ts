@@ -5,6 +5,7 @@
 
 import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
+import type { Plan } from '../graph/index.js';
 import { liveFile } from '../live/liveFile.js';
 import { liveRun } from '../live/liveLines.js';
 import type { Variables } from '../nn/index.js';
@@ -122,15 +123,8 @@ async function runLocked(
   try {
     const { device, variables, network } = run;
     const checkpoint = await run.checkpoint();
-    const difference = await disagreement(ranks, {
-      'version of this program': packageVersion(),
-      settings: JSON.stringify(decidingSettings(experiment.settings)),
-      images: JSON.stringify(description),
-      network: JSON.stringify(run.program.plan),
-      parameters: checkpoint,
-    });
-    if (difference) throw new InputError(`${runRoot(experiment)}: ${difference}; all have to begin alike`);
-    const start = (): RunFolder => {
+    await demandSameBeginning(experiment, ranks, { images: description, plan: run.program.plan, checkpoint });
+    const begin = (): RunFolder => {
       if (resumed) {
         setEpochs(resumed.folder, resumed.config, experiment.training.epochs);
         return resumed.folder;
@@ -142,7 +136,7 @@ async function runLocked(
         teacher: teacher?.record ?? null,
       });
     };
-    const folder = ranks.rank === 0 ? start() : null;
+    const folder = ranks.rank === 0 ? begin() : null;
     const recorder = folder
       ? folderRecorder(folder, lock, watchersOf(folder, experiment, variables, { device, resume: resumeCall }))
       : followingRecorder(resumed?.folder ?? null);
@@ -155,6 +149,26 @@ async function runLocked(
   } finally {
     await run.close();
   }
+}
+
+/** Throws an `InputError` with the first difference between what the ranks begin with. */
+async function demandSameBeginning(
+  experiment: Experiment,
+  ranks: Ranks,
+  {
+    images,
+    plan,
+    checkpoint,
+  }: { readonly images: DataDescription; readonly plan: Plan; readonly checkpoint: Uint8Array },
+): Promise<void> {
+  const difference = await disagreement(ranks, {
+    'version of this program': packageVersion(),
+    settings: JSON.stringify(decidingSettings(experiment.settings)),
+    images: JSON.stringify(images),
+    network: JSON.stringify(plan),
+    parameters: checkpoint,
+  });
+  if (difference) throw new InputError(`${runRoot(experiment)}: ${difference}; all have to begin alike`);
 }
 
 function watchersOf(

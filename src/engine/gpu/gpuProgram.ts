@@ -7,7 +7,15 @@
 import type { Plan } from '../../graph/plan.js';
 import type { ProfileEntry, Program, Transfers } from '../engine.js';
 import type { OpenDevice } from './device.js';
-import { createBuffers, dispatchOf, encode, mebibytes, OutOfMemory, parameterBuffer } from './dispatch.js';
+import {
+  createBuffers,
+  type Dispatch,
+  dispatchOf,
+  encode,
+  mebibytes,
+  OutOfMemory,
+  parameterBuffer,
+} from './dispatch.js';
 import {
   type BufferPlan,
   boundBuffers,
@@ -17,10 +25,10 @@ import {
   offsetAlignment,
   strideOf,
 } from './kernel.js';
-import type { Submit } from './lockstep.js';
+import type { Lockstep, Submit } from './lockstep.js';
 import { lowerPhase } from './lowering.js';
 import { compilePipelines } from './pipelines.js';
-import { placePlan, type TileChoice } from './placement.js';
+import { type PlanPlacement, placePlan, type TileChoice } from './placement.js';
 import { schedulePlan } from './schedule.js';
 import type { StagedTransfers } from './staging.js';
 import { readStorage, type StoragePlace, writeStorage } from './storageAccess.js';
@@ -92,82 +100,113 @@ export async function loadPrograms(
       ]),
   );
   open.check();
+  const submit = submitter(open, phases);
+  const together = networks > 1 ? (await import('./lockstep.js')).lockstep(networks, submit) : null;
+  const loaded = { open, plan, placement, buffers, parameters, phases, profile, rest, networks, submit, together };
+  return Array.from({ length: networks }, (_, network) => programOf(network, loaded));
+}
 
-  const dispatchesOf = (phase: string) => {
-    const dispatches = phases.get(phase);
-    if (!dispatches) throw new Error(`the plan has no phase ${phase}`);
-    return dispatches;
-  };
+/** Buffers and dispatches on a device, which the programs of all networks share. */
+interface Loaded {
+  readonly open: OpenDevice;
+  readonly plan: Plan;
+  readonly placement: PlanPlacement;
+  readonly buffers: ReadonlyMap<BufferPlan, GPUBuffer>;
+  /** The parameters of all dispatches. */
+  readonly parameters: GPUBuffer;
+  readonly phases: Phases;
+  readonly profile: boolean;
+  readonly rest: LoadOptions['rest'];
+  readonly networks: number;
+  readonly submit: Submit;
+  /** Null for a single network. */
+  readonly together: Lockstep | null;
+}
+
+/** The dispatches of each phase. */
+type Phases = ReadonlyMap<string, Dispatch[]>;
+
+function dispatchesOf(phases: Phases, phase: string): Dispatch[] {
+  const dispatches = phases.get(phase);
+  if (!dispatches) throw new Error(`the plan has no phase ${phase}`);
+  return dispatches;
+}
+
+/** A function that submits a phase, and waits while the host is far ahead of the device. */
+function submitter(open: OpenDevice, phases: Phases): Submit {
+  const { device } = open;
   const accepts = workAhead();
-  const submit: Submit = async (phase, first, count) => {
+  return async (phase, first, count) => {
     open.check();
     const encoder = device.createCommandEncoder();
-    encode(encoder, dispatchesOf(phase), first, count);
+    encode(encoder, dispatchesOf(phases, phase), first, count);
     device.queue.submit([encoder.finish()]);
     await open.explain(accepts(device.queue.onSubmittedWorkDone()));
   };
-  const together = networks > 1 ? (await import('./lockstep.js')).lockstep(networks, submit) : null;
-  const programOf = (network: number): Program => {
-    /** What comes next is behind all that the network has asked for. */
-    const settle = (): void => together?.settle(network);
-    const placeOf = (name: string): StoragePlace => {
-      const storage = plan.storages.find((each) => each.name === name);
-      if (!storage) throw new Error(`the plan has no storage ${name}`);
-      const buffer = placement.storages.get(name)!;
-      return { storage, buffer: buffers.get(buffer)!, begin: network * strideOf(buffer) };
-    };
-    let staged: Promise<StagedTransfers> | null = null;
-    const transfers = async (): Promise<Transfers> => {
-      staged ??= import('./staging.js').then(({ stagedTransfers }) =>
-        stagedTransfers(device, {
-          ...{ placeOf, settle, rest },
-          encode: (encoder, dispatches) => encode(encoder, dispatches, network),
-        }),
-      );
-      const { runReading, place, write } = await staged;
-      return {
-        runReading: (phase, parts) => {
-          open.check();
-          return runReading(dispatchesOf(phase), parts).map(open.explain);
-        },
-        ...{ place, write },
-      };
-    };
+}
+
+/** The program of one of the networks. */
+function programOf(network: number, loaded: Loaded): Program {
+  const { open, plan, placement, buffers, parameters, phases, profile, rest, networks, submit, together } = loaded;
+  const { device } = open;
+  /** Puts what comes next behind all that the network has asked for. */
+  const settle = (): void => together?.settle(network);
+  const placeOf = (name: string): StoragePlace => {
+    const storage = plan.storages.find((each) => each.name === name);
+    if (!storage) throw new Error(`the plan has no storage ${name}`);
+    const buffer = placement.storages.get(name)!;
+    return { storage, buffer: buffers.get(buffer)!, begin: network * strideOf(buffer) };
+  };
+  let staged: Promise<StagedTransfers> | null = null;
+  const transfers = async (): Promise<Transfers> => {
+    staged ??= import('./staging.js').then(({ stagedTransfers }) =>
+      stagedTransfers(device, {
+        ...{ placeOf, settle, rest },
+        encode: (encoder, dispatches) => encode(encoder, dispatches, network),
+      }),
+    );
+    const { runReading, place, write } = await staged;
     return {
-      planBytes: placement.buffers.reduce((sum, { bytes }) => sum + bytes, 0),
-      ...(together && { among: { place: network, networks } }),
-      write: (name, data, offset = 0) => {
-        settle();
-        writeStorage(device, placeOf(name), data, offset);
-      },
-      read: async (name, offset = 0, length) => {
+      runReading: (phase, parts) => {
         open.check();
-        settle();
-        const place = placeOf(name);
-        return open.explain(readStorage(device, place, offset, length ?? place.storage.length - offset));
+        return runReading(dispatchesOf(phases, phase), parts).map(open.explain);
       },
-      run: async (phase) => {
-        open.check();
-        const dispatches = dispatchesOf(phase);
-        if (!profile) return together ? together.run(network, phase) : submit(phase, network);
-        const { timeDispatches } = await import('./profile.js');
-        await open.explain(timeDispatches(device, dispatches, network));
-      },
-      ...(!profile && { transfers }),
-      profile: async () =>
-        [...phases].flatMap(([phase, dispatches]) =>
-          dispatches.flatMap(({ nodes, label, ms }) =>
-            nodes.map((node): ProfileEntry => ({ phase, node, label, ms: ms / nodes.length })),
-          ),
-        ),
-      dispose: async () => {
-        (await staged)?.dispose();
-        if (together && !together.leave(network)) return;
-        for (const buffer of [...buffers.values(), parameters]) buffer.destroy();
-      },
+      ...{ place, write },
     };
   };
-  return Array.from({ length: networks }, (_, network) => programOf(network));
+  return {
+    planBytes: placement.buffers.reduce((sum, { bytes }) => sum + bytes, 0),
+    ...(together && { among: { place: network, networks } }),
+    write: (name, data, offset = 0) => {
+      settle();
+      writeStorage(device, placeOf(name), data, offset);
+    },
+    read: async (name, offset = 0, length) => {
+      open.check();
+      settle();
+      const place = placeOf(name);
+      return open.explain(readStorage(device, place, offset, length ?? place.storage.length - offset));
+    },
+    run: async (phase) => {
+      open.check();
+      const dispatches = dispatchesOf(phases, phase);
+      if (!profile) return together ? together.run(network, phase) : submit(phase, network);
+      const { timeDispatches } = await import('./profile.js');
+      await open.explain(timeDispatches(device, dispatches, network));
+    },
+    ...(!profile && { transfers }),
+    profile: async () =>
+      [...phases].flatMap(([phase, dispatches]) =>
+        dispatches.flatMap(({ nodes, label, ms }) =>
+          nodes.map((node): ProfileEntry => ({ phase, node, label, ms: ms / nodes.length })),
+        ),
+      ),
+    dispose: async () => {
+      (await staged)?.dispose();
+      if (together && !together.leave(network)) return;
+      for (const buffer of [...buffers.values(), parameters]) buffer.destroy();
+    },
+  };
 }
 
 function checkSizes(
