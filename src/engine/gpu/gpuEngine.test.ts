@@ -157,7 +157,8 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     const calls = [['add', 'add', 'add', 'once', 'add'], ['once', 'add', 'add'], ['add']];
     const sums = await Promise.all(
       programs.map(async (program, network) => {
-        const { write, run, read, dispose } = (await program)!;
+        const { write, run, read, dispose, among } = (await program)!;
+        expect(among).toEqual({ place: network, networks: 3 });
         write('x', [1, 2, 3, 4, 10 ** network]);
         const [last, ...others] = calls[network]!.toReversed();
         for (const phase of others.reverse()) await run(phase);
