@@ -8,7 +8,7 @@ import { interfere } from './dispatchOrder.js';
 import type { Placement } from './kernel.js';
 import { finishSums } from './kernels/sums.js';
 import type { LoweredCall } from './lowering.js';
-import { mostBuffers } from './together.js';
+import { mostBuffersTogether } from './together.js';
 
 export function joinedSums(calls: readonly LoweredCall[], placement: Placement): LoweredCall[] {
   const joined: LoweredCall[] = [];
@@ -29,7 +29,7 @@ export function joinedSums(calls: readonly LoweredCall[], placement: Placement):
 function both(a: LoweredCall, b: LoweredCall, placement: Placement): LoweredCall | null {
   if (!a.call.sums || !b.call.sums) return null;
   const buffers = new Set([...a.call.bindings, ...b.call.bindings].map(({ buffer }) => buffer));
-  if (buffers.size > mostBuffers) return null;
+  if (buffers.size > mostBuffersTogether(placement)) return null;
   const call = finishSums(placement, `${a.call.label}, ${b.call.label}`, [...a.call.sums, ...b.call.sums]);
   return { nodes: [...a.nodes, ...b.nodes], call };
 }

@@ -14,7 +14,7 @@ import { waitsOf } from './dispatchOrder.js';
 import { lowerPhase } from './lowering.js';
 import { placePlan } from './placement.js';
 import { schedulePlan } from './schedule.js';
-import { dispatchedTogether } from './together.js';
+import { dispatchedTogether, mostTogether } from './together.js';
 
 const storage = (name: string, length: number): Storage => ({ name, dtype: 'float', length });
 const row = (index: number) =>
@@ -69,14 +69,14 @@ const shortNames = new Map([
 const ops = (nodes: readonly AnyNode[]) => nodes.map(({ op }) => shortNames.get(op) ?? op).join(' ');
 
 describe('gradients of weights', () => {
-  it('are made where the masks leave them, which wait for eight of them', () => {
-    const plan = masked(Array(10).fill(8));
+  it('are made where the masks leave them, which wait for as many as a dispatch takes', () => {
+    const plan = masked(Array(mostTogether + 2).fill(8));
     const nodes = plan.phases.step!;
     const times = (count: number, op: string) => Array(count).fill(op).join(' ');
     const expected = [
       'prepareQuantizers',
-      times(8, 'copy'),
-      times(8, 'mask'),
+      times(mostTogether, 'copy'),
+      times(mostTogether, 'mask'),
       times(2, 'copy'),
       times(2, 'mask'),
       'update',
@@ -87,7 +87,7 @@ describe('gradients of weights', () => {
       if (node.op === 'activationGradient') expect(node.operands.dy).toBe(node.results.dx);
     }
     const groups = dispatchedTogether(nodes, placePlan(plan).forPhase('step'));
-    expect(groups.map((group) => group.length).filter((length) => length > 1)).toEqual([8, 2]);
+    expect(groups.map((group) => group.length).filter((length) => length > 1)).toEqual([mostTogether, 2]);
   });
 
   it('are masked before anything uses them', () => {

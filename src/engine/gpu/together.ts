@@ -9,10 +9,12 @@ import { elementCount } from '../../graph/tensor.js';
 import type { Placement } from './kernel.js';
 
 /** Most operations in a dispatch: each is a branch of the kernel, and ranks that exchange its results wait for all. */
-export const mostTogether = 8;
+export const mostTogether = 11;
 
-/** Storage buffers that WebGPU promises to a kernel, less one for partial sums. */
-export const mostBuffers = 7;
+/** Storage buffers of such a dispatch: one is left for partial sums. */
+export function mostBuffersTogether({ mostBuffers }: Placement): number {
+  return mostBuffers - 1;
+}
 
 /** The nodes in order, those of one dispatch together. */
 export function dispatchedTogether(nodes: readonly AnyNode[], placement: Placement): AnyNode[][] {
@@ -29,7 +31,7 @@ function joins(node: AnyNode, group: readonly AnyNode[], placement: Placement): 
   if (group.length >= mostTogether || !canJoin(node)) return false;
   if (!group.every((other) => canJoin(other) && isAlike(other, node))) return false;
   const bound = [...group, node].flatMap((each) => [...operandsOf(each), ...resultsOf(each)]);
-  return new Set(bound.map((tensor) => placement.place(tensor).buffer)).size <= mostBuffers;
+  return new Set(bound.map((tensor) => placement.place(tensor).buffer)).size <= mostBuffersTogether(placement);
 }
 
 /** A node that may be dispatched with others. */
