@@ -89,6 +89,8 @@ export interface KernelCall {
   readonly workgroups: readonly [number, number, number];
   /** The sums that the call adds up, if it does nothing else; such calls may be joined (`joinedSums.ts`). */
   readonly sums?: readonly PartialSums[];
+  /** The same call with more workgroups, which add up these tables; for calls that have room for that. */
+  readonly beside?: (tables: readonly PartialSums[]) => KernelCall;
 }
 
 /** A table of partial sums, with the columns of one result after those of another. */

@@ -10,11 +10,13 @@
 
 import type { Node, OpName } from '../../../graph/graph.js';
 import {
+  type BufferPlan,
   bufferOperand,
   isInPlace,
   type KernelCall,
   kernelSource,
   type Operand,
+  type PartialSums,
   type Placement,
   tensorOperand,
 } from '../kernel.js';
@@ -49,7 +51,7 @@ import {
 import { matrixDirectives, matrixTileProduct } from './matrixTile.js';
 import { matrixPixelTiles, matrixWeightTiles } from './matrixTileShapes.js';
 import { finishMoments, momentsEpilogue, rowPerPixel, type TileRows } from './moments.js';
-import { rowTileGradient, weightRowTiles } from './rowTileGradient.js';
+import { rowTileGradient, threadsOf, weightRowTiles } from './rowTileGradient.js';
 import {
   isRowTile,
   momentsEnd,
@@ -69,7 +71,7 @@ import {
   slidingUpstream,
   slidingWeights,
 } from './slidingWindow.js';
-import { finishSums } from './sums.js';
+import { addedSums, finishSums, sumsRequests } from './sums.js';
 
 /**
  * A convolution that also computes the moments of its result. `statistics`: the only node that reads them, which the
@@ -312,11 +314,7 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
     partials
       ? [call, finishSums(placement, `${label} sum`, [{ partials, start: 0, rows: splits, results: [dw] }])]
       : [call];
-  if (isRowTile(shape)) {
-    const gradient = { sizes, shape, x: operands.x, dy: operands.dy, scaledB: gradientScale(dy) };
-    const source = rowTileGradient({ ...gradient, store: operands.dw.store4 }, matrixUnits!);
-    return calls(finish(label, [splits], source, matrixDirectives));
-  }
+  if (isRowTile(shape)) return calls(rowsWeightGradient(node, placement, shape, sizes, partials));
   const store = storeRow(operands.dw, m, n, undefined, splits > 1 ? `group.z * ${m * n}u` : undefined);
   const common = { m, n, k, shape, splits, scaledB: gradientScale(dy) };
   const product: TileProduct | StripProduct = positions
@@ -347,6 +345,41 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
         };
   return calls(finish(label, tileDispatch(product), ...productSource(product, placement)));
 };
+
+/** The weight gradient in tiles of rows, perhaps beside sums of other kernels. */
+function rowsWeightGradient(
+  node: Node<'conv2dWeightGradient'>,
+  placement: Placement,
+  shape: RowTile,
+  sizes: ConvolutionSizes,
+  partials: BufferPlan | null,
+  tables: readonly PartialSums[] = [],
+): KernelCall {
+  const { x, dy } = node.operands;
+  const { dw } = node.results;
+  const { inputChannels, outputChannels, outputPixels } = sizes;
+  const groups = Math.ceil(outputPixels / (shape.k * shape.inTurn));
+  const { operands, finish } = kernelSource<string>(
+    {
+      x: tensorOperand(placement, x, 'read'),
+      dy: tensorOperand(placement, dy, 'read'),
+      dw: partials ? bufferOperand(partials, 'write') : tensorOperand(placement, dw, 'write'),
+      ...sumsRequests(placement, tables),
+    },
+    ['x', 'dy', 'dw'],
+    [...octetsIf(placement, inputChannels, ['x']), ...octetsIf(placement, outputChannels, ['dy'])],
+  );
+  const added = tables.length > 0 ? addedSums(tables, operands, threadsOf(shape)) : null;
+  const gradient = {
+    ...{ sizes, shape, x: operands.x!, dy: operands.dy!, scaledB: gradientScale(dy), store: operands.dw!.store4 },
+    beside: added && { from: groups, ...added },
+  };
+  const source = rowTileGradient(gradient, placement.matrixUnits!);
+  const call = finish(`conv2dWeightGradient ${dw.name}`, [groups + (added?.groups ?? 0)], source, matrixDirectives);
+  const beside = (others: readonly PartialSums[]) =>
+    rowsWeightGradient(node, placement, shape, sizes, partials, others);
+  return tables.length > 0 ? call : { ...call, beside };
+}
 
 /** Operands that are loaded as float16, to which a product rounds them anyway, eight at a time where channels allow it. */
 function octetsIf<const Name extends string>(

@@ -13,6 +13,7 @@ import { fragmentAliases, stager } from './matrixTile.js';
 import { fragment, sliceVectors, subgroupSize } from './matrixTileShapes.js';
 import { distanceInRows, hasRowTiles, mostRowChannels, positionInRows, rowsSeen, seenBy } from './rowsSeen.js';
 import type { RowTile } from './rowTiles.js';
+import { bytesForSums } from './sums.js';
 
 /** Vectors of four in a row of a staged fragment. */
 const stagedRow = fragment / 4 + 1;
@@ -43,10 +44,11 @@ function slicesOf(sizes: ConvolutionSizes, pixels: number) {
   };
 }
 
-/** Bytes of workgroup memory for the slices, and for a fragment of each subgroup. */
+/** Bytes of workgroup memory for the slices, for a fragment of each subgroup, and for sums beside the product. */
 function bytesOf(sizes: ConvolutionSizes, pixels: number, subgroups: number): number {
   const { a, b } = slicesOf(sizes, pixels);
-  return 8 * (sliceVectors('across', a) + sliceVectors('across', b)) + 16 * subgroups * fragment * stagedRow;
+  const slices = 8 * (sliceVectors('across', a) + sliceVectors('across', b));
+  return slices + 16 * subgroups * fragment * stagedRow + bytesForSums;
 }
 
 export interface RowTileGradient {
@@ -58,14 +60,22 @@ export interface RowTileGradient {
   readonly scaledB: number;
   /** WGSL that stores four neighbours, number `index` of the gradients of workgroups, one behind the other. */
   readonly store: (index: string, value: string) => string;
+  /** WGSL of the workgroups behind so many, which add up other sums (`addedSums`). */
+  readonly beside: { readonly from: number; readonly declarations: string; readonly code: string } | null;
+}
+
+/** Invocations of a workgroup. */
+export function threadsOf({ subgroups: [subgroups] }: RowTile): number {
+  return subgroupSize * subgroups;
 }
 
 /** Each workgroup's part of the weights' gradient. */
-export function rowTileGradient({ sizes, shape, x, dy, scaledB, store }: RowTileGradient, units: MatrixUnits): string {
+export function rowTileGradient(gradient: RowTileGradient, units: MatrixUnits): string {
+  const { sizes, shape, x, dy, scaledB, store, beside } = gradient;
   const { n, k: pixels, inTurn } = shape;
   const [subgroups] = shape.subgroups;
   const { outputWidth: width, outputPixels, inputChannels, taps } = sizes;
-  const threads = subgroupSize * subgroups;
+  const threads = threadsOf(shape);
   const slices = slicesOf(sizes, pixels);
   const images = rowsSeen({ sizes, x }, { channels: inputChannels, direction: 'forward', along: 'across' });
   const upstream = upstreamRows(dy, n, width);
@@ -105,8 +115,10 @@ fn storedAt(place: u32) -> u32 {
   let row = block / ${across}u * ${fragment}u + place / 4u % ${fragment}u;
   return row * ${n / 4}u + block % ${across}u * ${fragment / 4}u + place % 4u;
 }
+${beside ? `${beside.declarations}\nfn addUp(group: vec3u, t: u32) {\n  ${beside.code}\n}` : ''}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32, @builtin(subgroup_id) subgroup: u32) {
+  ${beside ? `if (group.x >= ${beside.from}u) { addUp(vec3u(group.x - ${beside.from}u, 0u, 0u), t); return; }` : ''}
   let firstA = 0u;
   let firstB = 0u;
   let blockRow = subgroup % ${blocks}u / ${across}u;

@@ -23,6 +23,20 @@ export const mostPartials = 512;
 
 /** Adds the rows of some tables, each with as many columns as its results have elements together, in one dispatch. */
 export function finishSums(placement: Placement, label: string, tables: readonly PartialSums[]): KernelCall {
+  const { operands, finish } = kernelSource(sumsRequests(placement, tables));
+  const { declarations, groups, code } = addedSums(tables, operands, workgroupSize);
+  const body = `
+${declarations}
+@compute @workgroup_size(${workgroupSize})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
+  ${code}
+}
+`;
+  return { ...finish(label, [groups], body), sums: tables };
+}
+
+/** The requests of kernels that add up tables. */
+export function sumsRequests(placement: Placement, tables: readonly PartialSums[]): Record<string, OperandRequest> {
   const requests: Record<string, OperandRequest> = {};
   tables.forEach(({ partials, results }, table) => {
     requests[`partials${table}`] = bufferOperand(partials, 'read');
@@ -30,41 +44,46 @@ export function finishSums(placement: Placement, label: string, tables: readonly
       requests[`result${table}_${index}`] = tensorOperand(placement, tensor, 'write');
     });
   });
-  const source = kernelSource(requests);
+  return requests;
+}
+
+/** Workgroup memory in bytes for adding up tables. */
+export const bytesForSums = 4 * workgroupSize;
+
+/** WGSL by which workgroups, so many from `group.x` = 0 on, add up tables, each of so many `threads`, a power of two. */
+export function addedSums(
+  tables: readonly PartialSums[],
+  operands: Readonly<Record<string, Operand>>,
+  threads: number,
+): { readonly declarations: string; readonly groups: number; readonly code: string } {
   const widths = tables.map(({ results }) => results.reduce((sum, tensor) => sum + elementCount(tensor.shape), 0));
   const columnsOf = (table: number): number => {
     const { rows } = tables[table]!;
-    return Math.min(nextPowerOfTwo(widths[table]!), rows >= 64 ? 16 : rows >= 16 ? 64 : 256);
+    return Math.min(nextPowerOfTwo(widths[table]!), rows >= 64 ? 16 : rows >= 16 ? 64 : threads);
   };
   const groups = widths.map((width, table) => Math.ceil(width / columnsOf(table)));
-  const each = branches('group.x', groups, (table, first) => {
+  const code = branches('group.x', groups, (table, first) => {
     const { start, rows, results } = tables[table]!;
     const [width, columns] = [widths[table]!, columnsOf(table)];
-    const load = source.operands[`partials${table}`]!.load(`${start}u + row * ${width}u + column`);
+    const load = operands[`partials${table}`]!.load(`${start}u + row * ${width}u + column`);
     const sizes = results.map((tensor) => elementCount(tensor.shape));
     const stores = branches('column', sizes, (result, begin) =>
-      source.operands[`result${table}_${result}`]!.store(`column - ${begin}u`, 'sum'),
+      operands[`result${table}_${result}`]!.store(`column - ${begin}u`, 'sum'),
     );
     return `let column = (group.x - ${first}u) * ${columns}u + t % ${columns}u;
     var sum = 0.0;
     if (column < ${width}u) {
-      for (var row = t / ${columns}u; row < ${rows}u; row += ${256 / columns}u) { sum += ${load}; }
+      for (var row = t / ${columns}u; row < ${rows}u; row += ${threads / columns}u) { sum += ${load}; }
     }
     lanes[t] = sum;
-    ${treeSum('lanes', 256, columns)}
+    ${treeSum('lanes', threads, columns)}
     sum = lanes[t];
     if (t < ${columns}u) {
       ${stores}
     }`;
   });
-  const body = `
-var<workgroup> lanes: array<f32, 256>;
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
-  ${each}
-}
-`;
-  return { ...source.finish(label, [groups.reduce((sum, count) => sum + count, 0)], body), sums: tables };
+  const declarations = `var<workgroup> lanes: array<f32, ${threads}>;`;
+  return { declarations, groups: groups.reduce((sum, count) => sum + count, 0), code };
 }
 
 /**
