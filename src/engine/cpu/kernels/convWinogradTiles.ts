@@ -13,6 +13,7 @@ import { hasMoreColumns, hasMoreRows, partAt } from './convWinogradParts';
 import { FOUR_COLUMN_BYTES, transformFourColumns, transformFourRows } from './convWinogradFour';
 import { SIX_COLUMN_BYTES, transformSixColumns, transformSixRows } from './convWinogradSix';
 import { transformTwoInput } from './convWinogradTwo';
+import { endSlotOf, firstSlotOf, storeSlots } from './tileSlots';
 
 /** Bytes between the places, so that powers of two do not collide in one set of the cache. */
 export const SKEW: usize = 64;
@@ -145,18 +146,22 @@ export class TiledArguments extends ConvolutionArguments {
   @inline
   firstSlot(place: i32): i32 {
     const width = this.resultWidth;
-    const isLast = place % this.side() == this.side() - 1;
-    return isLast ? this.fullRows() * (this.tilesAlong(width) - this.fullAlong(width)) : 0;
+    return firstSlotOf(this.isLastColumn(place), this.fullRows(), this.tilesAlong(width), this.fullAlong(width));
   }
 
   /** The end of the slots whose tiles need products in a place. */
   @inline
   endSlot(place: i32): i32 {
-    const columns = this.tilesAlong(this.resultWidth);
-    const full = this.fullRows();
-    if (place / this.side() == this.side() - 1) return full * columns;
-    const isLast = place % this.side() == this.side() - 1;
-    return full * columns + (this.tileRows() - full) * (isLast ? this.fullAlong(this.resultWidth) : columns);
+    const width = this.resultWidth;
+    const isLastRow = place / this.side() == this.side() - 1;
+    const columns = this.tilesAlong(width);
+    const fullColumns = this.fullAlong(width);
+    return endSlotOf(isLastRow, this.isLastColumn(place), this.fullRows(), this.tileRows(), columns, fullColumns);
+  }
+
+  @inline
+  isLastColumn(place: i32): bool {
+    return place % this.side() == this.side() - 1;
   }
 
   @inline
@@ -350,37 +355,25 @@ export class TiledArguments extends ConvolutionArguments {
     return tiles;
   }
 
-  /**
-   * Gives the listed tiles of an item slots among those of the call, so that tiles that need products in a place follow
-   * one another: full rows with shorter columns, full rows with full columns, shorter rows with full columns, shorter
-   * rows with shorter columns.
-   */
+  /** Gives the listed tiles of an item slots among those of the call. */
   assignSlots(table: usize, item: i32): void {
     const images = this.imagesFrom(this.firstImage(item));
     const columns = this.tilesAlong(this.resultWidth);
     const fullColumns = this.fullAlong(this.resultWidth);
-    const shorterColumns = columns - fullColumns;
     const fullHeight = this.fullAlong(this.resultHeight);
     const endTileRow = this.endTileRow(item);
     const allFull = this.fullRows();
-    const allShorter = this.tileRows() - allFull;
+    const allRows = this.tileRows();
     const first = this.firstItemOf(0);
     let full = this.fullRowsBefore(item) - this.fullRowsBefore(first);
     let shorter = this.tileRowsBefore(item) - this.tileRowsBefore(first) - full;
     for (let image = 0; image < images; image++) {
       for (let tileRow = this.firstTileRow(item); tileRow < endTileRow; tileRow++) {
-        let slot = allFull * shorterColumns + full * fullColumns;
-        let shorterSlot = full * shorterColumns;
-        if (tileRow < fullHeight) {
-          full++;
-        } else {
-          slot = allFull * columns + shorter * fullColumns;
-          shorterSlot = allFull * columns + allShorter * fullColumns + shorter * shorterColumns;
-          shorter++;
-        }
-        for (let tile = 0; tile < columns; tile++, table += TILE_BYTES) {
-          store<i32>(table, tile < fullColumns ? slot++ : shorterSlot++, 16);
-        }
+        const isFull = tileRow < fullHeight;
+        storeSlots(table + 16, TILE_BYTES, isFull, full, shorter, allFull, allRows, columns, fullColumns);
+        table += columns * TILE_BYTES;
+        if (isFull) full++;
+        else shorter++;
       }
     }
   }

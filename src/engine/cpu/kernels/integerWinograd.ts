@@ -13,12 +13,13 @@ import { multiplyWords } from './convWinograd';
 import { SKEW } from './convWinogradTiles';
 import { codePairs, IntegerWeightArguments } from './integerProducts';
 import { IntegerConvolutionArguments } from './integerWindow';
+import { endSlotOf, firstSlotOf, storeSlots } from './tileSlots';
 import { touch } from './touch';
 
 /** Positions of a transformed tile. */
 const PLACES: i32 = 36;
-/** A tile in a table: offsets of its window and its result, rows and columns inside the result, its scale. */
-const TILE_BYTES: i32 = 20;
+/** A tile in a table: offsets of its window and its result, rows and columns inside the result, its scale, its slot. */
+const TILE_BYTES: i32 = 24;
 /** Of a worker's stage, where tiles are transformed first along one axis. */
 const STAGE_BYTES: usize = 36 * 16;
 
@@ -29,7 +30,7 @@ class IntegerWinogradArguments extends IntegerConvolutionArguments {
   placeDistance: usize;
   blockTiles: i32;
 
-  /** Lists the tiles of the items from `item` to `next`; their number. */
+  /** Lists the tiles of the items from `item` to `next`, in slots one after another; their number. */
   tabulate(item: i32, next: i32, table: usize): i32 {
     const count = this.imagesOf(item, next);
     const rows = this.rowsOf(item, next);
@@ -48,6 +49,7 @@ class IntegerWinogradArguments extends IntegerConvolutionArguments {
           store<i32>(table, min(4, rows - row), 8);
           store<i32>(table, min(4, columns - column), 12);
           store<f32>(table, scale, 16);
+          store<i32>(table, tiles, 20);
         }
       }
     }
@@ -76,7 +78,10 @@ export function convolveIntegerWinograd(args: IntegerWinogradArguments, chunk: i
       const entries = table + <usize>(tile * TILE_BYTES);
       const distance = <usize>(padded * depth * 2) + SKEW;
       const productDistance = (<usize>padded << 5) + SKEW;
-      transformInputs(inputs, distance, 0, window, entries, used, args.windowRowBytes(), depth, stage);
+      // Places of slot 0, which may belong to an earlier block.
+      const first = inputs - <usize>(tile * depth << 1);
+      const slots = products - <usize>(tile << 5);
+      transformInputs(first, distance, window, entries, used, args.windowRowBytes(), depth, stage);
       let weights = args.weights;
       for (let channel = 0; channel < channels; channel += 8, weights += args.panelDistance) {
         let w = weights;
@@ -89,7 +94,7 @@ export function convolveIntegerWinograd(args: IntegerWinogradArguments, chunk: i
           c += productDistance;
         }
         const y = args.resultOf(item) + <usize>(channel << 2);
-        transformResults(entries, used, y, products, productDistance, args.resultWidth * channels * 4, channels << 2, stage);
+        transformResults(entries, used, y, slots, productDistance, args.resultWidth * channels * 4, channels << 2, stage);
       }
     }
     args.measure(chunk, item, next);
@@ -105,19 +110,64 @@ class ApartIntegerArguments extends IntegerWinogradArguments {
   /** These chunks, of which a step of the convolution takes some. */
   firstChunk: i32;
   stepChunks: i32;
-  /** Room for the tiles of a chunk. */
-  chunkTiles: i32;
+  /** Room for the tiles of a step, a multiple of four. */
+  stepTiles: i32;
   /** Inputs of 36 places as `multiply` reads them, then products [36][panels][tiles][8], places `SKEW` further apart. */
   transformed: usize;
 
+  /** Rows of tiles, or only those with four rows of results, of the step's chunks before `end`. */
+  tileRows(end: i32, areFull: bool): i32 {
+    const last = this.firstItem(this.firstChunk + end);
+    let rows = 0;
+    let next = 0;
+    for (let item = this.firstItem(this.firstChunk); item < last; item = next) {
+      next = this.behind(item, last);
+      rows += this.imagesOf(item, next) * (this.rowsOf(item, next) + (areFull ? 0 : 3) >> 2);
+    }
+    return rows;
+  }
+
+  /** Columns of tiles with four results. */
   @inline
-  tiles(): i32 {
-    return (this.stepChunks * this.chunkTiles + 3) & -4;
+  fullColumns(): i32 {
+    return this.resultWidth >> 2;
+  }
+
+  @inline
+  columns(): i32 {
+    return this.resultWidth + 3 >> 2;
+  }
+
+  /** Gives the listed tiles slots among those of the step. `fullBefore`, `shorterBefore`: rows of tiles before them. */
+  assignSlots(table: usize, tiles: i32, fullBefore: i32, shorterBefore: i32): void {
+    const columns = this.columns();
+    const fullRows = this.tileRows(this.stepChunks, true);
+    const rows = this.tileRows(this.stepChunks, false);
+    for (let tile = 0; tile < tiles; tile += columns, table += columns * TILE_BYTES) {
+      const isFull = load<i32>(table, 8) == 4;
+      storeSlots(table + 20, TILE_BYTES, isFull, fullBefore, shorterBefore, fullRows, rows, columns, this.fullColumns());
+      if (isFull) fullBefore++;
+      else shorterBefore++;
+    }
+  }
+
+  /** The first of the slots whose tiles need products in a place. */
+  @inline
+  firstSlot(place: i32): i32 {
+    return firstSlotOf(place % 6 == 5, this.tileRows(this.stepChunks, true), this.columns(), this.fullColumns());
+  }
+
+  /** The end of the slots whose tiles need products in a place. */
+  @inline
+  endSlot(place: i32): i32 {
+    const fullRows = this.tileRows(this.stepChunks, true);
+    const rows = this.tileRows(this.stepChunks, false);
+    return endSlotOf(place / 6 == 5, place % 6 == 5, fullRows, rows, this.columns(), this.fullColumns());
   }
 
   @inline
   inputDistance(): usize {
-    return <usize>(this.tiles() * this.depth * 2) + SKEW;
+    return <usize>(this.stepTiles * this.depth * 2) + SKEW;
   }
 
   @inline
@@ -127,7 +177,7 @@ class ApartIntegerArguments extends IntegerWinogradArguments {
 
   @inline
   productDistance(): usize {
-    return <usize>(this.tiles() * this.channels * 4) + SKEW;
+    return <usize>(this.stepTiles * this.channels * 4) + SKEW;
   }
 }
 
@@ -137,26 +187,32 @@ export function transformIntegerInputs(args: ApartIntegerArguments, chunk: i32, 
   const window = stage + STAGE_BYTES;
   const table = args.behindWindow(window);
   const lastItem = args.firstItem(own + 1);
-  let slot = chunk * args.chunkTiles;
+  let full = args.tileRows(chunk, true);
+  let rows = args.tileRows(chunk, false);
   let next = 0;
   for (let item = args.firstItem(own); item < lastItem; item = next) {
     next = args.behind(item, lastItem);
     args.storeWindow(window, item, next);
     const tiles = args.tabulate(item, next, table);
+    args.assignSlots(table, tiles, full, rows - full);
     const rowBytes = args.windowRowBytes();
-    transformInputs(args.transformed, args.inputDistance(), slot, window, table, tiles, rowBytes, args.depth, stage);
-    slot += tiles;
+    transformInputs(args.transformed, args.inputDistance(), window, table, tiles, rowBytes, args.depth, stage);
+    full += args.imagesOf(item, next) * (args.rowsOf(item, next) >> 2);
+    rows += tiles / args.columns();
   }
 }
 
 /** Products of half of the tiles, but not of a few, in one place. Chunk = 2 · place + half. */
 export function multiplyIntegers(args: ApartIntegerArguments, chunk: i32, worker: i32): void {
   const depth = args.depth;
-  const tiles = args.tiles();
+  const tiles = args.stepTiles;
   const place = chunk >> 1;
-  const most = max(64, (tiles / 2 + 3) & -4);
-  const first = min((chunk & 1) * most, tiles);
-  const taken = min(most, tiles - first);
+  const begin = args.firstSlot(place) & -4;
+  const needed = (args.endSlot(place) - begin + 3) & -4;
+  const most = max(64, (needed / 2 + 3) & -4);
+  const start = min((chunk & 1) * most, needed);
+  const taken = min(most, needed - start);
+  const first = begin + start;
   const inputs = args.transformed + <usize>place * args.inputDistance() + <usize>(first * depth * 2);
   let products = args.products() + <usize>place * args.productDistance() + <usize>(first << 5);
   let weights = args.weights + <usize>place * args.placeDistance;
@@ -173,26 +229,28 @@ export function transformIntegerResults(args: ApartIntegerArguments, chunk: i32,
   const stage = args.scratchOf(worker);
   const table = stage + STAGE_BYTES;
   const lastItem = args.firstItem(own + 1);
-  let first = args.products() + <usize>(chunk * args.chunkTiles * 32);
+  let full = args.tileRows(chunk, true);
+  let rows = args.tileRows(chunk, false);
   let next = 0;
   for (let item = args.firstItem(own); item < lastItem; item = next) {
     next = args.behind(item, lastItem);
     const tiles = args.tabulate(item, next, table);
-    let products = first;
-    for (let channel = 0; channel < channels; channel += 8, products += args.tiles() << 5) {
+    args.assignSlots(table, tiles, full, rows - full);
+    let products = args.products();
+    for (let channel = 0; channel < channels; channel += 8, products += args.stepTiles << 5) {
       const y = args.resultOf(item) + <usize>(channel << 2);
       transformResults(table, tiles, y, products, args.productDistance(), rowBytes, channels << 2, stage);
     }
     args.measure(own, item, next);
-    first += tiles << 5;
+    full += args.imagesOf(item, next) * (args.rowsOf(item, next) >> 2);
+    rows += tiles / args.columns();
   }
 }
 
-/** Bᵀ d B of tiles, in slots from `slot` on, to 36 places `distance` apart, as `multiply` reads them. */
+/** Bᵀ d B of tiles to 36 places `distance` apart, as `multiply` reads them. */
 function transformInputs(
   inputs: usize,
   distance: usize,
-  slot: i32,
   window: usize,
   entries: usize,
   tiles: i32,
@@ -201,8 +259,9 @@ function transformInputs(
   stage: usize,
 ): void {
   const pixelBytes = <usize>(depth << 1);
-  for (const end = slot + tiles; slot < end; slot++, entries += TILE_BYTES) {
+  for (let tile = 0; tile < tiles; tile++, entries += TILE_BYTES) {
     let x = window + load<u32>(entries);
+    const slot = load<u32>(entries, 20);
     let target = inputs + <usize>(slot >> 2) * (pixelBytes << 2) + ((slot & 3) << 4);
     for (const end = x + pixelBytes; x < end; x += 16, target += 64) {
       let p = x;
@@ -260,7 +319,7 @@ function multiply(products: usize, inputs: usize, weights: usize, tiles: i32, de
 /** The inverse of 9 modulo 2³². */
 const NINTH: i32 = 0x38e38e39;
 
-/** Aᵀ m A of each tile to its pixels, as far as they are inside the result. */
+/** Aᵀ m A of each tile's slot to its pixels, as far as they are inside the result. */
 function transformResults(
   entries: usize,
   tiles: i32,
@@ -271,13 +330,14 @@ function transformResults(
   pixelBytes: usize,
   stage: usize,
 ): void {
-  for (let tile = 0; tile < tiles; tile++, entries += TILE_BYTES, products += 32) {
+  for (let tile = 0; tile < tiles; tile++, entries += TILE_BYTES) {
+    const own = products + (load<u32>(entries, 20) << 5);
     const target = y + load<u32>(entries, 4);
     const rows = load<i32>(entries, 8);
     const columns = load<i32>(entries, 12);
     const scale = v128.load32_splat(entries, 16);
     for (let half: usize = 0; half < 32; half += 16) {
-      let p = products + half;
+      let p = own + half;
       for (let row: usize = 0; row < STAGE_BYTES; row += 96, p += distance * 6) {
         sumSix(stage + row, 16, p, distance);
       }

@@ -16,7 +16,7 @@ const BLOCK_BYTES = 160 * 1024;
 const PLACES = 36;
 const SKEW_BYTES = 64;
 const STAGE_BYTES = PLACES * 16;
-const TILE_BYTES = 20;
+const TILE_BYTES = 24;
 /** Growth of codes by the transforms of weights, and of inputs with and without signs. */
 const GROWTH = { weights: 49, signed: 100, unsigned: 50 } as const;
 const LARGEST_CODE = 32767;
@@ -107,11 +107,12 @@ function apart(
   bytes: number,
 ): KernelCall[] {
   const step = Math.min(chunks, Math.ceil(PASS_BYTES / (PLACES * bytes * chunkTiles)));
-  const transformed = context.scratch(PLACES * (bytes * upTo(4, step * chunkTiles) + 2 * SKEW_BYTES));
+  const stepTiles = upTo(4, step * chunkTiles);
+  const transformed = context.scratch(PLACES * (bytes * stepTiles + 2 * SKEW_BYTES));
   return Array.from({ length: Math.ceil(chunks / step) }, (_, pass) => {
     const firstChunk = pass * step;
     const stepChunks = Math.min(step, chunks - firstChunk);
-    const own = { ...args, firstChunk, stepChunks, chunkTiles, transformed };
+    const own = { ...args, firstChunk, stepChunks, stepTiles, transformed };
     return [
       { kernel: 'transformIntegerInputs', chunks: stepChunks, args: own },
       { kernel: 'multiplyIntegers', chunks: 2 * PLACES, args: own },
