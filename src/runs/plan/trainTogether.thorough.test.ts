@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { skipsGpu } from '../../../test/softwareGpu.js';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
 import { parseConfig } from '../../settings/configFile.js';
@@ -41,6 +41,10 @@ initial_learning_rate = 0.03
 const sections = ['DEFAULT', 'LEARNED', 'TIGHT'];
 const paths = [0, 1].flatMap((seed) => sections.map((section) => `seed-${seed}/${section}`));
 
+/** One engine, which compiles a kernel once. */
+const bench = openWorkbench();
+afterAll(bench.dispose);
+
 interface Watched {
   /** Called with each finished epoch. */
   readonly onEpoch?: (at: PlanPosition, epoch: number) => void;
@@ -62,10 +66,8 @@ async function execute(
     ends: ({ run }, end: RunEnd) => ends.push(`${run.path} ${end.type}${'reason' in end ? `: ${end.reason}` : ''}`),
     line: () => {},
   };
-  const bench = openWorkbench();
   const how = { force: false, bench, events, signal, onTraining: () => {}, together };
-  const end = await executePlan(plan, how).finally(bench.dispose);
-  return { ...end, ends };
+  return { ...(await executePlan(plan, how)), ends };
 }
 
 /** What a run has written of its training: rows without their times, and tensors. */
