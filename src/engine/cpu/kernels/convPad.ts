@@ -17,7 +17,11 @@ export function copyBytes(target: usize, source: usize, bytes: i32): void {
     v128.store(target + done, v128.load(source + done));
     done += 16;
   }
-  for (; done < bytes; done += 4) store<f32>(target + done, load<f32>(source + done));
+  if (bytes & 8) {
+    store<u64>(target + done, load<u64>(source + done));
+    done += 8;
+  }
+  if (bytes & 4) store<u32>(target + done, load<u32>(source + done));
 }
 
 export function zeroBytes(target: usize, bytes: i32): void {

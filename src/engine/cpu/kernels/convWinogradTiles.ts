@@ -268,15 +268,18 @@ export class TiledArguments extends ConvolutionArguments {
           const first = partAt(this.edge, index, 0) * partBytes;
           const second = partAt(this.edge, index, 1) * partBytes;
           const areNeighbours = second == first + partBytes;
-          let to = target;
-          for (let column = 0; column < columns; column++, to += pairBytes) {
-            const x = this.left + column * 2;
-            if (isInside && areNeighbours && x >= 0 && x + 1 < this.width) {
-              copyBytes(to + first, pixels + <usize>x * partBytes, partBytes * 2);
-              continue;
+          let x = this.left;
+          const end = x + columns * 2;
+          for (let to = target + first; x < end; to += pairBytes, x += 2) {
+            if (isInside && areNeighbours && x >= 0) {
+              let pixel = pixels + <usize>x * partBytes;
+              for (const last = min(end, this.width - 1); x < last; to += pairBytes, x += 2, pixel += partBytes << 1) {
+                copyBytes(to, pixel, partBytes << 1);
+              }
+              if (x >= end) break;
             }
-            this.copyPixel(to + first, pixels, x, isInside);
-            this.copyPixel(to + second, pixels, x + 1, isInside);
+            this.copyPixel(to, pixels, x, isInside);
+            this.copyPixel(to + second - first, pixels, x + 1, isInside);
           }
         }
       }
