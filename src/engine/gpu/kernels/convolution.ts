@@ -10,20 +10,18 @@
 
 import type { Node, OpName } from '../../../graph/graph.js';
 import {
-  type BufferPlan,
   bufferOperand,
   isInPlace,
   type KernelCall,
   kernelSource,
   type Operand,
-  type PartialSums,
   type Placement,
   tensorOperand,
 } from '../kernel.js';
 import { gradientScale } from '../kernelTraits.js';
 import { lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
-import { noReduction, type ReductionBehind, reductionInProduct, reductionRequests } from './batchNorm.js';
+import type { ReductionBehind } from './batchNorm.js';
 import { type ConvolutionSizes, convolutionSizes } from './convolutionSizes.js';
 import {
   hasPhases,
@@ -51,16 +49,9 @@ import {
 import { matrixDirectives, matrixTileProduct } from './matrixTile.js';
 import { matrixPixelTiles, matrixWeightTiles } from './matrixTileShapes.js';
 import { finishMoments, momentsEpilogue, rowPerPixel, type TileRows } from './moments.js';
-import { rowTileGradient, threadsOf, weightRowTiles } from './rowTileGradient.js';
-import {
-  isRowTile,
-  momentsEnd,
-  pixelRowTiles,
-  pixelsInTurn,
-  type RowTile,
-  type RowTileProduct,
-  rowTileProduct,
-} from './rowTiles.js';
+import { octetsIf, rowsInputGradient, rowsWeightGradient } from './rowGradients.js';
+import { weightRowTiles } from './rowTileGradient.js';
+import { isRowTile, momentsEnd, pixelRowTiles, pixelsInTurn, type RowTileProduct, rowTileProduct } from './rowTiles.js';
 import {
   type Positions,
   positionsOf,
@@ -71,7 +62,7 @@ import {
   slidingUpstream,
   slidingWeights,
 } from './slidingWindow.js';
-import { addedSums, finishSums, sumsRequests } from './sums.js';
+import { finishSums } from './sums.js';
 
 /**
  * A convolution that also computes the moments of its result. `statistics`: the only node that reads them, which the
@@ -166,7 +157,7 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
   const sizes = convolutionSizes(dx, w, dy, node.attributes);
   const { inputPixels: m, inputChannels: n, outputChannels, taps } = sizes;
   const shape = pixelTile(placement, 'conv2dInputGradient', sizes, m, n);
-  if (isRowTile(shape)) return rowsGradient(node, placement, shape, null)!;
+  if (isRowTile(shape)) return rowsInputGradient(node, placement, shape, null)!;
   const { operands, finish } = kernelSource(
     {
       dy: tensorOperand(placement, dy, 'read'),
@@ -238,47 +229,7 @@ export function reducedInputGradient(
   const { dx } = node.results;
   const sizes = convolutionSizes(dx, w, dy, node.attributes);
   const shape = pixelTile(placement, 'conv2dInputGradient', sizes, sizes.inputPixels, sizes.inputChannels);
-  return isRowTile(shape) ? rowsGradient(node, placement, shape, behind) : null;
-}
-
-/** The input gradient in tiles of rows; null if it would need too many buffers for the reduction behind it. */
-function rowsGradient(
-  node: Node<'conv2dInputGradient'>,
-  placement: Placement,
-  shape: RowTile,
-  behind: ReductionBehind | null,
-): KernelCall[] | null {
-  const { dy, w, addend } = node.operands;
-  const sizes = convolutionSizes(node.results.dx, w, dy, node.attributes);
-  const dx = behind?.storesDz ? behind.node.results.dz : node.results.dx;
-  const { inputPixels: m, inputChannels: n } = sizes;
-  const groups = Math.ceil(m / pixelsInTurn(shape));
-  const reduction = behind && reductionRequests(behind, placement, groups);
-  const requests = {
-    dy: tensorOperand(placement, dy, 'read'),
-    w: tensorOperand(placement, w, 'read'),
-    addend: addend && tensorOperand(placement, addend, 'read'),
-    dx: tensorOperand(placement, dx, 'write'),
-    ...(reduction?.requests ?? noReduction),
-  };
-  if (new Set(Object.values(requests).flatMap((request) => request?.buffer ?? [])).size > placement.mostBuffers)
-    return null;
-  const { operands, parameter, finish } = kernelSource(
-    requests,
-    ['dy', 'w', 'addend', 'dx', ...(reduction?.wide ?? [])],
-    octetsIf(placement, sizes.outputChannels, ['w', 'dy']),
-  );
-  const product: RowTileProduct = {
-    ...{ sizes, shape, direction: 'backward', x: operands.dy, weights: slidingRotated(sizes, operands.w, n) },
-    scaledA: gradientScale(dy),
-    addend: addend && operands.addend.load4,
-    store: operands.dx.store4,
-    end: behind && reductionInProduct(behind, groups, operands, parameter),
-  };
-  const name = `conv2dInputGradient ${dx.name}`;
-  const source = rowTileProduct(product, placement.matrixUnits!);
-  const call = finish(name, [groups], source, matrixDirectives);
-  return reduction ? [call, reduction.finish] : [call];
+  return isRowTile(shape) ? rowsInputGradient(node, placement, shape, behind) : null;
 }
 
 export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, placement) => {
@@ -300,6 +251,12 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
     ? Math.ceil(k / (shape.k * shape.inTurn))
     : gradientSplits(shape.strips ? shape.m : m, n, k, shape);
   const partials = splits > 1 ? placement.scratch(splits * m * n) : null;
+  const label = `conv2dWeightGradient ${dw.name}`;
+  const calls = (call: KernelCall): KernelCall[] =>
+    partials
+      ? [call, finishSums(placement, `${label} sum`, [{ partials, start: 0, rows: splits, results: [dw] }])]
+      : [call];
+  if (isRowTile(shape)) return calls(rowsWeightGradient(node, placement, shape, sizes, partials));
   const { operands, finish } = kernelSource(
     {
       x: tensorOperand(placement, x, 'read'),
@@ -309,12 +266,6 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
     [...wideIf(lanesFor(inputChannels), ['x'] as const), ...wideIf(lanesFor(n), ['dy', 'dw'] as const)],
     [...octetsIf(placement, inputChannels, ['x']), ...octetsIf(placement, n, ['dy'])],
   );
-  const label = `conv2dWeightGradient ${dw.name}`;
-  const calls = (call: KernelCall): KernelCall[] =>
-    partials
-      ? [call, finishSums(placement, `${label} sum`, [{ partials, start: 0, rows: splits, results: [dw] }])]
-      : [call];
-  if (isRowTile(shape)) return calls(rowsWeightGradient(node, placement, shape, sizes, partials));
   const store = storeRow(operands.dw, m, n, undefined, splits > 1 ? `group.z * ${m * n}u` : undefined);
   const common = { m, n, k, shape, splits, scaledB: gradientScale(dy) };
   const product: TileProduct | StripProduct = positions
@@ -345,50 +296,6 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
         };
   return calls(finish(label, tileDispatch(product), ...productSource(product, placement)));
 };
-
-/** The weight gradient in tiles of rows, perhaps beside sums of other kernels. */
-function rowsWeightGradient(
-  node: Node<'conv2dWeightGradient'>,
-  placement: Placement,
-  shape: RowTile,
-  sizes: ConvolutionSizes,
-  partials: BufferPlan | null,
-  tables: readonly PartialSums[] = [],
-): KernelCall {
-  const { x, dy } = node.operands;
-  const { dw } = node.results;
-  const { inputChannels, outputChannels, outputPixels } = sizes;
-  const groups = Math.ceil(outputPixels / (shape.k * shape.inTurn));
-  const { operands, finish } = kernelSource<string>(
-    {
-      x: tensorOperand(placement, x, 'read'),
-      dy: tensorOperand(placement, dy, 'read'),
-      dw: partials ? bufferOperand(partials, 'write') : tensorOperand(placement, dw, 'write'),
-      ...sumsRequests(placement, tables),
-    },
-    ['x', 'dy', 'dw'],
-    [...octetsIf(placement, inputChannels, ['x']), ...octetsIf(placement, outputChannels, ['dy'])],
-  );
-  const added = tables.length > 0 ? addedSums(tables, operands, threadsOf(shape)) : null;
-  const gradient = {
-    ...{ sizes, shape, x: operands.x!, dy: operands.dy!, scaledB: gradientScale(dy), store: operands.dw!.store4 },
-    beside: added && { from: groups, ...added },
-  };
-  const source = rowTileGradient(gradient, placement.matrixUnits!);
-  const call = finish(`conv2dWeightGradient ${dw.name}`, [groups + (added?.groups ?? 0)], source, matrixDirectives);
-  const beside = (others: readonly PartialSums[]) =>
-    rowsWeightGradient(node, placement, shape, sizes, partials, others);
-  return tables.length > 0 ? call : { ...call, beside };
-}
-
-/** Operands that are loaded as float16, to which a product rounds them anyway, eight at a time where channels allow it. */
-function octetsIf<const Name extends string>(
-  { matrixUnits }: Placement,
-  channels: number,
-  names: readonly Name[],
-): readonly Name[] {
-  return matrixUnits?.precision === 'float16' && channels % 8 === 0 ? names : [];
-}
 
 /** The product on the device's matrix units if there are any, else in float32: source and directives. */
 function productSource(
