@@ -89,22 +89,18 @@ function cpuStep(ranks) {
 }
 
 /**
- * Milliseconds of a step on cards, `cards.perHost` of them on a host, with one shard each. What the host does with the
- * gradients overlaps the backward pass, two thirds of the computation, except for the last part; the copies from and to the
- * card do not. For two cards the host takes what their step takes behind the forward pass and beside the copies; more of them
- * exchange more, and all data between hosts go through one interface of `gigabits` a second. `shares`: bytes, and time of the
- * host, of those in float32.
+ * Milliseconds of a step on cards, `cards.perHost` of them on a host, with one shard each: that of two cards, and what of the
+ * host's work does not fit beside the backward pass, two thirds of a step of one card. More cards than two exchange more, and
+ * all data between hosts go through one interface of `gigabits` a second. `like`: the step of two cards, and bytes and time of
+ * the host as shares of those in float32.
  */
-function cardStep(count, gigabits, shares = { bytes: 1, host: 1 }) {
-  const { measured, bytes, parts, exchangeMs, copyMs, perHost } = cards;
-  const [stepMs, twoMs] = measured.map(({ ms }) => ms);
+function cardStep(count, gigabits, like = { twoMs: cards.twoMs, bytes: 1, host: 1 }) {
+  const { stepMs, bytes, exchangeMs, perHost } = cards;
   if (count === 1) return stepMs;
   const local = Math.min(count, perHost);
   const sent = count > perHost ? (2 * perHost * bytes * (count - perHost)) / count : 0;
-  const two = twoMs - stepMs / 3 - 2 * copyMs;
-  const host = shares.host * (two + (1 - 2 / local) * exchangeMs) + (shares.bytes * sent) / (gigabits * 125_000);
-  const last = host / parts;
-  return stepMs / 3 + Math.max((2 / 3) * stepMs, host - last) + last + 2 * shares.bytes * copyMs;
+  const host = like.host * (2 - 2 / local) * exchangeMs + (like.bytes * sent) / (gigabits * 125_000);
+  return like.twoMs + Math.max(0, host - (2 / 3) * stepMs);
 }
 
 const counts = [1, 2, 4, 8, 16, 32, 64];
@@ -147,7 +143,11 @@ const speeds = networks.flatMap((gigabits) =>
 );
 const rounded = counts.map((count, at) => ({ count, rate: roundedRates[at] }));
 const ideal = counts.map((count) => ({ count, rate: (1000 * count * cards.batch) / cardStep(1) }));
-const reached = cards.measured.map(({ cards: count, ms }) => ({ count, rate: (1000 * count * cards.batch) / ms }));
+const reached = [
+  [1, cards.stepMs],
+  [2, cards.twoMs],
+  [2, cards.rounded.twoMs],
+].map(([count, ms]) => ({ count, rate: (1000 * count * cards.batch) / ms }));
 const atTheEnd = networks.map((gigabits) => speeds.findLast((each) => each.gigabits === gigabits));
 const rates = [2000, 4000, 8000, 16000, 32000, 64000, 128000, 256000, 512000];
 const x = (field, domain, title) => ({ field, ...logarithmic(title, domain, domain[1] > 4 ? counts : [1, 2, 4]) });
