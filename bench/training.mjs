@@ -34,7 +34,7 @@ const { values, positionals } = parseArgs({
 });
 
 /** Steps of an epoch by which the loop has recorded the one before and drawn the batches of the next one. */
-const RECORDED = 128;
+const RECORDED = 256;
 
 const { cfg, parallel, ...overrides } = values;
 const out = mkdtempSync(join(tmpdir(), 'training-'));
@@ -105,7 +105,7 @@ function print(all) {
   const epochs = kept.at(-1).epoch;
   const steps = kept.filter(isStep);
   const evaluations = kept.filter(({ phase }) => phase === 'evaluate');
-  const recorded = Math.min(RECORDED, steps.length / epochs / 2);
+  const recorded = Math.min(RECORDED, (3 * steps.length) / epochs / 4);
   const within = steps.filter(({ next }) => next === steps[0].phase);
   const pace = median(within.filter(({ step }) => step > recorded).map(({ ms }) => ms));
   const sum = (of, value) => of.reduce((total, run) => total + value(run), 0);
