@@ -174,11 +174,14 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
       ? inputPhases(sizes, operands.dy, operands.w, shape.n, addend !== null && isInPlace(addend, dx, placement))
       : null;
   const store = storeRow(operands.dx, m, n, addend ? operands.addend : undefined);
+  const addendAt = (place: string, column: string) =>
+    operands.addend.load4(`select(0u, (${place} * ${n}u + ${column}) / 4u, ${place} < ${m}u && ${column} < ${n}u)`);
   const common = {
     n,
     shape,
     scaledA: gradientScale(dy),
     ...weightScale(placement),
+    ...(addend && n % 4 === 0 && { ahead: { addend: addendAt } }),
   };
   const k = taps * outputChannels;
   const product: TileProduct = positions
@@ -359,13 +362,16 @@ function placeInTaps(channelsHere: number, channels: number): (row: string) => s
   return (row) => `(${row} - firstA) / ${channelsHere}u * ${channels}u + firstA + (${row} - firstA) % ${channelsHere}u`;
 }
 
-/** Stores four neighbours of a row of C, whose rows begin at element `start`, plus an addend of the same shape. */
+/**
+ * Stores four neighbours of a row of C, whose rows begin at element `start`, plus an addend of the same shape, which has been
+ * loaded as `addend` where channels come in fours.
+ */
 function storeRow(c: Operand, m: number, n: number, addend?: Operand, start?: string): TileProduct['store'] {
   const base = start ? `${start} + ` : '';
   return (row, column, value) => {
     if (n % 4 === 0) {
       const at = `(${base}${row} * ${n}u + ${column}) / 4u`;
-      const sum = addend ? `${value} + ${addend.load4(at)}` : value;
+      const sum = addend ? `${value} + addend` : value;
       return `if (${row} < ${m}u && ${column} < ${n}u) { ${c.store4(at, sum)} }`;
     }
     const singles = [0, 1, 2, 3].map((i) => {

@@ -101,6 +101,8 @@ export interface TileProduct {
   readonly sliding?: SlidingTaps;
   /** WGSL for the place at which a row of C is stored, such as that of a pixel; by default the row itself. */
   readonly place?: (row: string) => string;
+  /** WGSL for loads from there, by the names by which `store` has them. */
+  readonly ahead?: Readonly<Record<string, (place: string, column: string) => string>>;
   /** WGSL for four neighbours of a row of C, stored at its place; all are names. */
   readonly store: (place: string, column: string, value: string) => string;
   readonly epilogue?: Epilogue;
@@ -221,14 +223,21 @@ export function declarePlaces({ shape, place = (row) => row }: Pick<TileProduct,
   return [...Array(shape.rows).keys()].map(declare).join('\n  ');
 }
 
-/** WGSL that stores a value of row i and columns j of an invocation; uses `across`. */
-export function storeFour(
-  { shape, store }: Pick<TileProduct, 'shape' | 'store'>,
-  i: number,
-  j: number,
-  value: string,
-): string {
-  return `{ let column = firstB + 4u * (${quadInTile(shape, j)}); ${store(placeOf(i), 'column', value)} }`;
+type Stored = Pick<TileProduct, 'shape' | 'ahead' | 'store'>;
+
+/** WGSL for what storing row i and columns j of an invocation loads; uses `across`. */
+export function loadAhead({ shape, ahead = {} }: Stored, i: number, j: number): string {
+  const column = `(firstB + 4u * (${quadInTile(shape, j)}))`;
+  return Object.entries(ahead)
+    .map(([name, load]) => `let ${name}_${i}_${j} = ${load(placeOf(i), column)};`)
+    .join(' ');
+}
+
+/** WGSL that stores a value of row i and columns j of an invocation, behind `loadAhead`; uses `across`. */
+export function storeFour({ shape, ahead = {}, store }: Stored, i: number, j: number, value: string): string {
+  const loaded = Object.keys(ahead).map((name) => `let ${name} = ${name}_${i}_${j};`);
+  return `{ let column = firstB + 4u * (${quadInTile(shape, j)}); ${loaded.join(' ')}
+    ${store(placeOf(i), 'column', value)} }`;
 }
 
 export function tileProduct(product: TileProduct): string {
@@ -287,7 +296,9 @@ fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_inde
     workgroupBarrier();
   }
   ${declarePlaces(product)}
-  ${each(shape.rows, (i) => each(quads, (j) => storeFour(product, i, j, accumulator(i, j))).join('\n  ')).join('\n  ')}
+  ${each(shape.rows, (i) =>
+    each(quads, (j) => `${loadAhead(product, i, j)} ${storeFour(product, i, j, accumulator(i, j))}`).join('\n  '),
+  ).join('\n  ')}
   ${epilogue?.code(accumulator, 'sums') ?? ''}
 }
 `;

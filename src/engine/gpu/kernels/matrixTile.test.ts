@@ -245,7 +245,7 @@ async function results(
   const dyGiven = tensor('dy', [2, ...out, outputs]);
   const { x, w, dy } = operands === 'narrow' ? narrowed(graph, { ...given, dy: dyGiven }) : { ...given, dy: dyGiven };
   graph.append('conv2d', { x, w }, { y: tensor('y', dy.shape), moments: tensor('moments', [2, outputs]) }, window);
-  graph.append('conv2dInputGradient', { dy, w, addend: null }, { dx: tensor('dx', x.shape) }, window);
+  graph.append('conv2dInputGradient', { dy, w, addend: given.x }, { dx: tensor('dx', x.shape) }, window);
   graph.append('conv2dWeightGradient', { x, dy }, { dw: tensor('dw', w.shape) }, window);
   const choose = (_: string, candidates: number) => Math.min(candidate ?? candidates, candidates - 1);
   const program = await loadProgram(open, makePlan({ step: graph }), { matrixUnits, choose });

@@ -17,7 +17,7 @@
 
 import { float, type MatrixUnits } from '../kernel.js';
 import type { StripProduct, TileProduct, TileSource } from './convolutionTile.js';
-import { declarePlaces, quadInTile, sourceCode, storeFour, sumRange, tileGroup } from './convolutionTile.js';
+import { declarePlaces, loadAhead, quadInTile, sourceCode, storeFour, sumRange, tileGroup } from './convolutionTile.js';
 import type { Strip } from './imageStrip.js';
 import {
   fragment,
@@ -162,25 +162,25 @@ export function matrixTileProduct(product: TileProduct | StripProduct, { precisi
   /** Those of fragments or of an invocation's numbers that are in a pass; several passes may share one. */
   const partOf = <T>(values: readonly T[], pass: number, passes: number) =>
     values.slice(Math.floor((pass * values.length) / passes), Math.ceil(((pass + 1) * values.length) / passes));
-  const pass = (down: number, across: number) => `${down + across > 0 ? 'workgroupBarrier();' : ''}
+  type Pass = readonly [down: number, across: number];
+  /** The numbers of an invocation that are in a pass. */
+  const ofPass = ([down, across]: Pass) => {
+    const own = partOf([...Array(quads).keys()], across, passesAcross);
+    return partOf([...Array(shape.rows).keys()], down, passesDown).flatMap((i) => own.map((j) => [i, j] as const));
+  };
+  const loads = (pass?: Pass) => (pass ? ofPass(pass) : []).map(([i, j]) => loadAhead(product, i, j)).join(' ');
+  /** A pass, with loads for the next one. */
+  const pass = ([down, across]: Pass, next?: Pass) => `${down + across > 0 ? 'workgroupBarrier();' : ''}
   ${partOf(rounds, down, passesDown)
     .flatMap((i) => partOf(columnRounds, across, passesAcross).map((j) => stage(i, j, down, across)))
     .join('\n  ')}
   workgroupBarrier();
   ${down + across === 0 && blocks < threads ? `if (t >= ${blocks}u) { return; }` : ''}
-  ${partOf(
-    each(shape.rows, (i) => i),
-    down,
-    passesDown,
-  )
-    .flatMap((i) =>
-      partOf(
-        each(quads, (j) => j),
-        across,
-        passesAcross,
-      ).map((j) => storeStaged(i, j)),
-    )
+  ${loads(next)}
+  ${ofPass([down, across])
+    .map(([i, j]) => storeStaged(i, j))
     .join('\n  ')}`;
+  const passes = each(passesDown, (down) => each(passesAcross, (across): Pass => [down, across])).flat();
   const sumVectors = Math.max(passing.rows * passing.stride, epilogue?.vectors ?? 0);
   return `${source.declarations}
 ${precision === 'float16x2' ? upperBits : ''}
@@ -211,7 +211,8 @@ fn main(@builtin(workgroup_id) ${builtin}: vec3u, @builtin(local_invocation_inde
   let down = t / ${shape.n / shape.columns}u;
   let across = t % ${shape.n / shape.columns}u;
   ${declarePlaces(product)}
-  ${each(passesDown, (down) => each(passesAcross, (across) => pass(down, across)).join('\n  ')).join('\n  ')}
+  ${loads(passes[0])}
+  ${passes.map((each, index) => pass(each, passes[index + 1])).join('\n  ')}
   ${epilogue ? `workgroupBarrier();${epilogue.code(accumulator, 'sums')}` : ''}
 }
 `;
