@@ -8,8 +8,11 @@ import { defineConfig } from 'vite';
 export const kernelsApart = {
   // Code that kernels share with other code stays with that.
   onlyExplicitManualChunks: true,
-  manualChunks: (module: string) =>
-    /engine\/gpu\/(kernel|wgsl|lanes|formats)/.test(module) ? 'gpuKernels' : undefined,
+  manualChunks: (module: string) => {
+    if (/gpu\/kernels\/(matrixKernels|matrixTile|rowsSeen|rowTileProduct|rowTileGradient(Shapes)?)\b/.test(module))
+      return 'gpuMatrixKernels';
+    return /engine\/gpu\/(kernel|wgsl|lanes|formats)/.test(module) ? 'gpuKernels' : undefined;
+  },
 };
 
 /** Builds a folder of files that any server may serve at any address. */

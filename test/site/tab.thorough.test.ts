@@ -94,7 +94,7 @@ function expectSmall(tab: OpenedTab): void {
   // Fetched when a file for a device is asked for.
   const exporter = bytesOf(tab, /^exported-/);
   expect(exporter, 'the exporter, with its C').toBeLessThan(60_000);
-  const scripts = /^(?!gpuKernels-).*\.(js|css|html)$/;
+  const scripts = /^(?!gpu(Matrix)?Kernels-).*\.(js|css|html)$/;
   expect(bytesOf(tab, scripts) - exporter, 'all else').toBeLessThan(150_000);
 }
 

@@ -27,6 +27,7 @@ import { openDevice } from './device.js';
 import { loadProgram } from './gpuProgram.js';
 import { createGpuEngine } from './index.js';
 import type { MatrixUnits } from './kernel.js';
+import * as kernels from './kernels/matrixKernels.js';
 import { narrowFormats } from './narrowing.js';
 import { availableGpu } from './nodeGpu.js';
 
@@ -273,7 +274,7 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     graph.append('copy', { x: pooled }, { y: seen }, {});
     graph.append('copy', { x: dx }, { y: seenGradient }, {});
     const open = await openDevice({ gpu: await availableGpu(), allowSoftware: true });
-    const matrixUnits: MatrixUnits = { precision: 'float16', workgroupBytes: 49_152, roundsResults: true };
+    const matrixUnits: MatrixUnits = { precision: 'float16', workgroupBytes: 49_152, roundsResults: true, kernels };
     const program = await loadProgram(open, makePlan({ step: graph }), { matrixUnits });
     program.write('x', [1.5, 1e5, -1e5, Number.NaN]);
     program.write('ones', new Float32Array(1024).fill(1));

@@ -124,6 +124,7 @@ export interface MatrixUnits {
   /** True if results of convolutions and gradients are also stored in float16 between layers. */
   readonly roundsResults?: true;
   readonly workgroupBytes: number;
+  readonly kernels: typeof import('./kernels/matrixKernels.js');
 }
 
 export type Access = 'read' | 'write';

@@ -9,6 +9,7 @@ import { programOptions } from '../../train/programOptions.js';
 import { alikePlans } from './alike.js';
 import { type OpenDevice, openDevice } from './device.js';
 import { loadProgram, loadPrograms } from './gpuProgram.js';
+import * as kernels from './kernels/matrixKernels.js';
 import { lowerPhase } from './lowering.js';
 import { nodeGpu } from './nodeGpu.js';
 import { placePlan } from './placement.js';
@@ -95,7 +96,7 @@ describe('kernels pass the checks of the null backend', () => {
     'on matrix units: %s at %i, batch %i, %s',
     async (model, imageSize, batchSize, precision, narrowLoads) => {
       const training = plan(model, imageSize, batchSize, quantized);
-      const matrixUnits = { precision, workgroupBytes: 49_152 };
+      const matrixUnits = { precision, workgroupBytes: 49_152, kernels };
       const codes = new Set(
         [1, 2].flatMap((networks) => {
           const placement = placePlan(training, { matrixUnits, networks }).forPhase('train');
@@ -116,7 +117,7 @@ describe('kernels pass the checks of the null backend', () => {
 
   it.runIf(isThorough)('are no more workgroups than a dispatch has: resnet18 at 224, batch 768', async () => {
     const training = plan('resnet18', 224, 768, quantized);
-    for (const matrixUnits of [null, { precision: 'float16', workgroupBytes: 49_152 } as const]) {
+    for (const matrixUnits of [null, { precision: 'float16', workgroupBytes: 49_152, kernels } as const]) {
       const calls = lowerPhase(training.phases.train!, placePlan(training, { matrixUnits }).forPhase('train'));
       for (const { call } of calls) expect(Math.max(...call.workgroups), call.label).toBeLessThanOrEqual(65_535);
       const folded = new Set(calls.map(({ call }) => call.code).filter((code) => code.includes('folded.x')));

@@ -47,7 +47,13 @@ export async function findMatrixUnits(open: OpenDevice, asked: MatmulPrecision):
   const workgroupBytes = device.limits.maxComputeWorkgroupStorageSize;
   if (workgroupBytes < 48 * 1024) return none('too little workgroup memory for matrix units');
   const precision = asked === 'auto' ? 'float16' : asked;
-  const units: MatrixUnits = { precision, workgroupBytes, ...(asked === 'float16' && { roundsResults: true }) };
+  const kernels = await import('./kernels/matrixKernels.js');
+  const units: MatrixUnits = {
+    precision,
+    workgroupBytes,
+    kernels,
+    ...(asked === 'float16' && { roundsResults: true }),
+  };
   const fault = await faultOf(open, units).catch((error: Error) => error.message);
   return fault
     ? none(`matrix units fail their check (${fault})`)

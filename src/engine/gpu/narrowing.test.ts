@@ -9,10 +9,11 @@ import { maxPool } from '../../ops/maxPool.js';
 import type { QuantizerKind } from '../../quant/index.js';
 import { coreOf, type Quantizer } from '../../quant/index.js';
 import type { MatrixUnits } from './kernel.js';
+import * as kernels from './kernels/matrixKernels.js';
 import { narrowFormats } from './narrowing.js';
 
-const rounding: MatrixUnits = { precision: 'float16', workgroupBytes: 49_152 };
-const splitting: MatrixUnits = { precision: 'float16x2', workgroupBytes: 49_152 };
+const rounding: MatrixUnits = { precision: 'float16', workgroupBytes: 49_152, kernels };
+const splitting: MatrixUnits = { precision: 'float16x2', workgroupBytes: 49_152, kernels };
 
 function quantizer(kind: QuantizerKind, xmaxMax = 255): Quantizer {
   const bounds = { xmin: { min: 2 ** -14, max: 255 }, xmax: { min: 2 ** -8, max: xmaxMax } };

@@ -6,12 +6,13 @@ import { experimentFromSettings } from '../../settings/index.js';
 import { programOptions } from '../../train/programOptions.js';
 import { waitsOf } from './dispatchOrder.js';
 import type { BufferPlan, MatrixUnits } from './kernel.js';
+import * as kernels from './kernels/matrixKernels.js';
 import { lowerPhase } from './lowering.js';
 import { placePlan } from './placement.js';
 import { schedulePlan } from './schedule.js';
 
 const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
-const matrixUnits: MatrixUnits = { precision: 'float16', workgroupBytes: 49_152 };
+const matrixUnits: MatrixUnits = { precision: 'float16', workgroupBytes: 49_152, kernels };
 
 /** Buffers, calls of both phases and waits of a training step, at `mpdnn bench`'s sizes. */
 function lowered(model: string, imageSize: number, classes: number, settings: Record<string, string>) {

@@ -46,12 +46,11 @@ import {
   stripWeightRow,
   stripWeights,
 } from './imageStrip.js';
-import { matrixDirectives, matrixTileProduct } from './matrixTile.js';
 import { matrixPixelTiles, matrixWeightTiles } from './matrixTileShapes.js';
 import { finishMoments, momentsEpilogue, rowPerPixel, type TileRows } from './moments.js';
+import { onMatrixUnits } from './onMatrixUnits.js';
 import { octetsIf, rowsInputGradient, rowsWeightGradient } from './rowGradients.js';
-import { weightRowTiles } from './rowTileGradient.js';
-import { isRowTile, momentsEnd, pixelRowTiles, pixelsInTurn, type RowTileProduct, rowTileProduct } from './rowTiles.js';
+import { isRowTile, pixelRowTiles, pixelsInTurn, type RowTileProduct } from './rowTiles.js';
 import {
   type Positions,
   positionsOf,
@@ -107,11 +106,9 @@ export function conv2d(
     const product: RowTileProduct = {
       ...{ sizes, shape, direction: 'forward', x: operands.x, weights: slidingWeights(sizes, operands.w, shape) },
       store: operands.y.store4,
-      end: moments && momentsEnd(shape, m, operands.partials),
+      end: moments && placement.matrixUnits!.kernels.momentsEnd(shape, m, operands.partials),
     };
-    return calls(
-      finish(label, [Math.ceil(m / tile)], rowTileProduct(product, placement.matrixUnits!), matrixDirectives),
-    );
+    return calls(finish(label, [Math.ceil(m / tile)], ...onMatrixUnits(placement, 'rowTileProduct', product)));
   }
   const store = storeRow(operands.y, m, n);
   const product: TileProduct | StripProduct = positions
@@ -243,7 +240,7 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
   const m = taps * inputChannels;
   const { matrixUnits } = placement;
   const [firstTile, ...others] = matrixUnits
-    ? [...matrixWeightTiles(sizes, matrixUnits), ...weightRowTiles(sizes, matrixUnits)]
+    ? [...matrixWeightTiles(sizes, matrixUnits), ...matrixUnits.kernels.weightRowTiles(sizes, matrixUnits)]
     : weightTiles(m, n);
   const tiles = [firstTile!, ...directTiles(sizes), ...others];
   const shape = placement.tile(tileKey('conv2dWeightGradient', sizes, tiles.length), tiles);
@@ -301,11 +298,8 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
 };
 
 /** The product on the device's matrix units if there are any, else in float32: source and directives. */
-function productSource(
-  product: TileProduct | StripProduct,
-  { matrixUnits }: Placement,
-): [body: string, header: string] {
-  if (matrixUnits) return [matrixTileProduct(product, matrixUnits), matrixDirectives];
+function productSource(product: TileProduct | StripProduct, placement: Placement): [body: string, header: string] {
+  if (placement.matrixUnits) return onMatrixUnits(placement, 'matrixTileProduct', product);
   if ('pixels' in product.a) throw new Error('strips are for matrix units');
   return [tileProduct({ ...product, a: product.a }), ''];
 }

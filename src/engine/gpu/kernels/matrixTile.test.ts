@@ -19,6 +19,7 @@ import type { MatrixUnits } from '../kernel.js';
 import { lowerPhase } from '../lowering.js';
 import { availableGpu } from '../nodeGpu.js';
 import { placePlan } from '../placement.js';
+import * as kernels from './matrixKernels.js';
 
 /** For tiles that still fit when emulated, as slices then take twice as much; tiles that slide take a little more. */
 const workgroupBytes = {
@@ -106,7 +107,7 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
         ...(kind === 'direct' && { candidate: 1 }),
       };
       const expected = await results(open, convolutions, null);
-      const actual = await results(open, convolutions, { precision, workgroupBytes: workgroupBytes[kind] });
+      const actual = await results(open, convolutions, { precision, workgroupBytes: workgroupBytes[kind], kernels });
       for (const [name, right] of Object.entries(expected)) {
         const largest = Math.max(...right.map(Math.abs));
         const error = Math.max(...right.map((value, i) => Math.abs(value - actual[name]![i]!)));
@@ -131,7 +132,7 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
     const [x, w] = [whole('x', images), whole('w', [1, 1, 16, 16])];
     graph.append('conv2d', { x, w }, { y, moments: null }, windowLike({}));
     graph.append('copy', { x: y }, { y: whole('result', images) }, {});
-    const matrixUnits = { precision: 'float16', roundsResults: true, workgroupBytes: 21_000 } as const;
+    const matrixUnits = { precision: 'float16', roundsResults: true, workgroupBytes: 21_000, kernels } as const;
     const program = await loadProgram(open, makePlan({ step: graph }), { matrixUnits });
     // Columns of results: x times 1000, −1000, 1 and 65 504.
     const factors = [1000, -1000, 1, 65_504];
@@ -156,7 +157,11 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
     'an input gradient with the reduction of the normalisation behind it, and its sums beside a weight gradient, shortcut %s',
     async (hasShortcut) => {
       const expected = await reductionResults(open, hasShortcut, null);
-      const actual = await reductionResults(open, hasShortcut, { precision: 'float16', workgroupBytes: 32_000 });
+      const actual = await reductionResults(open, hasShortcut, {
+        precision: 'float16',
+        workgroupBytes: 32_000,
+        kernels,
+      });
       expect(actual.dispatches).not.toContain('batchNormGradientReduce');
       expect(actual.dispatches).toContain('conv2dWeightGradient + batchNormGradientReduce');
       for (const [name, right] of Object.entries(expected.values)) {

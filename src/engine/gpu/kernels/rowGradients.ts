@@ -16,9 +16,8 @@ import {
 import { gradientScale } from '../kernelTraits.js';
 import { noReduction, type ReductionBehind, reductionInProduct, reductionRequests } from './batchNorm.js';
 import { type ConvolutionSizes, convolutionSizes } from './convolutionSizes.js';
-import { matrixDirectives } from './matrixTile.js';
-import { rowTileGradient, threadsOf } from './rowTileGradient.js';
-import { pixelsInTurn, type RowTile, type RowTileProduct, rowTileProduct } from './rowTiles.js';
+import { onMatrixUnits } from './onMatrixUnits.js';
+import { pixelsInTurn, type RowTile, type RowTileProduct, threadsOf } from './rowTiles.js';
 import { slidingRotated } from './slidingWindow.js';
 import { addedSums, sumsRequests } from './sums.js';
 
@@ -57,8 +56,7 @@ export function rowsInputGradient(
     end: behind && reductionInProduct(behind, groups, operands, parameter),
   };
   const name = `conv2dInputGradient ${dx.name}`;
-  const source = rowTileProduct(product, placement.matrixUnits!);
-  const call = finish(name, [groups], source, matrixDirectives);
+  const call = finish(name, [groups], ...onMatrixUnits(placement, 'rowTileProduct', product));
   return reduction ? [call, reduction.finish] : [call];
 }
 
@@ -90,8 +88,8 @@ export function rowsWeightGradient(
     ...{ sizes, shape, x: operands.x!, dy: operands.dy!, scaledB: gradientScale(dy), store: operands.dw!.store4 },
     beside: added && { from: groups, ...added },
   };
-  const source = rowTileGradient(gradient, placement.matrixUnits!);
-  const call = finish(`conv2dWeightGradient ${dw.name}`, [groups + (added?.groups ?? 0)], source, matrixDirectives);
+  const kernel = onMatrixUnits(placement, 'rowTileGradient', gradient);
+  const call = finish(`conv2dWeightGradient ${dw.name}`, [groups + (added?.groups ?? 0)], ...kernel);
   const beside = (others: readonly PartialSums[]) =>
     rowsWeightGradient(node, placement, shape, sizes, partials, others);
   return tables.length > 0 ? call : { ...call, beside };

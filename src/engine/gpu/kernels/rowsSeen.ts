@@ -8,29 +8,7 @@ import type { ConvolutionSizes } from './convolutionSizes.js';
 import { farAway, runFunctions, runsAt } from './convolutionSources.js';
 import type { TileSource } from './convolutionTile.js';
 import { fragment } from './matrixTileShapes.js';
-
-/** The windows on the inputs, or those on the outputs in which an input takes part. */
-export type Direction = 'forward' | 'backward';
-
-/** Most channels of rows that leave room for weights, or sums, of all taps. */
-export const mostRowChannels = 32;
-
-/** Tells whether rows of outputs are whole fragments, all inputs are in steps of theirs, and so many pixels are whole rows. */
-export function hasRowTiles(sizes: ConvolutionSizes, pixels: number): boolean {
-  const { inputHeight, inputWidth, outputHeight, outputWidth, inputChannels, outputChannels } = sizes;
-  const { rows, columns, taps } = sizes;
-  const isDense = rows.dilation === 1 && columns.dilation === 1 && rows.stride === columns.stride;
-  const isWhole = inputHeight === rows.stride * outputHeight && inputWidth === rows.stride * outputWidth;
-  const hasFragments = [inputChannels, outputChannels, outputWidth].every((length) => length % fragment === 0);
-  const hasTiles = pixels % outputWidth === 0 && (outputHeight * outputWidth) % pixels === 0;
-  return isDense && isWhole && hasFragments && hasTiles && taps > 1;
-}
-
-/** Positions in a row with its padding, and in all rows that the windows of so many pixels see. */
-export function seenBy({ outputWidth, kernelWidth, kernelHeight, rows: { stride } }: ConvolutionSizes, pixels: number) {
-  const line = (outputWidth - 1) * stride + kernelWidth;
-  return { line, positions: line * ((pixels / outputWidth - 1) * stride + kernelHeight) };
-}
+import { type Direction, seenBy } from './rowTiles.js';
 
 /** Distance of a tap from the first position of a window; backward the taps are in reverse. */
 export function distanceInRows(sizes: ConvolutionSizes, tap: number, direction: Direction): number {

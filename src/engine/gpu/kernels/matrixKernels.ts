@@ -1,0 +1,6 @@
+/** The kernels for matrix units, which pages fetch for devices that have some. */
+
+export { matrixDirectives, matrixTileProduct } from './matrixTile.js';
+export { rowTileGradient } from './rowTileGradient.js';
+export { weightRowTiles } from './rowTileGradientShapes.js';
+export { momentsEnd, rowTileProduct } from './rowTileProduct.js';
