@@ -1,27 +1,32 @@
 /** How far the host is ahead of a device whose steps take as long as they are told to. */
 
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
+import { yieldToEventLoop } from '../../eventLoop.js';
 import { workAhead } from './workAhead.js';
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+afterEach(() => void vi.restoreAllMocks());
 
-/** The steps that a device has before it, after each of so many that it is given; each takes `ms`. */
+/** The steps that a device has before it, after each of so many that it is given; it works on them while the host waits. */
 async function stepsAhead(steps: number, ms: number): Promise<number[]> {
+  let time = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => time);
   const accepts = workAhead();
+  const ends: (() => void)[] = [];
   const ahead: number[] = [];
-  let given = 0;
-  let done = 0;
-  const host = async () => {
-    while (given < steps) {
-      given++;
-      await accepts(new Promise<void>((end) => setTimeout(end, ms * (given - done))).then(() => void done++));
-      ahead.push(given - done);
+  for (let step = 0; step < steps; step++) {
+    let isAccepted = false;
+    const accepted = accepts(new Promise<void>((end) => ends.push(end))).then(() => {
+      isAccepted = true;
+    });
+    await yieldToEventLoop();
+    while (!isAccepted) {
+      time += ms;
+      ends.shift()!();
+      await yieldToEventLoop();
     }
-  };
-  const end = host();
-  await vi.runAllTimersAsync();
-  await end;
+    await accepted;
+    ahead.push(ends.length);
+  }
   return ahead;
 }
 
