@@ -115,14 +115,20 @@ class ApartIntegerArguments extends IntegerWinogradArguments {
   /** Inputs of 36 places as `multiply` reads them, then products [36][panels][tiles][8], places `SKEW` further apart. */
   transformed: usize;
 
-  /** Rows of tiles, or only those with four rows of results, of the step's chunks before `end`. */
-  tileRows(end: i32, areFull: bool): i32 {
-    const last = this.firstItem(this.firstChunk + end);
+  /**
+   * Rows of tiles, or only those with four rows of results, of the step's first `chunks`. Counts chunk by chunk, since items of
+   * two chunks are not computed at once.
+   */
+  tileRows(chunks: i32, areFull: bool): i32 {
     let rows = 0;
-    let next = 0;
-    for (let item = this.firstItem(this.firstChunk); item < last; item = next) {
-      next = this.behind(item, last);
-      rows += this.imagesOf(item, next) * (this.rowsOf(item, next) + (areFull ? 0 : 3) >> 2);
+    let item = this.firstItem(this.firstChunk);
+    for (let chunk = 1; chunk <= chunks; chunk++) {
+      const last = this.firstItem(this.firstChunk + chunk);
+      while (item < last) {
+        const next = this.behind(item, last);
+        rows += this.imagesOf(item, next) * (this.rowsOf(item, next) + (areFull ? 0 : 3) >> 2);
+        item = next;
+      }
     }
     return rows;
   }

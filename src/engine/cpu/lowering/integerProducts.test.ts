@@ -31,6 +31,7 @@ const geometries: readonly (readonly [what: string, geometry: Geometry])[] = [
   ['Winograd, bands of rows, odd sizes', [1, 41, 39, 64, 8, 3, 1, 1]],
   ['Winograd, groups of images, no padding', [70, 6, 6, 24, 8, 3, 1, 0]],
   ['Winograd, steps apart', [3, 5, 5, 256, 256, 3, 1, 1]],
+  ['Winograd, steps apart, chunks that end inside of images', [12, 5, 1, 2048, 32, 3, 1, 1]],
   ['direct, stride 2', [3, 21, 22, 32, 24, 3, 2, 1]],
   ['direct, groups of images', [70, 4, 4, 64, 32, 1, 1, 0]],
   ['direct, bands of rows, stride beyond the taps', [2, 60, 61, 64, 24, 1, 2, 0]],
