@@ -165,6 +165,19 @@ describe('gradients of a shortcut that skips pixels', () => {
     expect(plan.phases.step![0]?.operands).toMatchObject({ dy: { name: 'dy' }, addend: null });
     expect(workgroups(plan)).toEqual(phases);
   });
+
+  it('keep their place if they are the upstream gradients of another convolution', () => {
+    const graph = new Graph();
+    const tensor = (name: string, shape: readonly number[]) => graph.whole(storage(name, elementCount(shape)), shape);
+    const [large, w] = [[2, 8, 8, 16], tensor('w', [1, 1, 16, 16])] as const;
+    const dx = graph.tensor('dx', large);
+    const operands = { dy: tensor('dy', [2, 4, 4, 16]), w, addend: null };
+    graph.append('conv2dInputGradient', operands, { dx }, windowLike({ stride: 2 }));
+    const before = { dy: dx, w, addend: null };
+    graph.append('conv2dInputGradient', before, { dx: tensor('before', large) }, windowLike({}));
+    const plan = makePlan({ step: graph });
+    expect(schedulePlan(plan).phases.step).toEqual(plan.phases.step);
+  });
 });
 
 describe('a teacher', () => {

@@ -99,7 +99,8 @@ function sparseGradientsLast(nodes: readonly AnyNode[]): AnyNode[] {
     if (sparse.op !== 'conv2dInputGradient' || sparse.operands.addend || !skipsPixels(sparse)) continue;
     const { dx } = sparse.results;
     const [whole, ...others] = nodes.filter((node) => operandsOf(node).includes(dx));
-    if (dx.view || others.length > 0 || whole?.op !== 'conv2dInputGradient' || skipsPixels(whole)) continue;
+    if (dx.view || others.length > 0 || whole?.op !== 'conv2dInputGradient') continue;
+    if (whole.operands.addend !== dx || skipsPixels(whole)) continue;
     ordered.splice(ordered.indexOf(sparse), 1);
     const first = { ...whole, operands: { ...whole.operands, addend: null }, results: { dx } };
     const second = { ...sparse, operands: { ...sparse.operands, addend: dx }, results: whole.results };
