@@ -67,6 +67,17 @@ describe('products of codes', () => {
     expect(differences(integers, floats)).toBe(0);
   });
 
+  it('of inputs without signs that Winograd makes 68 times as large', async () => {
+    const isLarge = (pixel: number) => ((pixel >> 3) & 2) === (pixel & 2);
+    const change = (x: Float32Array) => {
+      for (let at = 0; at < x.length; at++) x[at] = isLarge(Math.floor(at / 64)) ? 2 : 0;
+    };
+    const nineBits: Quantized = { ...fourBits, ranges: [1 / 256, 511 / 256, 0.0625, 0.4375], change };
+    const { integers, floats } = await convolve(single!, [4, 8, 8, 64, 16, 3, 1, 1], nineBits);
+    expect(integers.some((value) => value !== 0)).toBe(true);
+    expect(differences(integers, floats)).toBe(0);
+  });
+
   it.each<[string, Quantized]>([
     ['a step that is no power of two', { ...fourBits, ranges: [0.3, 4.5, 0.0625, 0.4375] }],
     ['codes that 16 bits of Winograd cannot hold', { ...fourBits, ranges: [2 ** -9, 1.875, 0.0625, 0.4375] }],

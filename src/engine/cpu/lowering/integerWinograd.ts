@@ -17,8 +17,11 @@ const PLACES = 36;
 const SKEW_BYTES = 64;
 const STAGE_BYTES = PLACES * 16;
 const TILE_BYTES = 24;
-/** Growth of codes by the transforms of weights, and of inputs with and without signs. */
-const GROWTH = { weights: 49, signed: 100, unsigned: 50 } as const;
+/**
+ * Growth of codes by the transforms of weights, and of inputs with and without signs: (1 + 2 + 4)², 10² and 2² + 8², by the rows
+ * (1, 2, 4) of G and (0, −4, −4, 1, 1, 0) of Bᵀ.
+ */
+const GROWTH = { weights: 49, signed: 100, unsigned: 68 } as const;
 const LARGEST_CODE = 32767;
 
 export function integerWinograd(context: LoweringContext, convolution: IntegerConvolution): IntegerCalls {
