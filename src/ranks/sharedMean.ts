@@ -73,7 +73,7 @@ export function sharedMean<Shared>({
       return;
     }
     const arrays = [vector.array(1), place.array(1)] as const;
-    // So that the garbage collector leaves their memory alone.
+    // So that the garbage collector leaves their memory alone until no thread uses it, even if one of them has failed.
     held.add(arrays);
     const [from, into] = [addressOf(arrays[0]), addressOf(arrays[1])];
     const numbers = numbersOf(arrays[0]);
@@ -87,7 +87,8 @@ export function sharedMean<Shared>({
       };
       means.push(meanAt(pieces++ % threads.length, { ...piece, numbers, count }));
     }
-    await Promise.all(means).finally(() => held.delete(arrays));
+    void Promise.allSettled(means).then(() => held.delete(arrays));
+    await Promise.all(means);
   };
 }
 
