@@ -1,4 +1,4 @@
-/** Which trainings get a program together, with an engine that loads nothing. */
+/** Trainings that get a program together, with an engine that loads nothing. */
 
 import { expect, it } from 'vitest';
 import { Graph } from '../graph/index.js';

@@ -118,7 +118,7 @@ function placeOf(root: string): string {
   return join(dirname(root), `.${basename(root)}.lock`);
 }
 
-/** What gives back each lock that this process holds: one listener for all of them, since Node warns of many. */
+/** Functions that give back the locks of this process. One listener calls all of them, since Node warns of many. */
 const releases = new Set<() => void>();
 
 /** The last first: folders that the first one has made are empty then. */

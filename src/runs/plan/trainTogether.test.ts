@@ -95,7 +95,7 @@ async function train(out: string, { seeds = [0, 1, 2], most = 3, onPhase = () =>
   return ends;
 }
 
-/** What a run has written of its training: rows without their times, and tensors. */
+/** The rows, which have no times, and the tensors that a run has written. */
 function written(out: string, path: string) {
   const root = join(out, path);
   return [readFileSync(join(root, 'results.csv'), 'utf8'), readSafetensors(join(root, 'params_last.safetensors'))];

@@ -70,7 +70,7 @@ async function execute(
   return { ...(await executePlan(plan, how)), ends };
 }
 
-/** What a run has written of its training: rows without their times, and tensors. */
+/** The rows, which have no times, and the tensors that a run has written. */
 function written(out: string, path: string) {
   const root = join(out, path);
   const rows = readFileSync(join(root, 'results.csv'), 'utf8');

@@ -382,9 +382,9 @@ export class TiledArguments extends ConvolutionArguments {
   }
 
   /**
-   * Transforms, by way of a stage, the inputs of tiles in a window with `taken` channels to places `distance` apart, where vectors of four
-   * channels of four slots lie side by side; the next four slots are `slotsBytes` behind, the next four channels
-   * `channelsBytes`.
+   * Transforms, by way of a stage, the inputs of tiles in a window with `taken` channels to places `distance` apart, where
+   * vectors of four channels of four slots lie side by side; the next four slots are `slotsBytes` behind, the next four
+   * channels `channelsBytes`.
    */
   transformInputs(
     stage: usize,

@@ -1,8 +1,8 @@
 /**
  * Weight gradient of a 3×3 convolution of stride 1 or 2, or a 7×7 one of stride 2, by the transposed algorithm of
- * F(6×6, 3×3), F(4×4, 3×3), F(5×5, 4×4) or F(3×3, 4×4), dW = Gᵀ[Σ (A dY Aᵀ) ⊙ (Bᵀ d B)]G over the tiles, in three steps: inputs and gradients of the tiles of a pass
- * are transformed to memory; each place sums its outer products over them, 4 input × 8 result channels at a time; after
- * the last pass the sums are transformed back.
+ * F(6×6, 3×3), F(4×4, 3×3), F(5×5, 4×4) or F(3×3, 4×4), dW = Gᵀ[Σ (A dY Aᵀ) ⊙ (Bᵀ d B)]G over the tiles, in three
+ * steps: inputs and gradients of the tiles of a pass are transformed to memory; each place sums its outer products over
+ * them, 4 input × 8 result channels at a time; after the last pass the sums are transformed back.
  */
 
 import { outerProducts } from './convWeightGradient';

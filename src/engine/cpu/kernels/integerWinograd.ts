@@ -18,9 +18,9 @@ import { touch } from './touch';
 
 /** Positions of a transformed tile. */
 const PLACES: i32 = 36;
-/** A tile in a table: offsets of its window and its result, rows and columns inside the result, its scale, its slot. */
+/** Bytes of a tile in a table: offsets of its window and its result, rows and columns inside the result, its scale, its slot. */
 const TILE_BYTES: i32 = 24;
-/** Of a worker's stage, where tiles are transformed first along one axis. */
+/** Bytes of a worker's stage, where tiles are transformed first along one axis. */
 const STAGE_BYTES: usize = 36 * 16;
 
 @unmanaged
