@@ -31,7 +31,7 @@ export function encode(encoder: GPUCommandEncoder, dispatches: readonly Dispatch
   pass.end();
 }
 
-/** What is to be computed is too large for the device; fewer networks, or smaller batches, may not be. */
+/** Thrown for plans that are too large for the device; fewer networks, or smaller batches, may not be. */
 export class OutOfMemory extends Error {
   override readonly name = 'OutOfMemory';
 

@@ -1,4 +1,4 @@
-/** Which plans are loaded together, and how many at a time, on Dawn's null backend, which has 512 MiB of memory. */
+/** Plans that are loaded together, and their number at a time, on Dawn's null backend, which has 512 MiB of memory. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Graph, type Plan } from '../../graph/index.js';

@@ -1,4 +1,4 @@
-/** Which normalisations are computed with the pooling behind them, and what then needs no memory. */
+/** Normalisations that are computed with the pooling behind them, and tensors that then need no memory. */
 
 import { expect, it } from 'vitest';
 import { sizedWindowLike } from '../../../test/engine/windows.js';

@@ -1,4 +1,4 @@
-/** How far the host is ahead of a device whose steps take as long as they are told to. */
+/** Steps that the host is ahead of a device, whose steps take as long as they are told to. */
 
 import { afterEach, expect, it, vi } from 'vitest';
 import { yieldToEventLoop } from '../../eventLoop.js';

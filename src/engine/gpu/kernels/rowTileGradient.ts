@@ -5,8 +5,7 @@
  * subgroups, several share one, with fragments of pixels in turn.
  */
 
-import type { MatrixUnits, Operand } from '../kernel.js';
-import { float } from '../kernel.js';
+import { float, type MatrixUnits, type Operand } from '../kernel.js';
 import type { ConvolutionSizes } from './convolutionSizes.js';
 import type { TileSource } from './convolutionTile.js';
 import { fragmentAliases, stager } from './matrixTile.js';

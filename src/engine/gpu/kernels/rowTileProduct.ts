@@ -1,7 +1,6 @@
 /** The kernel of tiles of whole rows of images (`rowTiles.ts`). */
 
-import type { MatrixUnits, Operand } from '../kernel.js';
-import { float } from '../kernel.js';
+import { float, type MatrixUnits, type Operand } from '../kernel.js';
 import { lanesFor } from '../lanes.js';
 import { fragmentAliases, type Stager, stager } from './matrixTile.js';
 import { fragment, passSize, subgroupSize } from './matrixTileShapes.js';

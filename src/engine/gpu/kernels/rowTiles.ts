@@ -117,7 +117,7 @@ export interface RowTileProduct {
   readonly addend?: Load | null;
   /** WGSL that stores four neighbours, number `index` of all results. */
   readonly store: Store;
-  /** What else is computed of the results. */
+  /** Another computation on the results; null for none. */
   readonly end: RowTileEnd | null;
 }
 
