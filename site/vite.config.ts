@@ -9,7 +9,11 @@ export const kernelsApart = {
   // Code that kernels share with other code stays with that.
   onlyExplicitManualChunks: true,
   manualChunks: (module: string) => {
-    if (/gpu\/kernels\/(matrixKernels|matrixTile|rowsSeen|rowTileProduct|rowTileGradient(Shapes)?)\b/.test(module))
+    if (
+      /gpu\/kernels\/(matrixKernels|matrixTile(Shapes)?|rowsSeen|rowTile(Product|Shapes|Gradient(Shapes)?))\b/.test(
+        module,
+      )
+    )
       return 'gpuMatrixKernels';
     return /engine\/gpu\/(kernel|wgsl|lanes|formats)/.test(module) ? 'gpuKernels' : undefined;
   },

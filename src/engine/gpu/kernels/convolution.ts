@@ -46,11 +46,10 @@ import {
   stripWeightRow,
   stripWeights,
 } from './imageStrip.js';
-import { matrixPixelTiles, matrixWeightTiles } from './matrixTileShapes.js';
 import { finishMoments, momentsEpilogue, rowPerPixel, type TileRows } from './moments.js';
 import { onMatrixUnits } from './onMatrixUnits.js';
 import { octetsIf, rowsInputGradient, rowsWeightGradient } from './rowGradients.js';
-import { isRowTile, pixelRowTiles, pixelsInTurn, type RowTileProduct } from './rowTiles.js';
+import { isRowTile, pixelsInTurn, type RowTileProduct } from './rowTiles.js';
 import {
   type Positions,
   positionsOf,
@@ -240,7 +239,10 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
   const m = taps * inputChannels;
   const { matrixUnits } = placement;
   const [firstTile, ...others] = matrixUnits
-    ? [...matrixWeightTiles(sizes, matrixUnits), ...matrixUnits.kernels.weightRowTiles(sizes, matrixUnits)]
+    ? [
+        ...matrixUnits.kernels.matrixWeightTiles(sizes, matrixUnits),
+        ...matrixUnits.kernels.weightRowTiles(sizes, matrixUnits),
+      ]
     : weightTiles(m, n);
   const tiles = [firstTile!, ...directTiles(sizes), ...others];
   const shape = placement.tile(tileKey('conv2dWeightGradient', sizes, tiles.length), tiles);
@@ -313,7 +315,10 @@ function pixelTile(
 ): TileShape {
   const { matrixUnits } = placement;
   const [first, ...others] = matrixUnits
-    ? [...matrixPixelTiles(op, n, sizes, matrixUnits), ...pixelRowTiles(op, sizes, matrixUnits)]
+    ? [
+        ...matrixUnits.kernels.matrixPixelTiles(op, n, sizes, matrixUnits),
+        ...matrixUnits.kernels.pixelRowTiles(op, sizes, matrixUnits),
+      ]
     : pixelTiles(m, n);
   const tiles = [first!, ...(op === 'conv2d' ? directTiles(sizes) : []), ...others];
   return placement.tile(tileKey(op, sizes, tiles.length), tiles);

@@ -10,6 +10,9 @@
 import { longestDispatch, type Run } from '../kernel.js';
 import type { Strip } from './imageStrip.js';
 
+/** Invocations of a subgroup, on matrix units. */
+export const subgroupSize = 32;
+
 export interface TileShape {
   /** Rows and columns of C that a workgroup computes, and the depth of a slice. */
   readonly m: number;

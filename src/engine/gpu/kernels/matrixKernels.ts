@@ -1,6 +1,8 @@
 /** The kernels for matrix units, which pages fetch for devices that have some. */
 
 export { matrixDirectives, matrixTileProduct } from './matrixTile.js';
+export { matrixPixelTiles, matrixWeightTiles } from './matrixTileShapes.js';
 export { rowTileGradient } from './rowTileGradient.js';
 export { weightRowTiles } from './rowTileGradientShapes.js';
 export { momentsEnd, rowTileProduct } from './rowTileProduct.js';
+export { pixelRowTiles } from './rowTileShapes.js';

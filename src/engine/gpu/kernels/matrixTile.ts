@@ -17,7 +17,16 @@
 
 import { float, type MatrixUnits } from '../kernel.js';
 import type { StripProduct, TileProduct, TileSource } from './convolutionTile.js';
-import { declarePlaces, loadAhead, quadInTile, sourceCode, storeFour, sumRange, tileGroup } from './convolutionTile.js';
+import {
+  declarePlaces,
+  loadAhead,
+  quadInTile,
+  sourceCode,
+  storeFour,
+  subgroupSize,
+  sumRange,
+  tileGroup,
+} from './convolutionTile.js';
 import type { Strip } from './imageStrip.js';
 import {
   fragment,
@@ -27,7 +36,6 @@ import {
   type SliceSize,
   sliceSizes,
   sliceVectors,
-  subgroupSize,
 } from './matrixTileShapes.js';
 
 export const matrixDirectives = 'enable f16;\nenable chromium_experimental_subgroup_matrix;\n';

@@ -2,12 +2,17 @@
 
 import type { MatrixUnits } from '../kernel.js';
 import type { ConvolutionSizes } from './convolutionSizes.js';
-import type { SlidingTaps, TileProduct, TileShape, TileSource } from './convolutionTile.js';
+import {
+  type SlidingTaps,
+  subgroupSize,
+  type TileProduct,
+  type TileShape,
+  type TileSource,
+} from './convolutionTile.js';
 import { tileWidth } from './convolutionTileShapes.js';
 import { hasStrips, rowDepth, rowsOfTile, stripPixels } from './imageStrip.js';
 import { canSlide, positionsOf, slidingTaps } from './slidingWindow.js';
 
-export const subgroupSize = 32;
 /** Rows and columns of the matrices that the units multiply. */
 export const fragment = 16;
 /** Padding of rows in workgroup memory, in vectors of four: keeps them aligned and spreads them over the banks. */

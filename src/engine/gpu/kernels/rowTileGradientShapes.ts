@@ -3,7 +3,8 @@
 import type { MatrixUnits } from '../kernel.js';
 import type { ConvolutionSizes } from './convolutionSizes.js';
 import { fragment, sliceVectors } from './matrixTileShapes.js';
-import { hasRowTiles, mostRowChannels, type RowTile, seenBy } from './rowTiles.js';
+import { hasRowTiles, mostRowChannels, seenBy } from './rowTileShapes.js';
+import type { RowTile } from './rowTiles.js';
 import { bytesForSums } from './sums.js';
 
 /** Vectors of four in a row of a staged fragment. */

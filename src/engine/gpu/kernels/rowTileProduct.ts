@@ -2,11 +2,13 @@
 
 import { float, type MatrixUnits, type Operand } from '../kernel.js';
 import { lanesFor } from '../lanes.js';
+import { subgroupSize } from './convolutionTile.js';
 import { fragmentAliases, type Stager, stager } from './matrixTile.js';
-import { fragment, passSize, subgroupSize } from './matrixTileShapes.js';
+import { fragment, passSize } from './matrixTileShapes.js';
 import { ownMoments, rowCount, rowPerPixel } from './moments.js';
 import { distanceInRows, positionInRows, rowsSeen } from './rowsSeen.js';
-import { type Load, type RowTile, type RowTileEnd, type RowTileProduct, slicesOf } from './rowTiles.js';
+import { slicesOf } from './rowTileShapes.js';
+import type { Load, RowTile, RowTileEnd, RowTileProduct } from './rowTiles.js';
 import { storeComponents } from './sums.js';
 
 /** The moments of the results, as [workgroups][sum, squared deviations][n]. */

@@ -8,7 +8,8 @@ import type { ConvolutionSizes } from './convolutionSizes.js';
 import { farAway, runFunctions, runsAt } from './convolutionSources.js';
 import type { TileSource } from './convolutionTile.js';
 import { fragment } from './matrixTileShapes.js';
-import { type Direction, seenBy } from './rowTiles.js';
+import { seenBy } from './rowTileShapes.js';
+import type { Direction } from './rowTiles.js';
 
 /** Distance of a tap from the first position of a window; backward the taps are in reverse. */
 export function distanceInRows(sizes: ConvolutionSizes, tap: number, direction: Direction): number {
