@@ -9,6 +9,17 @@ import { schedulePlan } from './schedule.js';
 /** Networks that can compute together, by their places in a list of plans. */
 type Alike = readonly [number, ...number[]];
 
+/** The plans, with one object for those that are equal, as those of seeds are: what is made of a plan is made once. */
+export function withoutCopies(plans: readonly Plan[]): readonly Plan[] {
+  const first = new Map<string, Plan>();
+  return plans.map((plan) => {
+    const text = JSON.stringify(plan);
+    const known = first.get(text) ?? plan;
+    first.set(text, known);
+    return known;
+  });
+}
+
 /**
  * The networks of these plans in groups that can compute together, in the order of their first ones.
  *

@@ -57,7 +57,7 @@ export async function loadProgram(
 
 /**
  * Loads plans that are alike (`alike.ts`), one for each of the networks that compute together; each has a program of its
- * own.
+ * own. Networks whose plan is the same object share what is lowered of it.
  *
  * @throws {OutOfMemory} if they are too large for the device
  */

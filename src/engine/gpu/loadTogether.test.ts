@@ -99,6 +99,17 @@ describe('where the memory does not hold all networks', () => {
     expect(tried).toEqual([2, 1]);
   });
 
+  it('equal plans are one object for whoever loads them', async () => {
+    const lists: (readonly Plan[])[] = [];
+    const plans = [planOf(), planOf({ weightDecay: 0.1 }), planOf()];
+    const programs = await loadTogether(open, plans, null, (alike) => {
+      lists.push(alike);
+      return loadPrograms(open, alike);
+    });
+    for (const program of programs) await (await program)?.dispose();
+    expect(lists.map((alike) => alike.map((plan) => plans.indexOf(plan)))).toEqual([[0, 0, 1]]);
+  });
+
   it('one that is too large by itself is an error, which is not that of others', async () => {
     const plans = [planOf({ mebibytes: 129 }), planOf({ nesterov: true }), planOf({ mebibytes: 129 })];
     const [first, other, last] = await loadTogether(open, plans, null, (alike) => loadPrograms(open, alike));

@@ -2,7 +2,7 @@
 
 import type { Plan } from '../../graph/plan.js';
 import type { Program } from '../engine.js';
-import { alikePlans } from './alike.js';
+import { alikePlans, withoutCopies } from './alike.js';
 import type { OpenDevice } from './device.js';
 import { OutOfMemory } from './dispatch.js';
 import type { MatrixUnits } from './kernel.js';
@@ -10,16 +10,18 @@ import type { MatrixUnits } from './kernel.js';
 type Load = (alike: readonly [Plan, ...Plan[]]) => Promise<readonly Program[]>;
 
 /**
- * Loads plans, those that are alike with one call of `load`; half as many where it throws `OutOfMemory`.
+ * Loads plans, those that are alike with one call of `load`, in which equal ones are one object; half as many where it throws
+ * `OutOfMemory`.
  *
  * @returns the program of each plan, or the error of loading it; null where the memory does not hold it beside the others
  */
 export async function loadTogether(
   { device }: OpenDevice,
-  plans: readonly Plan[],
+  given: readonly Plan[],
   matrixUnits: MatrixUnits | null,
   load: Load,
 ): Promise<readonly (Promise<Program> | null)[]> {
+  const plans = withoutCopies(given);
   const programs: (Promise<Program> | null)[] = plans.map(() => null);
   const mostBuffers = device.limits.maxStorageBuffersPerShaderStage;
   for (const alike of alikePlans(plans, { matrixUnits, mostBuffers })) {
