@@ -66,16 +66,20 @@ export function joinedSums(calls: readonly LoweredCall[], placement: Placement):
 /** A product with sums beside it, or null if they bind too many buffers for one kernel. */
 function beside(product: LoweredCall, sums: LoweredCall, placement: Placement): LoweredCall | null {
   if (!product.call.beside || !sums.call.sums) return null;
-  const buffers = new Set([...product.call.bindings, ...sums.call.bindings].map(({ buffer }) => buffer));
-  if (buffers.size > mostBuffersTogether(placement)) return null;
+  if (!fitTogether(product, sums, placement)) return null;
   return { nodes: [...product.nodes, ...sums.nodes], call: product.call.beside(sums.call.sums) };
 }
 
 /** Both calls as one, or null if one does more than add up sums, or if they bind too many buffers for one kernel. */
 function both(a: LoweredCall, b: LoweredCall, placement: Placement): LoweredCall | null {
   if (!a.call.sums || !b.call.sums) return null;
-  const buffers = new Set([...a.call.bindings, ...b.call.bindings].map(({ buffer }) => buffer));
-  if (buffers.size > mostBuffersTogether(placement)) return null;
+  if (!fitTogether(a, b, placement)) return null;
   const call = finishSums(placement, `${a.call.label}, ${b.call.label}`, [...a.call.sums, ...b.call.sums]);
   return { nodes: [...a.nodes, ...b.nodes], call };
+}
+
+/** Tells whether one kernel may bind the buffers of both. */
+function fitTogether(a: LoweredCall, b: LoweredCall, placement: Placement): boolean {
+  const buffers = new Set([...a.call.bindings, ...b.call.bindings].map(({ buffer }) => buffer));
+  return buffers.size <= mostBuffersTogether(placement);
 }

@@ -105,13 +105,14 @@ export function placePlan(
 
 /** Phases never run at once: each has the same buffers to itself, in the order of their sizes. */
 function layoutPhases(plan: Plan, tensorBytes: BytesOf, largest: number) {
-  const needs = (calls: readonly AnyNode[]) =>
-    lifetimes(nodesInMemory(calls), tensorBytes).reduce((sum, { bytes }) => sum + bytes, 0);
-  const phases = Object.entries(plan.phases).sort(([, a], [, b]) => needs(b) - needs(a));
+  const needs = (calls: readonly AnyNode[]) => lifetimes(calls, tensorBytes).reduce((sum, { bytes }) => sum + bytes, 0);
+  const phases = Object.entries(plan.phases)
+    .map(([phase, nodes]) => [phase, nodesInMemory(nodes)] as const)
+    .sort(([, a], [, b]) => needs(b) - needs(a));
   const layouts = new Map<string, BufferLayout['places']>();
   let sizes: readonly number[] = [];
   for (const [phase, calls] of phases) {
-    const layout = bufferLayout(nodesInMemory(calls), tensorBytes, { alignment: offsetAlignment, largest, sizes });
+    const layout = bufferLayout(calls, tensorBytes, { alignment: offsetAlignment, largest, sizes });
     layouts.set(phase, layout.places);
     sizes = layout.sizes;
   }

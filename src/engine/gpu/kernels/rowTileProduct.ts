@@ -2,13 +2,12 @@
 
 import { float, type MatrixUnits, type Operand } from '../kernel.js';
 import { lanesFor } from '../lanes.js';
-import { subgroupSize } from './convolutionTile.js';
 import { fragmentAliases, type Stager, stager } from './matrixTile.js';
 import { fragment, passSize } from './matrixTileShapes.js';
 import { ownMoments, rowCount, rowPerPixel } from './moments.js';
 import { distanceInRows, positionInRows, rowsSeen } from './rowsSeen.js';
 import { slicesOf } from './rowTileShapes.js';
-import type { Load, RowTile, RowTileEnd, RowTileProduct } from './rowTiles.js';
+import { type Load, type RowTile, type RowTileEnd, type RowTileProduct, threadsOf } from './rowTiles.js';
 import { storeComponents } from './sums.js';
 
 /** The moments of the results, as [workgroups][sum, squared deviations][n]. */
@@ -33,7 +32,7 @@ export function rowTileProduct(product: RowTileProduct, { precision }: MatrixUni
   const { sizes, shape, direction, weights, store, end } = product;
   const { m, n, k, inTurn, passes: [passes] = [1, 1] } = shape;
   const [subgroups] = shape.subgroups;
-  const threads = subgroupSize * subgroups;
+  const threads = threadsOf(shape);
   const { outputWidth: width, outputPixels } = sizes;
   const slices = slicesOf(sizes, shape, direction);
   const rows = rowsSeen(product, { channels: k, direction, along: 'k' });
