@@ -3,15 +3,15 @@
  * the CPU, in the order of the GPU's.
  */
 
-import { cpSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
+import { writtenResults } from '../../../test/writtenResults.js';
 import type { Engine, Program } from '../../engine/engine.js';
 import { lockstep } from '../../engine/gpu/lockstep.js';
 import { selectEngine } from '../../engine/selectEngine.js';
 import { parseConfig } from '../../settings/configFile.js';
-import { readSafetensors } from '../../weights/index.js';
 import { openWorkbench } from '../workbench.js';
 import { executePlan, type PlanEvents } from './executePlan.js';
 import { planRuns } from './planRuns.js';
@@ -95,12 +95,6 @@ async function train(out: string, { seeds = [0, 1, 2], most = 3, onPhase = () =>
   return ends;
 }
 
-/** The rows, which have no times, and the tensors that a run has written. */
-function written(out: string, path: string) {
-  const root = join(out, path);
-  return [readFileSync(join(root, 'results.csv'), 'utf8'), readSafetensors(join(root, 'params_last.safetensors'))];
-}
-
 /** Files of three runs that each trained alone. */
 const alone = temporaryFolder();
 beforeAll(async () => {
@@ -108,7 +102,7 @@ beforeAll(async () => {
 });
 
 function expectSame(out: string, runs: readonly string[] = paths): void {
-  for (const path of runs) expect(written(out, path), path).toEqual(written(alone, path));
+  for (const path of runs) expect(writtenResults(join(out, path)), path).toEqual(writtenResults(join(alone, path)));
 }
 
 it('runs whose checkpoints stand at other epochs and steps compute together', async () => {

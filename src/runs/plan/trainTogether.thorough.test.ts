@@ -1,12 +1,11 @@
 /** Runs that train together on a GPU, SwiftShader's, have the files of runs that train alone; so have those that are resumed. */
 
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { skipsGpu } from '../../../test/softwareGpu.js';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
+import { writtenResults } from '../../../test/writtenResults.js';
 import { parseConfig } from '../../settings/configFile.js';
-import { readSafetensors } from '../../weights/index.js';
 import { openWorkbench } from '../workbench.js';
 import { executePlan, type PlanEvents, type PlanPosition, type RunEnd } from './executePlan.js';
 import { planRuns } from './planRuns.js';
@@ -70,14 +69,6 @@ async function execute(
   return { ...(await executePlan(plan, how)), ends };
 }
 
-/** The rows, which have no times, and the tensors that a run has written. */
-function written(out: string, path: string) {
-  const root = join(out, path);
-  const rows = readFileSync(join(root, 'results.csv'), 'utf8');
-  const tensors = readSafetensors(join(root, 'params_last.safetensors'));
-  return { rows, tensors };
-}
-
 it.skipIf(skipsGpu)('runs together write what they write alone, also after an interruption', async () => {
   const [alone, together, interrupted] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
   await execute(alone, 1);
@@ -91,7 +82,7 @@ it.skipIf(skipsGpu)('runs together write what they write alone, also after an in
   expect(part).toEqual({ complete: false, failed: 0, ends: [] });
   expect(await execute(interrupted, 4)).toMatchObject({ complete: true, failed: 0 });
   for (const path of paths) {
-    expect(written(together, path), path).toEqual(written(alone, path));
-    expect(written(interrupted, path), path).toEqual(written(alone, path));
+    expect(writtenResults(join(together, path)), path).toEqual(writtenResults(join(alone, path)));
+    expect(writtenResults(join(interrupted, path)), path).toEqual(writtenResults(join(alone, path)));
   }
 });
