@@ -9,6 +9,7 @@
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import { parseDataSpec } from '../data/dataSpec.js';
 import { discard, discardUnfinished, makeFolder, syncFolder, writeDurably } from '../disk/durableFile.js';
 import { readFault, writeFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
@@ -18,6 +19,7 @@ import { guaranteesBudget } from '../settings/budget.js';
 import { didYouMean } from '../settings/didYouMean.js';
 import type { Experiment } from '../settings/experiment.js';
 import { quantizesAnything } from '../settings/layerRules.js';
+import type { Settings } from '../settings/settingRules.js';
 import { settingsDifference } from '../settings/settingsDifference.js';
 import { namedMetrics, type Task, taskOf } from '../task.js';
 import type { RunSummary } from '../train/summary.js';
@@ -223,12 +225,27 @@ export function resumeRunFolder(experiment: Experiment): { readonly folder: RunF
     );
   }
   const { epochs } = experiment.settings;
-  const change = settingsDifference({ ...config.settings, epochs }, experiment.settings);
+  const change = runDifference({ ...config, settings: { ...config.settings, epochs } }, experiment.settings);
   const difference = change ?? networkDifference(config.definition, experiment.network);
   if (difference)
     throw new InputError(`${root}: cannot resume, ${difference}; set it back, or start anew with --force`);
   discardUnfinished(root);
   return { folder, config };
+}
+
+/**
+ * The first difference between the settings of a run and those of now in words, `null` for none. Images may lie in
+ * another place than then if config.json has their fingerprints, with which they are compared once they are loaded.
+ */
+export function runDifference({ settings, data }: RunConfig, now: Settings): string | null {
+  const isMoved = data !== null && placeless(String(settings.data)) === placeless(now.data);
+  return settingsDifference(isMoved ? { ...settings, data: now.data } : settings, now);
+}
+
+/** A value of `data` without the place of the images. */
+function placeless(data: string): string {
+  const { location: _, ...rest } = parseDataSpec(data);
+  return JSON.stringify(rest);
 }
 
 /**

@@ -164,10 +164,12 @@ describe('predict', () => {
 });
 
 it('resuming refuses exchanged classes and other images by name', async () => {
-  await refused(call('runs', '--batch-size', '8', '--resume', '--data', 'images:renamed'), 'data was "images:set"');
+  const exchanged = "cannot resume, class 0 was 'blue', now it is 'green'";
+  await refused(call('runs', '--batch-size', '8', '--resume', '--data', 'images:renamed'), exchanged);
+  await refused(call('runs', '--batch-size', '8', '--resume', '--data', 'synthetic:24'), 'data was "images:set"');
   renameSync(join(folder, 'set'), join(folder, 'kept'));
   cpSync(join(folder, 'renamed'), join(folder, 'set'), { recursive: true });
-  await refused(call('runs', '--batch-size', '8', '--resume'), "cannot resume, class 0 was 'blue', now it is 'green'");
+  await refused(call('runs', '--batch-size', '8', '--resume'), exchanged);
   rmSync(join(folder, 'set'), { recursive: true });
   cpSync(join(folder, 'kept'), join(folder, 'set'), { recursive: true });
   cpSync(join(folder, 'set/train/red/0.png'), join(folder, 'set/train/red/9.png'));
@@ -186,6 +188,7 @@ it('a folder of an older version goes on and is evaluated with a line that says 
   expect(evaluated.stderr).toMatch(/older versions kept no names of classes/);
   const resumed = await succeeds(call('old', '--batch-size', '8', '--resume'), folder);
   expect(resumed.stderr).toMatch(/older versions kept nothing of their images/);
+  await refused(call('old', '--batch-size', '8', '--resume', '--data', 'images:renamed'), 'data was "images:set"');
 });
 
 it('a finished run trained on equals one that was longer from the start', async () => {

@@ -187,10 +187,10 @@ async function endOf(at: PlanPosition, options: ExecuteOptions): Promise<RunEnd 
   const now = await standingWithData(at, options);
   if (now.type === 'finished') return { type: 'reused' };
   if (now.type === 'failed') return { type: 'failed', reason: now.fault };
+  if (!force) refuseOther(run, now);
   if (trainsNothing) return { type: 'not finished' };
   const missing = missingParameters(run);
   if (missing !== null) return { type: 'left out', reason: missing };
-  if (!force) refuseOther(run, now);
   return lanes ? lanes.train(run, { events: events.runs(at), signal, onTraining }) : trainHere(at, now, options);
 }
 

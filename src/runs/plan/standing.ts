@@ -2,8 +2,14 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { settingsDifference } from '../../settings/index.js';
-import { checkReplaceable, checkTables, openRunFolder, runRoot as rootOf, writeDurably } from '../index.js';
+import {
+  checkReplaceable,
+  checkTables,
+  openRunFolder,
+  runRoot as rootOf,
+  runDifference,
+  writeDurably,
+} from '../index.js';
 import { type HashedFile, hashedFile } from '../startingWeights.js';
 import type { PlannedRun } from './planRuns.js';
 
@@ -31,7 +37,7 @@ export function standing(run: PlannedRun): Standing {
   // With `force` only a folder that is no run's is refused.
   checkReplaceable(run.experiment, true);
   const { folder, config } = openRunFolder(root);
-  const difference = settingsDifference(config.settings, run.experiment.settings) ?? startDifference(run);
+  const difference = runDifference(config, run.experiment.settings) ?? startDifference(run);
   if (difference !== null) return { type: 'other', difference };
   const fault = faultOf(root);
   if (fault !== null) return { type: 'failed', fault };
