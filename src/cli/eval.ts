@@ -86,9 +86,8 @@ async function evaluateRun(
   const data = await loadEvaluationData(experiment, run, display).finally(display.stop);
   try {
     const { test } = data;
-    const shape = { ...dataShape(data, test.count), trainImages: 1 };
-    const { data: scaling } = config;
-    const options = programOptions(experiment, scaling ? { ...shape, scaling } : shape, null);
+    const shape = { ...dataShape(data, config.data ?? undefined, test.count), trainImages: 1 };
+    const options = programOptions(experiment, shape, null);
     const predictions = new Int32Array(test.count);
     const keep = (logits: Float64Array, image: number) => {
       predictions[image] = predictionOf(logits);

@@ -83,7 +83,7 @@ export function reproduceCommand(): Command {
 
 async function planText({ table, plan, folder }: Reproduction): Promise<string> {
   const { classes, side } = table.images;
-  const lines = await planLines({ classes, shape: [side, side, 3] }, plan);
+  const lines = await planLines({ classes, imageShape: [side, side, 3] }, plan);
   return [
     `${table.title}: ${plan.length} runs, the report goes to ${folder}`,
     ...new Set(plan.map(({ experiment }) => dataNote(experiment))),

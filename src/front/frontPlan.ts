@@ -4,6 +4,7 @@
  */
 
 import { join } from 'node:path';
+import { inputType } from '../data/index.js';
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
 import { tensorOf } from '../program/quantizerReport.js';
@@ -15,6 +16,7 @@ import { type PlannedRun, planRuns } from '../runs/plan/planRuns.js';
 import type { Workbench } from '../runs/workbench.js';
 import { type ConfigFile, type Experiment, hasWidths, type Overrides, resolveExperiment } from '../settings/index.js';
 import { type BudgetLimit, budgetOutlook } from '../train/budgetLimits.js';
+import { dataShape, normalisation } from '../train/programOptions.js';
 import { type FrontSections, floatSection, frontSections, type Limited } from './frontSections.js';
 import { endBits, endsOf, homogeneousBits } from './homogeneousBits.js';
 import { fixedBits, isOfQuantized, type Keys, keyOf, underBudget } from './keys.js';
@@ -145,7 +147,9 @@ export async function planFront(
   }
   const folder = options.out ?? (quick ? 'front-quick' : 'front');
   const images = await bench.data(base, onTask);
-  const sections = frontSections(options, base, ways, images, join(folder, 'front.cfg'));
+  const { train, moments } = images;
+  const shape = dataShape(images, normalisation(base, train.channels, inputType(train), moments), 1);
+  const sections = frontSections(options, base, ways, shape, join(folder, 'front.cfg'));
   const kbytes = options.budgets ?? usualBudgets(sections.declared(base).variables, quick);
   const withVariants = variantBudgetsOf(options, kbytes);
   const budgets = kbytes.map((budget) =>
@@ -160,7 +164,7 @@ export async function planFront(
   return {
     ...{ rows, budgets, plan, file, text, quick, folder },
     ways: ways.filter((way) => way !== 'narrow' || budgets.some(({ rows }) => rows.narrow.length > 0)),
-    images: { classes: images.classes.length, shape: [images.train.height, images.train.width, images.train.channels] },
+    images: shape,
     teacher: sections.experimentOf('QUANTIZED', {}).training.distill?.from ?? null,
   };
 }

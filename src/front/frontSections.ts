@@ -7,7 +7,6 @@ import type { Variables } from '../nn/index.js';
 import type { ProgramOptions } from '../program/trainingProgram.js';
 import { declaredVariables } from '../program/trainingProgram.js';
 import type { Quantizer } from '../quant/index.js';
-import type { ExperimentData } from '../runs/experimentData.js';
 import {
   type ConfigFile,
   commandWords,
@@ -20,7 +19,7 @@ import {
   withDefinition,
 } from '../settings/index.js';
 import { type BudgetLimit, budgetLimits } from '../train/budgetLimits.js';
-import { dataShape, programOptions } from '../train/programOptions.js';
+import { type DataShape, programOptions } from '../train/programOptions.js';
 import type { FrontOptions, FrontRow } from './frontPlan.js';
 import { type Keys, linesOf, sharedLines, startingFrom, teachingOf } from './keys.js';
 import { type QuantizedWay, type Way, wayNames } from './ways.js';
@@ -63,12 +62,12 @@ export interface FrontSections {
   written(): { readonly file: ConfigFile; readonly text: string };
 }
 
-/** Sections of the float network only. `path`: the .cfg file to be; `images`: those by which networks are built. */
+/** Sections of the float network only. `path`: the .cfg file to be; `shape`: that of the images by which networks are built. */
 export function frontSections(
   options: FrontOptions,
   base: Experiment,
   ways: readonly QuantizedWay[],
-  images: ExperimentData,
+  shape: DataShape,
   path: string,
 ): FrontSections {
   const { weightfile } = base.settings;
@@ -93,7 +92,7 @@ export function frontSections(
   };
   const declared = (experiment: Experiment) => {
     const own = withDefinition(experiment, base.network.definition);
-    const options = programOptions(own, dataShape(images, 1), null);
+    const options = programOptions(own, shape, null);
     return { options, variables: declaredVariables(options) };
   };
   return {

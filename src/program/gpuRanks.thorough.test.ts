@@ -25,7 +25,7 @@ const settings = { model: 'tiny', data: 'synthetic', batch_size: 16, shards: 4, 
 async function learned(engine: Engine, size: number, partLength: number, precision = 'float32'): Promise<number[][][]> {
   const experiment = experimentFromSettings('S', 's.cfg', { ...settings, shard_precision: precision });
   const trained = rendezvous(size).map(async (ranks) => {
-    const training = buildTrainingProgram(programOptions(experiment, dataShape(images, 1), null));
+    const training = buildTrainingProgram(programOptions(experiment, dataShape(images, undefined, 1), null));
     const { program } = await openSession(engine, training, undefined, ranks);
     program.write(STORAGE.control, [0.05, 0.1, 0.1, 0]);
     const feed = batchFeed(program, trainingStorages, train);

@@ -13,7 +13,7 @@ import { openSession } from './session.js';
 import { buildTrainingProgram, type TaughtBy } from './trainingProgram.js';
 
 const images = generateSynthetic(3, 40);
-const shape = dataShape(images, images.test.count);
+const shape = dataShape(images, undefined, images.test.count);
 const quantized = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu', batch_size: 8 };
 const branches = network({ input: [32, 32, 3] }, (n, x) => {
   const sum = n.add(n.conv(x, 4, { stride: 2 }), n.conv(x, 4, { stride: 2, activation: 'none' }));

@@ -6,13 +6,10 @@ import { withNetworkOfFile } from '../runs/index.js';
 import type { PlannedRun } from '../runs/plan/planRuns.js';
 import { standing } from '../runs/plan/standing.js';
 import type { Experiment } from '../settings/index.js';
-import { programOptions } from '../train/programOptions.js';
+import { type DataShape, programOptions } from '../train/programOptions.js';
 
 /** The images by which sizes are computed, before any are loaded; a run may scale them to another side. */
-export interface PlannedImages {
-  readonly classes: number;
-  readonly shape: readonly [height: number, width: number, channels: number];
-}
+export type PlannedImages = Pick<DataShape, 'classes' | 'imageShape' | 'scaling'>;
 
 /** A header and a line for each run. Rejects with an `InputError` if the file of a network cannot be read. */
 export async function planLines(images: PlannedImages, plan: readonly PlannedRun[]): Promise<string[][]> {
@@ -21,8 +18,8 @@ export async function planLines(images: PlannedImages, plan: readonly PlannedRun
   const lines = [header];
   for (const [index, run] of plan.entries()) {
     const { experiment, seed, startsFrom } = run;
-    const { name, network, weights, activations, layers, training } = experiment;
-    const key = JSON.stringify([network, weights, activations, layers, experiment.data.imageSize]);
+    const { name, network, weights, activations, linear, input, layers, training } = experiment;
+    const key = JSON.stringify([network, weights, activations, linear, input, layers, experiment.data.imageSize]);
     const sizes = known.get(key) ?? startSizes(images, await withNetworkOfFile(experiment));
     known.set(key, sizes);
     lines.push([
@@ -41,10 +38,10 @@ export async function planLines(images: PlannedImages, plan: readonly PlannedRun
 }
 
 /** Sizes with random weights; those that a run starts from may change the bits of quantizers that infer them. */
-function startSizes({ classes, shape }: PlannedImages, experiment: Experiment): QuantizerReport['sizes'] {
+function startSizes(planned: PlannedImages, experiment: Experiment): QuantizerReport['sizes'] {
   const side = experiment.data.imageSize;
-  const imageShape = side === null ? shape : ([side, side, shape[2]] as const);
-  const images = { classes, imageShape, trainImages: 1, evaluationImages: 1 };
+  const imageShape = side === null ? planned.imageShape : ([side, side, planned.imageShape[2]] as const);
+  const images = { ...planned, imageShape, trainImages: 1, evaluationImages: 1 };
   const { variables } = buildTrainingProgram(programOptions(experiment, images, null));
   return quantizerReport(variables, variables.table, 0).sizes;
 }

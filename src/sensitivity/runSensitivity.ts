@@ -47,7 +47,7 @@ export async function runSensitivity(
     if (difference) throw new InputError(`${root}: ${difference}; give it the images that it was trained with`);
     const all = data.validation ?? data.train;
     const images = limit(all, Math.min(wanted, all.count), experiment.training.seed);
-    const options = programOptions(experiment, { ...dataShape(data, images.count), trainImages: 1 }, null);
+    const options = programOptions(experiment, { ...dataShape(data, description, images.count), trainImages: 1 }, null);
     const engine = await engineOf(experiment);
     try {
       const inference = await openInference(engine, options, weights);

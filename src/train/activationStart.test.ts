@@ -29,7 +29,9 @@ async function started(
     batch_size: 2,
     ...settings,
   });
-  const training = buildTrainingProgram(programOptions(experiment, dataShape(dataset, dataset.test.count), starting));
+  const training = buildTrainingProgram(
+    programOptions(experiment, dataShape(dataset, undefined, dataset.test.count), starting),
+  );
   const { variables } = training;
   await startOnActivations(training, dataset.train, () => selectEngine(device, { threads: 2 }));
   const rows = new Map<string, Row>();
@@ -123,7 +125,9 @@ describe('where quantizers of activations start', () => {
   it('opens no engine where nothing is to be measured', async () => {
     const fixed = { model: 'tiny', a_quantize: 'fp_relu', a_stepsize: 'published' };
     const experiment = experimentFromSettings('test', 'test', fixed);
-    const training = buildTrainingProgram(programOptions(experiment, dataShape(dataset, dataset.test.count), null));
+    const training = buildTrainingProgram(
+      programOptions(experiment, dataShape(dataset, undefined, dataset.test.count), null),
+    );
     await startOnActivations(training, dataset.train, () => Promise.reject(new Error('opened')));
   });
 

@@ -136,7 +136,7 @@ export async function openTraining(
   const { checkpoint, description, events, ranks = oneRank } = start;
   checkBatchSize(experiment, images.train.count);
   const sets = evaluationSets(images);
-  const shape = { ...dataShape(images, sets[0].count, sets[1]?.count), scaling: description };
+  const shape = dataShape(images, description, sets[0].count, sets[1]?.count);
   const built = await buildProgram(experiment, images, shape, start);
   const { variables } = built;
   checkMoments(experiment, variables);

@@ -43,11 +43,13 @@ export interface DataShape {
   /** True if images are decoded batch by batch instead of being resident on the device. */
   readonly isStreamed?: boolean;
   /** The scaling of inputs from a description of data; absent for bytes, normalised as the experiment says. */
-  readonly scaling?: InputScaling;
+  readonly scaling?: InputScaling | undefined;
 }
 
+/** The sizes of a dataset, with the scaling of its inputs; undefined for bytes, normalised as the experiment says. */
 export function dataShape(
   dataset: Pick<Dataset<Images>, 'classes' | 'train'>,
+  scaling: InputScaling | undefined,
   evaluationImages: number,
   testImages = 0,
 ): DataShape {
@@ -60,6 +62,7 @@ export function dataShape(
     testImages,
     isStreamed: isStream(train),
     targetShape: isStream(train) ? undefined : train.targets?.shape,
+    scaling,
   };
 }
 

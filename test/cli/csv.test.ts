@@ -44,3 +44,29 @@ it('is trained, evaluated and asked', async () => {
     expect.stringContaining('features were {"of":"columns","names":["heat","noise"]}, now'),
   ]);
 });
+
+it('is measured tensor by tensor with its own scales, which a front takes, too', async () => {
+  const rows = Array.from({ length: 40 }, (_, line) => `${line % 2 === 0 ? -90 : 110},${line % 3},${line % 2}`);
+  const table = (nameOf: (line: number) => string) =>
+    `heat,noise,class,split\n${rows.map((row, line) => `${row},${nameOf(line)}`).join('\n')}\n`;
+  write(
+    'b.csv',
+    table((line) => (line < 32 ? 'train' : 'test')),
+  );
+  // The lines for training, to evaluate on.
+  write(
+    'same.csv',
+    table((line) => (line < 32 ? 'test' : 'train')),
+  );
+  write('b.cfg', '[B]\nmodel = tiny\nepochs = 4\nbatch_size = 8\ndevice = cpu\nthreads = 1\n');
+  const kinds = ['--w-quantize', 'parametric_fp_d_xmax', '--a-quantize', 'parametric_fp_d_xmax_relu'];
+  const call = ['--cfg', 'b.cfg', '--data', 'csv:b.csv', '--mean', '10,1', '--std', '100,1'];
+  await succeeds(['train', 'B', ...call, ...kinds, '--no-plots', '--out', 'runs'], folder);
+  const { learned } = JSON.parse((await succeeds(['sensitivity', 'runs/B', '--json', '--no-plots'], folder)).stdout);
+  const same = JSON.parse((await succeeds(['eval', 'runs/B', '--data', 'csv:same.csv', '--json'], folder)).stdout);
+  expect([learned.error, learned.loss]).toEqual([same.error, same.loss]);
+
+  const all = ['--limit-train', 'all', '--limit-val', 'all', '--validation-split', '4', '--batch-size', '8'];
+  const { stdout } = await succeeds(['front', 'B', ...call, ...all, '--quick', '--dry-run'], folder);
+  expect(stdout).toMatch(/^\d+ runs, the report goes to front-quick\/report$/m);
+});
