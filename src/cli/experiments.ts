@@ -1,9 +1,16 @@
 /** `mpdnn experiments`: the sections of .cfg files and their settings. */
 
 import { Command } from 'commander';
-import { type Experiment, listExperiments, type ResolvedLayer, resolveExperiment } from '../settings/index.js';
+import { quantizableTensors } from '../nn/index.js';
+import { withNetworkOfFile } from '../runs/index.js';
+import {
+  type Experiment,
+  listExperiments,
+  type ResolvedLayer,
+  resolveExperiment,
+  resolveLayers,
+} from '../settings/index.js';
 import { readConfigFile, shippedConfigs, shippedFolder } from '../settings/readConfigFile.js';
-import { resolvedLayers } from '../train/programOptions.js';
 import { resolvedLayerRow, resolvedLayerTable } from './resolvedLayerTable.js';
 import { textTable } from './textTable.js';
 
@@ -12,12 +19,9 @@ export function experimentsCommand(): Command {
     .description('list sections with their network, budget and starting weights')
     .option('--cfg <file>', 'a .cfg file (default: all of this program)')
     .option('--json', 'one JSON array on stdout')
-    .action(({ cfg, json }: { cfg?: string; json?: boolean }) => {
-      const files = (cfg ? [cfg] : shippedConfigs().map((name) => `${shippedFolder}${name}`)).map((path) => {
-        const file = readConfigFile(path);
-        const rows = listExperiments(file);
-        return { path, rows, layers: new Map(rows.map(({ name }) => [name, layersOf(resolveExperiment(file, name))])) };
-      });
+    .action(async ({ cfg, json }: { cfg?: string; json?: boolean }) => {
+      const paths = cfg ? [cfg] : shippedConfigs().map((name) => `${shippedFolder}${name}`);
+      const files = await Promise.all(paths.map(sectionsOf));
       if (json) {
         const all = files.flatMap(({ path, rows, layers }) =>
           rows.map((row) => ({ cfg: path, ...row, layers: layers.get(row.name)?.map(resolvedLayerRow) })),
@@ -39,15 +43,27 @@ export function experimentsCommand(): Command {
         ]);
         process.stdout.write(`${path}\n${textTable([header, ...lines], process.stdout.columns ?? 100)}\n\n`);
         for (const [name, resolved] of layers) {
-          if (resolved) process.stdout.write(`[${name}] layers\n${resolvedLayerTable(resolved)}\n\n`);
+          process.stdout.write(`[${name}] layers\n${resolvedLayerTable(resolved)}\n\n`);
         }
       }
     });
 }
 
-/** The quantizers of all tensors, if the section has rules for single ones. Independent of images and classes. */
-function layersOf(experiment: Experiment): ResolvedLayer[] | undefined {
-  if (experiment.layers.length === 0) return undefined;
+/** The sections of a file, and the quantizers of those with rules for single tensors, by name. */
+async function sectionsOf(path: string) {
+  const file = readConfigFile(path);
+  const rows = listExperiments(file);
+  const layers = new Map<string, readonly ResolvedLayer[]>();
+  for (const { name } of rows) {
+    const experiment = resolveExperiment(file, name);
+    if (experiment.layers.length > 0) layers.set(name, layersOf(await withNetworkOfFile(experiment)));
+  }
+  return { path, rows, layers };
+}
+
+/** The quantizers of all tensors. Their names do not depend on images and classes. */
+function layersOf(experiment: Experiment): ResolvedLayer[] {
   const side = experiment.data.imageSize ?? 32;
-  return resolvedLayers(experiment, { classes: 10, imageShape: [side, side, 3] });
+  const imageShape = experiment.network.definition?.input ?? ([side, side, 3] as const);
+  return resolveLayers(experiment, quantizableTensors({ ...experiment.network, classes: 10 }, imageShape));
 }

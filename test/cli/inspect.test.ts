@@ -45,6 +45,13 @@ describe('inspect', () => {
     expect(stdout.match(/^(conv|add|linear).*$/gm)!.map((line) => line.split(/ {2,}/).at(-1))).toEqual([
       ...['5', '-', '5 signed', '5 shared', '5 shared', '5', '-'],
     ]);
+    writeFileSync(
+      join(folder, 'own.cfg'),
+      '[OWN]\nmodel = ./net.mjs\nloss = values\nw_quantize = pow2\nlayers = linear1*: w_bitwidth = 6\n',
+    );
+    const listed = await succeeds(['experiments', '--cfg', 'own.cfg'], folder);
+    expect(listed.stdout).toMatch(/^\[OWN\] layers$/m);
+    expect(listed.stdout).toMatch(/^linear1\.weight +pow2 +6 +linear1\*$/m);
   });
 
   it.each([
