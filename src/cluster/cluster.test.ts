@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { mpdnn, succeeds } from '../../test/cli/runMpdnn.js';
 import { temporaryFolder } from '../../test/temporaryFolder.js';
+import { lockFolder } from '../runs/lock.js';
 import { type PlannedRun, planRuns } from '../runs/plan/planRuns.js';
 import { parseConfig } from '../settings/index.js';
 import {
@@ -316,6 +317,19 @@ describe('status', () => {
       ['TAUGHT', 'cancelled', 'Q1 gave it nothing to learn from'],
       ['TUNED', 'cancelled', 'Q1 gave it nothing to start from'],
     ]);
+  });
+
+  it('is running where a process trains without a job, else unfinished', async () => {
+    const out = join(folder, 'local');
+    cpSync(join(folder, 'half/FLOAT'), join(out, 'FLOAT'), { recursive: true });
+    rmSync(join(out, 'FLOAT/summary.json'));
+    const noQueue = () => new Map();
+    expect(runStatuses(out, noQueue)).toMatchObject([
+      { run: 'FLOAT', state: 'unfinished', epochs: { done: 1, all: 1 } },
+    ]);
+    const lock = await lockFolder(join(out, 'FLOAT'), { does: 'trains', onLine: () => {} });
+    expect(runStatuses(out, noQueue)).toMatchObject([{ run: 'FLOAT', state: 'running', note: '' }]);
+    lock.release();
   });
 });
 

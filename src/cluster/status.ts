@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
 import { openRunFolder, readResults, readSummary } from '../runs/index.js';
+import { isLocked } from '../runs/lock.js';
 import { faultOf } from '../runs/plan/standing.js';
 import type { MetricName } from '../task.js';
 import { type JobRecord, logPath, readRecords } from './jobFolder.js';
@@ -62,12 +63,10 @@ function openState(
   queue: ReadonlyMap<string, QueuedJob>,
   endOfRun: (run: string) => RunStatus['state'] | null,
 ): State {
-  if (record === null) return { state: 'unfinished', note: 'no job was sent for it' };
-  const job = queue.get(record.job);
-  if (job) {
-    const isWaiting = job.state === 'PENDING';
-    return isWaiting ? { state: 'queued', note: job.reason } : { state: 'running', note: '' };
-  }
+  const job = record && queue.get(record.job);
+  if (job?.state === 'PENDING') return { state: 'queued', note: job.reason };
+  if (job || isLocked(join(out, run))) return { state: 'running', note: '' };
+  if (record === null) return { state: 'unfinished', note: 'no process trains it' };
   const { startsFrom, learnsFrom } = record;
   const isBegun = existsSync(join(out, run));
   const lost = [startsFrom, learnsFrom].find((other) => other !== null && endOfRun(other) !== 'finished');

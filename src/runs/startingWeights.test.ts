@@ -87,6 +87,19 @@ describe('starting weights', () => {
     expect(resolve('none', { weights: run })).toBe(best);
   });
 
+  it('that a run does not have, since no epoch has ended inside its budget', () => {
+    put('runs/PRIOR/config.json');
+    const message =
+      ': /runs/PRIOR has no best parameters: no epoch has ended inside its budget yet; name ' +
+      '/runs/PRIOR/params_last.safetensors, or none to start from scratch';
+    for (const written of ['PRIOR', 'params_PRIOR/params_best.h5', join(folder, 'runs/PRIOR')]) {
+      expect(fault(written)).toBe(`/cfg/a.cfg:4: [A] weightfile = ${written.replace(folder, '')}${message}`);
+    }
+    expect(fault('none', { weights: join(folder, 'runs/PRIOR/params_lost.safetensors') })).toContain(
+      ': no such file; ',
+    );
+  });
+
   it('those of a teacher are found likewise, but for its model', () => {
     const taught = (written: string) => {
       const file = parseConfig(`[A]\ndistill = ${written}\n[PRIOR]\n`, join(folder, 'cfg/a.cfg'));

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { trainCommandLine } from '../settings/commandLine.js';
@@ -37,6 +37,9 @@ interface NamedParameters {
   readonly without: string;
 }
 
+/** The name of a run's best parameters in its folder. */
+const bestName = 'params_best.safetensors';
+
 /** Finds the file that a key names, as `resolveStartingWeights` does. */
 export function resolveParameters(experiment: Experiment, file: ConfigFile, named: NamedParameters): string {
   const { key, written } = named;
@@ -48,9 +51,21 @@ export function resolveParameters(experiment: Experiment, file: ConfigFile, name
       ? [written, ...runFiles]
       : [...runFiles, resolve(dirname(experiment.configPath), written), written];
   const ownFolder = resolve(experiment.out, experiment.runName);
-  const found = candidates.map(bestOfFolder).find((path) => dirname(resolve(path)) !== ownFolder && existsSync(path));
+  const files = candidates.map(bestOfFolder).filter((path) => dirname(resolve(path)) !== ownFolder);
+  const found = files.find(existsSync);
   if (found !== undefined) return found;
-  throw new InputError(`${whereWritten(experiment, named)}: ${whatToDo(experiment, file, prior, named)}`);
+  const run = files.flatMap((path) => (basename(path) === bestName ? dirname(path) : [])).find(isRunFolder);
+  const remedy = run === undefined ? whatToDo(experiment, file, prior, named) : withoutBest(run, named);
+  throw new InputError(`${whereWritten(experiment, named)}: ${remedy}`);
+}
+
+function withoutBest(run: string, { without }: NamedParameters): string {
+  const last = join(run, 'params_last.safetensors');
+  return `${run} has no best parameters: no epoch has ended inside its budget yet; name ${last}, or none ${without}`;
+}
+
+function isRunFolder(path: string): boolean {
+  return existsSync(join(path, 'config.json'));
 }
 
 /** The place of a key and its value, for messages. */
@@ -59,7 +74,7 @@ export function whereWritten({ sources, name }: Experiment, { key, written }: Na
 }
 
 function bestOfFolder(path: string): string {
-  return existsSync(join(path, 'config.json')) ? join(path, 'params_best.safetensors') : path;
+  return isRunFolder(path) ? join(path, bestName) : path;
 }
 
 /** The file of the network if it holds weights too, unless the call asks for none. */
@@ -104,7 +119,7 @@ export function priorExperiment(written: string): string | undefined {
 }
 
 function runParameters(out: string, name: string): string[] {
-  return [join(out, name, 'params_best.safetensors'), join(out, name, 'params_best.h5')];
+  return [join(out, name, bestName), join(out, name, 'params_best.h5')];
 }
 
 function whatToDo(
