@@ -15,13 +15,21 @@ export interface CostTable {
   readonly activation: number;
 }
 
-/** The lowest cost of the entries that are at least as wide; infinite if there is none. */
-export function multiplyAddCost({ multiplyAdds }: CostTable): MultiplyAddCost {
+/** The lowest cost of the entries that are at least as wide; that of `beyond`, by default infinite, if there is none. */
+export function multiplyAddCost({ multiplyAdds }: CostTable, beyond: MultiplyAddCost = infinite): MultiplyAddCost {
   return (weightBits, inputBits) => {
     const fitting = multiplyAdds.filter((entry) => entry.weightBits >= weightBits && entry.inputBits >= inputBits);
-    return Math.min(...fitting.map(({ cost }) => cost));
+    return fitting.length > 0 ? Math.min(...fitting.map(({ cost }) => cost)) : beyond(weightBits, inputBits);
   };
 }
+
+const infinite: MultiplyAddCost = () => Number.POSITIVE_INFINITY;
+
+/**
+ * A finite cost of multiply-adds that are wider than every entry: far above that of any network, and lower with fewer
+ * bits, so that bits are taken where that leads to the entries.
+ */
+export const costBeyond: MultiplyAddCost = (weightBits, inputBits) => 1e30 * weightBits * inputBits;
 
 /** The widths of a multiply-add wider than every entry, with these bits; null if there is none. */
 export function uncoveredWidths(
@@ -34,16 +42,17 @@ export function uncoveredWidths(
   return widths.find(([weightBits, inputBits]) => cost(weightBits, inputBits) === Number.POSITIVE_INFINITY) ?? null;
 }
 
-/** The cost of a network with these bits of its quantizers, by row. */
+/** The cost of a network with these bits of its quantizers, by row. `beyond`: that of multiply-adds wider than every entry. */
 export function networkCost(
   table: CostTable,
   products: readonly Product[],
   { weights, sum }: MemorySets,
   bits: readonly number[],
+  beyond?: MultiplyAddCost,
 ): number {
   const kept = (sets: MemorySets['sum']) => sets.reduce((total, set) => total + setBits(set, bits), 0);
   return (
-    productCost(products, bits, multiplyAddCost(table)) +
+    productCost(products, bits, multiplyAddCost(table, beyond)) +
     table.weightBit * kept(weights) +
     table.activationBit * kept(sum) +
     table.activation * sum.reduce((total, set) => total + elementsOf(set), 0)

@@ -6,7 +6,7 @@ export { capBits } from './bitCap.js';
 export { costLimit, excess, keepsLimits, type Limit, memoryLimit } from './budgetLimit.js';
 export { type Left, type PrunableChannels, type ThinLimit, takeBitsAndChannels } from './channelAllocation.js';
 export { channelScale, exponentGradient, exponentLimits } from './channelExponents.js';
-export { type CostTable, networkCost, uncoveredWidths } from './costs.js';
+export { type CostTable, costBeyond, networkCost, uncoveredWidths } from './costs.js';
 export type { ElementQuantizer } from './elementQuantizer.js';
 export {
   elementQuantizers,

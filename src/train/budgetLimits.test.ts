@@ -2,8 +2,9 @@
 
 import { describe, expect, it } from 'vitest';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
+import { keepsLimits, smallestBits, takeBits } from '../quant/index.js';
 import { experimentFromSettings } from '../settings/index.js';
-import { budgetOutlook } from './budgetLimits.js';
+import { budgetLimits, budgetOutlook } from './budgetLimits.js';
 import { programOptions } from './programOptions.js';
 
 function outlook(settings: Readonly<Record<string, unknown>>) {
@@ -49,9 +50,20 @@ describe('a budget of costs', () => {
     const floats = others.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, 0);
     const cost = first!.multiplyAdds + 9 * floats + 0.5 * 2 * 268346;
     expect(read()).toBe(
-      `budget: with the fewest bits the network need ${Number(cost.toPrecision(4))} of 100000000 of cost`,
+      `budget: with the fewest bits products and memory need ${Number(cost.toPrecision(4))} of 100000000 of cost`,
     );
     expect(outlook(limited({ ...costs, target_cost: cost - 1 })).read).toThrow('cannot be met');
+  });
+
+  it('is found from bits that are wider than every entry, in several layers at once', () => {
+    const costs = { costs: '2x8 = 1, 4x2 = 1.5, 2x32 = 3', a_quantize: 'parametric_fp_d_xmax_relu' };
+    const { experiment, variables } = outlook(limited({ ...costs, budget: 'guaranteed', target_cost: 5e6 }));
+    const { quantizers } = variables;
+    const limits = budgetLimits(experiment, variables);
+    const halving = (_row: number, bits: number) => 4 ** -bits;
+    const wide = quantizers.map(() => 4);
+    expect(keepsLimits(limits, wide)).toBe(false);
+    expect(keepsLimits(limits, takeBits(wide, limits, quantizers.map(smallestBits), halving))).toBe(true);
   });
 
   it('needs a table of all widths', () => {

@@ -9,6 +9,7 @@ import {
   bitOperations,
   bitOperationsPerGbop,
   bitsPerKbyte,
+  costBeyond,
   costLimit,
   excess,
   kindNamed,
@@ -51,8 +52,8 @@ export function budgetLimits({ budget }: Experiment, counted: Counted): BudgetLi
       ...costLimit((bits) => productCost(products, bits, bitOperations) / bitOperationsPerGbop, targetGbops),
     },
     {
-      ...{ key: 'target_cost', what: 'the network', unit: 'of cost', largestPart: () => '' },
-      ...costLimit((bits) => (costs ? networkCost(costs, products, sets, bits) : 0), budget.targetCost),
+      ...{ key: 'target_cost', what: 'products and memory', unit: 'of cost', largestPart: () => '' },
+      ...costLimit((bits) => (costs ? networkCost(costs, products, sets, bits, costBeyond) : 0), budget.targetCost),
     },
   ];
   return limits.filter(({ most }) => most > 0);
