@@ -1,4 +1,7 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { openWorkbench } from './workbench.js';
 
@@ -12,5 +15,17 @@ it.each([false, true])('has the images of the last run once, or of all: %s', asy
   );
   expect(again).toBe(first);
   expect(later === first).toBe(keepsImages);
+  await bench.dispose();
+});
+
+it('has other images for another loss, and the same for other shifts', async () => {
+  const file = join(temporaryFolder(), 'a.csv');
+  writeFileSync(file, `x,target\n${Array.from({ length: 10 }, (_, line) => `${line},${line % 2}\n`).join('')}`);
+  const bench = openWorkbench({ keepsImages: true });
+  const imagesOf = async (settings: Readonly<Record<string, unknown>>) =>
+    bench.data(experimentFromSettings('A', 'a.cfg', { data: `csv:${file}`, ...settings }), () => {});
+  const [classes, values] = [await imagesOf({}), await imagesOf({ loss: 'values' })];
+  expect([classes.train, values.train].map((train) => 'targets' in train)).toEqual([false, true]);
+  expect(await imagesOf({ augment_shift: 1 })).toBe(classes);
   await bench.dispose();
 });

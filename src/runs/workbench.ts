@@ -60,12 +60,10 @@ export function openWorkbench({ tuningFile, keepsImages = false }: WorkbenchOpti
       return engine.value;
     },
     data: async (experiment, onProgress) => {
-      const { source, imageSize, limitTrain, limitVal, validationSplit, augment, stream, decodeThreads } =
-        experiment.data;
-      const key = JSON.stringify([
-        ...[source, imageSize, limitTrain, limitVal, validationSplit, experiment.training.seed],
-        ...[augment, stream, decodeThreads],
-      ]);
+      // Shifts and mirrors are drawn batch by batch.
+      const { augmentShift: _shift, augmentMirror: _mirror, ...ofImages } = experiment.data;
+      const { seed, select } = experiment.training;
+      const key = JSON.stringify([ofImages, experiment.task, seed, select]);
       const known = images.get(key);
       if (known) return known;
       if (!keepsImages) await closeData();
