@@ -76,8 +76,12 @@ export async function executeCall(
     const { complete, failed, paths } = await execute(options);
     display.stop();
     if (!complete) {
-      const option = report ? ' --report' : atOnce > 1 ? ` --parallel ${atOnce}` : '';
-      if (isFirst) process.stderr.write(`interrupted; go on with: ${programName()} ${command}${option}\n`);
+      const words = [
+        ...(force ? ['--force'] : []),
+        ...(report ? ['--report'] : []),
+        ...(atOnce > 1 ? ['--parallel', String(atOnce)] : []),
+      ];
+      if (isFirst) process.stderr.write(`interrupted; go on with: ${[programName(), command, ...words].join(' ')}\n`);
       process.exitCode = INTERRUPTED;
       return;
     }

@@ -199,13 +199,13 @@ describe.runIf(isThorough)('runs side by side', () => {
   });
 
   it('end with checkpoints, and what is wrong with the call of one ends all', async () => {
-    const endless = call('endless', '--variant', 'none', '--epochs', '100000', '--parallel', '2');
+    const endless = call('endless', '--variant', 'none', '--epochs', '100000', '--force', '--parallel', '2');
     const isBegun = (name: string) => existsSync(run('endless', name.replace('_INIT', '')));
     const { code, stderr } = await mpdnnProcess(endless, folder, {
       interruption: { after: () => names.slice(0, 2).every(isBegun), signal: 'SIGINT' },
     });
     expect(code, stderr).toBe(130);
-    expect(stderr).toMatch(/^interrupted; go on with: .* --parallel 2\n$/m);
+    expect(stderr).toMatch(/^interrupted; go on with: .* --force --parallel 2\n$/m);
     const left = listing(join(folder, 'endless'));
     expect(left.filter((name) => name.endsWith('checkpoint.safetensors'))).toHaveLength(2);
     expect(left.filter((name) => /summary|\.lock/.test(name))).toEqual([]);
