@@ -108,6 +108,7 @@ const groupedWindows: readonly Grouped[] = [
     image: [1, 9, 7],
     groups: 2,
   },
+  { size: [3, 3], options: { padding: 1 }, inputs: 5, outputs: 20, image: [2, 4, 6], groups: 5 },
 ];
 
 interface Grouped extends Uneven {

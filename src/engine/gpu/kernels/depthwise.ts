@@ -56,7 +56,7 @@ export function depthwiseConv2d(
 interface Meeting {
   /** Operands that are accessed in lanes. */
   readonly wide: readonly ('x' | 'w' | 'y')[];
-  /** Number of inputs that meet; `input` counts them. */
+  /** Number of inputs that meet; `input` counts them, if there are several. */
   readonly inputs: number;
   /** An input for all lanes, or one for each. */
   readonly type: Lanes['type'];
@@ -269,7 +269,7 @@ export function weightGradient(
       dy: tensorOperand(placement, dy, 'read'),
       partials: bufferOperand(partials, 'write'),
     },
-    wideIf(lanes, inputs === 1 ? ['x', 'dy'] : ['dy']),
+    wideIf(lanes, type === lanes.type ? ['x', 'dy'] : ['dy']),
   );
   const line = lineOfInputs(columns, length, kernelWidth, width, type, (pixel) => inputOf(operands.x, pixel));
   const upstream = (i: number) => {

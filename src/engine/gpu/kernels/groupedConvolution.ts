@@ -37,12 +37,13 @@ export function convolutionOfGroups(
   const { x, w } = node.operands;
   const { inputs, outputs, all, lanes } = groupsOf(dimension(x, 3), dimension(w, 3), groups);
   const perPixel = dimension(w, 3) / lanes.width;
+  const input = inputs === 1 ? '0u' : 'input';
   return stripByStrip(node, placement, statistics, lanes, {
     wide: ['w', 'y'],
     inputs,
     type: 'f32',
-    input: (x, pixel) => x.load(`${pixel} * ${all}u + c / ${outputs / lanes.width}u * ${inputs}u + input`),
-    weight: (w, tap) => lanes.load(w, `((${tap}) * ${inputs}u + input) * ${perPixel}u + c`),
+    input: (x, pixel) => x.load(`${pixel} * ${all}u + c / ${outputs / lanes.width}u * ${inputs}u + ${input}`),
+    weight: (w, tap) => lanes.load(w, `((${tap}) * ${inputs}u + ${input}) * ${perPixel}u + c`),
   });
 }
 

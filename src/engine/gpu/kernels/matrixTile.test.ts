@@ -77,6 +77,7 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
     [32, 32, 1, 'float16x2', 'narrow', 2e-6],
     [16, 16, 1, 'rows', 'narrow', 2e-3],
     [3, 16, 1, 'direct', 'narrow', 2e-3],
+    [1, 16, 1, 'direct', 'narrow', 2e-3],
     [3, 32, 2, 'strips', 'quantized', 2e-3],
     [32, 32, 1, 'wide rows', 'quantized', 2e-3],
     [16, 32, 2, 'strided rows', 'narrow', 2e-3],
@@ -92,8 +93,8 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
     [32, 32, 1, 'float16x2', 'quantized', 2e-6],
     [16, 32, 2, 'float16x2', 'float', 2e-6],
   ] as const;
-  // The first six have each kind of tile, each precision and stride, and channels that fill no tile.
-  it.each(tierOf(cases, (each) => cases.indexOf(each) < 6))(
+  // The first seven have each kind of tile, each precision and stride, and channels that fill no tile.
+  it.each(tierOf(cases, (each) => cases.indexOf(each) < 7))(
     '%i to %i channels, stride %i, %s, %s operands, tolerance %d',
     async (inputs, outputs, stride, kind, operands, tolerance) => {
       const precision = kind === 'float16x2' ? kind : 'float16';
@@ -104,10 +105,13 @@ describe.skipIf(skipsGpu)('matrix-unit kernels, emulated', () => {
         window: windows[kind],
         stride,
         operands,
-        ...(kind === 'direct' && { candidate: 1 }),
       };
       const expected = await results(open, convolutions, null);
-      const actual = await results(open, convolutions, { precision, workgroupBytes: workgroupBytes[kind], kernels });
+      const actual = await results(
+        open,
+        { ...convolutions, ...(kind === 'direct' && { candidate: 1 }) },
+        { precision, workgroupBytes: workgroupBytes[kind], kernels },
+      );
       for (const [name, right] of Object.entries(expected)) {
         const largest = Math.max(...right.map(Math.abs));
         const error = Math.max(...right.map((value, i) => Math.abs(value - actual[name]![i]!)));
