@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../data/random.js';
-import { inOrderOfFewWaits, waitsOf } from './dispatchOrder.js';
+import { checkParts, inOrderOfFewWaits, waitsOf } from './dispatchOrder.js';
 import type { BufferAccess, BufferPlan } from './kernel.js';
 import type { LoweredCall } from './lowering.js';
 
@@ -70,5 +70,26 @@ describe('the order of dispatches', () => {
           for (const b of calls[later]!.call.accesses) expect(touch(a, b), `${earlier} before ${later}`).toBe(false);
       }
     });
+  });
+});
+
+describe('the check of parts', () => {
+  const buffer = memory('scratch');
+  const part = (byteOffset: number) => ({ label: buffer.label, bytes: 32, within: { buffer, byteOffset } });
+  const checked = (...calls: readonly (readonly [label: string, part: BufferPlan, writes: boolean])[]) =>
+    checkParts(calls.map(([label, at, writes]) => lowered(label, [whole(at, writes)]).call));
+
+  it('lets calls read what was written for them', () => {
+    const [a, b] = [part(0), part(32)];
+    checked(['write', a, true], ['write', b, true], ['read', a, false], ['write', a, true], ['read', b, false]);
+  });
+
+  it.each([
+    ['over which another was written', [part(0), part(16)]],
+    ['that none has written', [part(0)]],
+  ] as const)('speaks of a part %s', (_, written) => {
+    const calls = written.map((at) => ['write', at, true] as const);
+    const read = written.length > 1 ? written[0] : part(0);
+    expect(() => checked(...calls, ['sums', read, false])).toThrow('sums reads a part of scratch');
   });
 });

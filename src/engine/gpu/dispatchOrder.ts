@@ -87,6 +87,21 @@ function followersOf(calls: readonly KernelCall[]): readonly (readonly number[])
   return followers.map((indices) => [...indices]);
 }
 
+/** Throws if a call reads a part of a buffer that none has written, or over which another one has been written. */
+export function checkParts(calls: readonly KernelCall[]): void {
+  const written = new Set<BufferPlan>();
+  const all = (buffer: BufferPlan) => placed({ buffer, begin: 0, end: 0, writes: true });
+  for (const { label, accesses } of calls) {
+    const parts = accesses.filter(({ buffer }) => buffer.within);
+    const lost = parts.find(({ buffer, writes }) => !writes && !written.has(buffer));
+    if (lost) throw new Error(`${label} reads a part of ${lost.buffer.label} in which there is something else`);
+    for (const { buffer } of parts.filter(({ writes }) => writes)) {
+      for (const other of written) if (clash(all(other), all(buffer))) written.delete(other);
+      written.add(buffer);
+    }
+  }
+}
+
 /** Tells whether one of two calls writes where the other reads or writes. */
 export function interfere(a: KernelCall, b: KernelCall): boolean {
   const others = b.accesses.map(placed);

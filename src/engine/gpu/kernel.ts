@@ -105,8 +105,8 @@ export interface PartialSums {
 /** The places of tensors, and scratch memory for the kernels of one operation. */
 export interface Placement {
   place(tensor: Tensor): { readonly buffer: BufferPlan; readonly offset: number; readonly format: Format };
-  /** Memory for `length` numbers that outlives the next few operations. */
-  scratch(length: number): BufferPlan;
+  /** Memory for `length` numbers that outlives the next few operations, in none of the buffers of which parts are kept. */
+  scratch(length: number, kept?: readonly BufferPlan[]): BufferPlan;
   /** The use of the device's matrix units; null without any. */
   readonly matrixUnits: MatrixUnits | null;
   /** Most storage buffers of a kernel. */

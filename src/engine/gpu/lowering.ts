@@ -2,7 +2,7 @@
 
 import { type AnyNode, type Node, type OpName, operandsOf } from '../../graph/graph.js';
 import type { Tensor } from '../../graph/tensor.js';
-import { inOrderOfFewWaits } from './dispatchOrder.js';
+import { checkParts, inOrderOfFewWaits } from './dispatchOrder.js';
 import { joinedSums } from './joinedSums.js';
 import type { KernelCall, Placement } from './kernel.js';
 import { activationGradients, activations } from './kernels/activations.js';
@@ -24,6 +24,7 @@ import * as pooling from './kernels/pooling.js';
 import * as quantizeChannels from './kernels/quantizeChannels.js';
 import { recordMetrics } from './kernels/recordMetrics.js';
 import * as update from './kernels/update.js';
+import { mostKept } from './placement.js';
 import { pooledNorms } from './pooledNorms.js';
 import { dispatchedTogether, isTogether, type Together } from './together.js';
 
@@ -37,12 +38,14 @@ export interface LoweredCall {
 
 type NodeWithMoments = Node<'conv2d' | 'depthwiseConv2d' | 'groupedConv2d' | 'channelMoments'>;
 
-export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): LoweredCall[] {
+export function lowerPhase(nodes: readonly AnyNode[], { scratch, ...others }: Placement): LoweredCall[] {
   const { norms, pools, reductions } = pooledNorms(nodes);
   const absorbed = new Set<AnyNode>([...norms.values(), ...pools.values()]);
   const masking = new Map(reductions);
   /** Reductions that a product has computed, with the kernel that adds up their partial sums. */
   const reduced = new Map<AnyNode, KernelCall>();
+  const kept = () => [...reduced.values()].flatMap(({ sums }) => sums!.map(({ partials }) => partials));
+  const placement: Placement = { ...others, scratch: (length) => scratch(length, kept()) };
   const absorbStatistics = (node: NodeWithMoments) => {
     const statistics = statisticsOf(node, nodes);
     if (statistics) absorbed.add(statistics);
@@ -69,8 +72,8 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
         return pooling.maxPool(node, placement, norms.get(node));
       case 'conv2dInputGradient': {
         const reader = soleReader(node.results.dx, nodes);
-        if (reader?.op !== 'batchNormGradientReduce' || !batchNorm.isReducedInPlace(reader, placement))
-          return lower(node, placement);
+        const isReduced = reader?.op === 'batchNormGradientReduce' && batchNorm.isReducedInPlace(reader, placement);
+        if (!isReduced || reduced.size === mostKept) return lower(node, placement);
         const behind = { node: reader, storesDz: !masksAgain(reader) };
         const [product, sums] = reducedInputGradient(node, placement, behind) ?? [];
         if (!product || !sums) return lower(node, placement);
@@ -81,6 +84,7 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
         const pool = pools.get(node);
         if (pool) return batchNorm.batchNormGradientReduce(node, placement, false, pool);
         const sums = reduced.get(node);
+        reduced.delete(node);
         return sums ? [sums] : batchNorm.batchNormGradientReduce(node, placement, !masksAgain(node));
       }
       case 'batchNormGradientApply':
@@ -95,7 +99,9 @@ export function lowerPhase(nodes: readonly AnyNode[], placement: Placement): Low
     const own = isTogether(group) ? lowerTogether(group, placement) : callsOf(node);
     return own.map((call) => ({ nodes: group, call }));
   });
-  return inOrderOfFewWaits(joinedSums(calls, placement));
+  const ordered = inOrderOfFewWaits(joinedSums(calls, placement));
+  checkParts(ordered.map(({ call }) => call));
+  return ordered;
 }
 
 function lowerTogether(group: readonly [Together, ...Together[]], placement: Placement): KernelCall[] {

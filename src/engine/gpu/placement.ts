@@ -9,7 +9,7 @@ import { elementCount, type Tensor } from '../../graph/tensor.js';
 import { type BufferLayout, type BufferPlace, bufferLayout } from '../../passes/bufferLayout.js';
 import { type BytesOf, lifetimes } from '../../passes/memory.js';
 import { bytesPerElement, type Format } from './formats.js';
-import { type BufferPlan, type MatrixUnits, offsetAlignment, type Placement } from './kernel.js';
+import { type BufferPlan, type MatrixUnits, offsetAlignment, type Placement, wholeOf } from './kernel.js';
 import { narrowFormats } from './narrowing.js';
 import { nodesInMemory } from './pooledNorms.js';
 
@@ -19,6 +19,9 @@ import { nodesInMemory } from './pooledNorms.js';
  * next layer's.
  */
 const scratchBuffers = 6;
+
+/** Most parts of scratch buffers that a phase may keep for later operations: the others are in turn. */
+export const mostKept = scratchBuffers / 2;
 
 export interface PlanPlacement {
   readonly storages: ReadonlyMap<string, BufferPlan>;
@@ -92,11 +95,13 @@ export function placePlan(
           if (!place) throw new Error(`tensor ${tensor.name} is read before it is written`);
           return { buffer: partOf(place), offset: 0, format: formatOf(tensor) };
         },
-        scratch: (length) => {
-          turn = (turn + 1) % scratchBuffers;
+        scratch: (length, kept = []) => {
+          do turn = (turn + 1) % scratchBuffers;
+          while (kept.some((part) => wholeOf(part) === scratch[turn]));
           const buffer = scratch[turn]!;
-          buffer.bytes = Math.max(buffer.bytes, 4 * length);
-          return buffer;
+          const bytes = 4 * length;
+          buffer.bytes = Math.max(buffer.bytes, bytes);
+          return { label: buffer.label, bytes, within: { buffer, byteOffset: 0 } };
         },
       };
     },
