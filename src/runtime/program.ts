@@ -15,7 +15,7 @@ import type {
   OutputLayer,
   Product,
 } from '../ship/integerNetwork.js';
-import { inputOf, leastOf, storedSource } from '../ship/integerNetwork.js';
+import { inputOf, leastOf, magnitudeOf, storedSource } from '../ship/integerNetwork.js';
 import { isExactInDoubles, requantized, subsample } from '../ship/interpreter.js';
 import { convolutionForms, instantiate, type KernelKind, type Kernels } from './kernelModule.js';
 import { createAllocator, type Place, placeTensors } from './placement.js';
@@ -199,7 +199,8 @@ class ProgramBuilder {
     const [, width, channels] = output.shape as [number, number, number];
     const place = placeOf(this.places, output);
     const ofChannel = Array.from({ length: channels }, (_, channel) => channel);
-    const isDouble = !table && multipliers.length === 1 && ofChannel.every((c) => isExactInDoubles(layer, c));
+    const isDouble =
+      !table && multipliers.length === 1 && fitsClip(layer) && ofChannel.every((c) => isExactInDoubles(layer, c));
     const long = (values: ArrayLike<number> | BigInt64Array) =>
       this.#bytes(BigInt64Array.from(Array.from(values as ArrayLike<number>, BigInt)));
     const exact = isDouble
@@ -318,6 +319,15 @@ function plainWeights({ weights, depthwise }: Product, blocks: number, wide: boo
     for (let o = 0; o < outputs; o++) values[line * blocks * 8 + o] = weights.values[line * outputs + o]!;
   }
   return values;
+}
+
+/**
+ * Tells whether 2^29 is no less than what is added to a sum, and than every output before its last shift: the kernel of
+ * doubles clips sums at ±2^30 before it adds.
+ */
+function fitsClip({ output, addend, requantization: { addendShift, outputShift } }: ConvolutionLayer): boolean {
+  const added = addend ? magnitudeOf(addend) * 2 ** addendShift : 0;
+  return Math.max(added, (magnitudeOf(output) + 1) * 2 ** outputShift) <= 2 ** 29;
 }
 
 /** For every four outputs M/2ⁿ of two, b/2ⁿ of two, and the same of the others; then pairs for the rest. */

@@ -39,7 +39,7 @@ export function unpackIntegers(bytes: Uint8Array, count: number, grid: Grid, bit
  * The code of an integer, unsigned, below 2^bits: its two's complement in a uniform grid; 0 for 0 and k + 1 for 2^k in
  * a grid of unsigned powers; k with a leading sign bit in one of signed powers.
  */
-function codeOf(value: number, grid: Grid, bits: number): number {
+export function codeOf(value: number, grid: Grid, bits: number): number {
   if (grid.type === 'uniform') return value & (2 ** bits - 1);
   const exponent = bitLength(Math.abs(value)) - 1;
   if (!grid.signed) return value === 0 ? 0 : exponent + 1;

@@ -328,7 +328,10 @@ const THRESHOLDS: usize = 88; // i64, 0 for none
 const LEVELS: usize = 92; // how many thresholds
 const VALUES: usize = 96; // i32 [levels + 1]
 
-/** A row in float64, which is exact if every M·a + b is below 2^53; uniform outputs of one product. */
+/**
+ * A row in float64, which is exact if every M·a + b is below 2^53, and what is added and every output before its last
+ * shift below 2^29; uniform outputs of one product.
+ */
 export function requantizeRow(at: usize, row: i32): void {
   const width = (load<u32>(at, WIDTH) as usize) << 2;
   const outputs = load<i32>(at, OUTPUTS);
@@ -381,7 +384,7 @@ export function requantizeRow(at: usize, row: i32): void {
   }
 }
 
-/** A row in 64-bit integers: two products, powers of two, or products beyond 2^53. */
+/** A row in 64-bit integers: two products, powers of two, or numbers that float64 or 32 bits do not hold. */
 export function requantizeWideRow(at: usize, row: i32): void {
   const width = (load<u32>(at, WIDTH) as usize) << 2;
   const outputs = load<i32>(at, OUTPUTS);

@@ -1,7 +1,7 @@
 /** Codes of integers in C. */
 
-import { packIntegers } from '../bitStream.js';
-import type { Grid } from '../integerNetwork.js';
+import { packIntegers, codeOf as streamCode } from '../bitStream.js';
+import { codeBits, type Grid } from '../integerNetwork.js';
 
 /** The coding of a grid. */
 export interface Coding {
@@ -14,18 +14,15 @@ export interface Coding {
 /** The coding of a grid in `bits` bits. */
 export function codingOf(grid: Grid, bits: number): Coding {
   if (grid.type === 'uniform') return { bits, powers: false, zero: -grid.lo };
-  return { bits, powers: true, zero: grid.signed ? 2 ** (bits - 1) : 0 };
+  // Right above the exponents, so that a code has eight bits at most, however many it is stored in.
+  return { bits, powers: true, zero: grid.signed ? 2 ** (codeBits(grid) - 1) : 0 };
 }
 
 /** The integers of a grid as a stream of codes. */
 export function packCodes(values: Int32Array, grid: Grid, bits: number): Uint8Array {
-  if (grid.type === 'powers') return packIntegers(values, grid, bits);
-  const { zero } = codingOf(grid, bits);
-  return packIntegers(
-    values.map((value) => value + zero),
-    { type: 'uniform', lo: 0, hi: 2 ** bits - 1 },
-    bits,
-  );
+  const needed = codeBits(grid);
+  const codes = values.map((value) => (grid.type === 'uniform' ? value - grid.lo : streamCode(value, grid, needed)));
+  return packIntegers(codes, { type: 'uniform', lo: 0, hi: 2 ** bits - 1 }, bits);
 }
 
 /** The code of one integer. */

@@ -95,7 +95,7 @@ export const channelsTogether = 4;
 /**
  * Plans the C code of a network.
  *
- * @throws InputError if 64 bits are too few for a requantization
+ * @throws InputError for a network whose sums or sizes exceed C's integers
  */
 export function planOf(network: IntegerNetwork): Plan {
   const arena = planArena(network);

@@ -35,7 +35,7 @@ const none: Range = { lo: 0n, hi: 0n };
 /**
  * Plans the requantization of a layer whose addend is read as `addend`.
  *
- * @throws InputError if 64 bits are too few
+ * @throws InputError if 64 bits are too few, or 32 for a shifted sum
  */
 export function plannedRequantization(layer: ConvolvingLayer, addend: View | null): PlannedRequantization {
   if (layer.op === 'outputs') {
@@ -51,7 +51,10 @@ export function plannedRequantization(layer: ConvolvingLayer, addend: View | nul
     const planned = candidate(layer, addend);
     if (planned) return planned;
   }
-  throw new InputError(`${layer.name}: its sums exceed 64 bits, which C has no integers for; train it with fewer bits`);
+  throw new InputError(
+    `${layer.name}: its sums exceed 64 bits, or 32 in steps of its output or shortcut, which C has no integers for; train it ` +
+      'with fewer bits or larger steps',
+  );
 }
 
 const narrow = withShifts('narrow', 32n, 0);

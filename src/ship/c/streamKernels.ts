@@ -3,7 +3,7 @@
 import type { Codes } from './kernels.js';
 import type { Elements } from './plan.js';
 
-/** Reads a code of at most 9 bits. */
+/** Reads a code below 2^9, stored in at most 16 bits. */
 export const codeAt = `\
 static inline uint32_t code_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
 {

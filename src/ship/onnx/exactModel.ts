@@ -144,7 +144,7 @@ export class ExactWriter extends NetworkWriter {
       : normalised;
     const [lo, hi] = [leastOf(output.grid), output.grid.hi];
     // The quantization itself clips to bytes.
-    const isWhole = lo === 0 && hi === 255;
+    const isWhole = lo === 0 && hi === 255 && output.bits === 8;
     const clipped = isWhole ? added : builder.node('Clip', [added, this.scalar(lo), this.scalar(hi)]);
     return this.rounded(clipped, output);
   }
