@@ -6,7 +6,8 @@
  * say so (`a_quantize_input`, `a_quantize_linear`). An output without an activation is quantized when it is stored:
  * when a layer reads it. A sum takes one operand without storing it, as a device adds in its accumulators: the first
  * one without an activation that is not stored yet. Nothing is stored between a layer and the factor that scales its
- * output, nor between a global average and the last fully connected layer, which a device computes from the sum.
+ * output, nor between a global average and the fully connected layer that gives the outputs, which a device computes
+ * from the sum.
  */
 
 import type { Tensor } from '../graph/index.js';
@@ -36,10 +37,21 @@ import {
 } from './layerNodes.js';
 
 /** Builds a network on images [B,H,W,C]. Returns its output, [B,outputs] or [B,H,W,C]. */
-export function buildNetwork(network: Network, images: Tensor, { layers, output }: NetworkDefinition): Tensor {
-  const builder = new NetworkBuilder(network, images, layers.findLast(({ kind }) => kind === 'linear')?.name);
-  for (const layer of layers) builder.append(layer);
-  return builder.computed(output);
+export function buildNetwork(network: Network, images: Tensor, definition: NetworkDefinition): Tensor {
+  const builder = new NetworkBuilder(network, images, classifierOf(definition.layers, definition.output));
+  for (const layer of definition.layers) builder.append(layer);
+  return builder.computed(definition.output);
+}
+
+/**
+ * Name of the fully connected layer whose sums and biases are the outputs, or these times a number; undefined if
+ * the network ends in something else.
+ */
+function classifierOf(layers: readonly Layer[], output: string): string | undefined {
+  const last = layers.find(({ name }) => name === output);
+  if (last?.kind === 'scale') return classifierOf(layers, last.input);
+  const isPlain = last?.kind === 'linear' && last.activation === 'none' && last.bias !== null && !last.batchNorm;
+  return isPlain ? last.name : undefined;
 }
 
 /** Name by which layers read the images. */
@@ -52,11 +64,11 @@ export class NetworkBuilder {
   readonly #unstored = new Map<string, string>();
   /** Layers whose output is a global average. */
   readonly #means = new Set<string>();
-  readonly #lastLinear: string | undefined;
+  readonly #classifier: string | undefined;
 
-  constructor(network: Network, images: Tensor, lastLinear?: string) {
+  constructor(network: Network, images: Tensor, classifier?: string) {
     this.#network = network;
-    this.#lastLinear = lastLinear;
+    this.#classifier = classifier;
     this.#values.set(inputName, networkInput(network, images));
   }
 
@@ -84,7 +96,7 @@ export class NetworkBuilder {
         return this.#activated(layer, depthwise(network, this.#stored(layer.input), layer));
       case 'linear': {
         const { name, input } = layer;
-        const isDirect = name === this.#lastLinear && this.#means.has(input);
+        const isDirect = name === this.#classifier && this.#means.has(input);
         const x = isDirect ? this.computed(input) : this.#stored(input);
         return this.#activated(layer, affine(network, x, layer));
       }

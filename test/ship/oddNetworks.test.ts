@@ -113,6 +113,18 @@ const networks: Readonly<Record<string, OddNetwork>> = {
     },
     define: (n, x) => n.linear(n.globalAverage(n.conv(n.conv(x, 6), 8)), 10),
   },
+  'means that a fully connected layer reads, whose outputs are factors': {
+    settings: linear,
+    define: (n, x) => {
+      const wide = n.conv(x, 6);
+      const factors = n.linear(n.globalAverage(wide), 6, { activation: 'sigmoid' });
+      return n.globalAverage(n.conv(n.multiply(wide, factors), 10));
+    },
+  },
+  'means that a normalised fully connected layer reads': {
+    settings: linear,
+    define: (n, x) => n.linear(n.globalAverage(n.conv(x, 6)), 10, { batchNorm: true }),
+  },
   'shortcuts in steps of a billionth': {
     settings: {
       ...{ ...linear, a_shared: false, a_bitwidth: 8, a_stepsize: 2 ** -30, a_stepsize_min: 2 ** -30 },
