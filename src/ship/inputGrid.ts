@@ -37,7 +37,12 @@ function isWhole(value: number): boolean {
   return Math.abs(value - Math.round(value)) < 1e-9;
 }
 
-/** The error of a form in which only convolutions read the image, about the image or its other reader, `name`. */
+/**
+ * The error of a form in which only convolutions read the image, about the image or its other reader, `name`. Bytes on a
+ * grid get a quantizer that stores them; what a quantizer takes to bytes is not stored again.
+ */
 export function unquantizedImage(name: string, form: string): InputError {
-  return new InputError(`${name}: ${form} reads the image in convolutions only; set a_quantize_input = true`);
+  return new InputError(
+    `${name}: ${form} reads the image in convolutions only; begin with one, or set a_quantize_input = true and normalise = shift`,
+  );
 }

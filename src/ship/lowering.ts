@@ -244,9 +244,8 @@ class Lowering {
     const grid = gridOf(core, true, ...range);
     const scales = exponents && Array.from(this.#forms.parameter(exponents), channelScale);
     const quantization = { core, range, grid, scales, bits: this.#storedBits(row, grid) };
-    const weights = integerWeights(parameter, x.shape, quantization);
     demandStorableWeight(parameter.name, grid, this.#quantizers[row]!);
-    this.#forms.set(y, { type: 'weights', weights });
+    this.#forms.set(y, { type: 'weights', weights: integerWeights(parameter, x.shape, quantization) });
   }
 
   #convolution(node: Node<'conv2d' | 'depthwiseConv2d' | 'groupedConv2d'>): void {

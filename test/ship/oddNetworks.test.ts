@@ -9,6 +9,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { checkRuntime, expectedResults } from '../../src/deploy/checks.js';
 import { planOf } from '../../src/ship/c/plan.js';
+import { inputOf } from '../../src/ship/integerNetwork.js';
 import { lowerNetwork } from '../../src/ship/lowering.js';
 import { channelsFirst } from '../../src/ship/onnx/channelsFirst.js';
 import { exactModel } from '../../src/ship/onnx/exactModel.js';
@@ -236,17 +237,30 @@ describe('refused in words', () => {
     );
   });
 
-  it('the image where only convolutions read it', () => {
+  it('weights of so many bits that the smallest power of two is 0', () => {
+    const settings = { model: 'tiny', w_quantize: 'pow2', w_bitwidth: 16, w_bitwidth_max: 16, a_quantize: 'fp_relu' };
+    expect(faultOf({ settings })).toMatch(/^conv1\/quantized_conv\/W: its largest power of two is Infinity times/);
+  });
+
+  it.each([
+    ['bytes', {}],
+    [
+      'bytes on no grid, which a quantizer takes to bytes',
+      { mean: 0.433, std: 0.2, a_quantize_input: true },
+    ],
+  ])('the image where only convolutions read it: %s', (_, inputs) => {
     const { network } = lowerNetwork(
       shippableProgram({
-        ...{ settings: linear, side },
+        ...{ settings: { ...linear, ...inputs }, side },
         define: (n, x) => n.linear(n.globalAverage(n.conv(n.maxPool(x, { size: 2 }), 6)), 10),
       }),
       [],
     );
-    const remedy = 'reads the image in convolutions only; set a_quantize_input = true';
-    expect(() => planOf(network)).toThrow(`images/max: C ${remedy}`);
-    expect(() => exactModel(network, { packed: false, metadata: {} })).toThrow(`images: ONNX ${remedy}`);
+    const remedy =
+      'reads the image in convolutions only; begin with one, or set a_quantize_input = true and normalise = shift';
+    const image = inputOf(network).output.name;
+    expect(() => planOf(network)).toThrow(`${image}/max: C ${remedy}`);
+    expect(() => exactModel(network, { packed: false, metadata: {} })).toThrow(`${image}: ONNX ${remedy}`);
   });
 });
 
