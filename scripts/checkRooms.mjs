@@ -16,6 +16,7 @@ const common = [
   'median',
   'nearestName',
   'sha256',
+  'softmax',
   'task',
 ];
 
@@ -75,7 +76,7 @@ export const rooms = {
   onnx: { knows: ['nn', 'ops', 'weights'] },
   ship: { knows: ['graph', 'ops', 'program', 'quant', 'weights'] },
   runtime: { knows: ['ops', 'ship'] },
-  deploy: { knows: ['library', 'ship', 'runtime', 'runs', 'packageVersion', ...training], node: true },
+  deploy: { knows: ['disk', 'library', 'ship', 'runtime', 'runs', 'packageVersion', ...training], node: true },
   live: { knows: ['quant', 'disk', 'program'], types: ['train', 'settings'], node: ['liveFile.ts'] },
   tensorboard: { knows: ['live', 'disk', 'weights'], types: ['train', 'settings', 'program'], node: true },
   runs: {

@@ -3,6 +3,7 @@
 import { open } from '../src/browser.js';
 import type { Network } from '../src/library/network.js';
 import type { Prediction } from '../src/program/predictions.js';
+import { softmax } from '../src/softmax.js';
 import { type Part, parts } from './parts.js';
 import type { Answer } from './protocol.js';
 import { parametersOf, type TrainingState } from './training.js';
@@ -40,11 +41,8 @@ export function trial(): Trial {
 }
 
 function answerOf({ logits }: Prediction, classes: readonly string[]): Answer {
-  const largest = Math.max(...logits);
-  const powers = logits.map((logit) => Math.exp(logit - largest));
-  const sum = powers.reduce((a, b) => a + b, 0);
-  return powers
-    .map((power, label) => ({ name: classes[label]!, probability: power / sum }))
+  return softmax(logits)
+    .map((probability, label) => ({ name: classes[label]!, probability }))
     .sort((a, b) => b.probability - a.probability);
 }
 

@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Features } from '../data/features.js';
+import { png } from '../disk/png.js';
 import { InputError } from '../errors.js';
 import { packageVersion } from '../packageVersion.js';
 import { planArena } from '../ship/arena.js';
@@ -14,7 +15,7 @@ import { ramBytes } from '../ship/c/header.js';
 import { constantBytes as tableBytes } from '../ship/c/networkSource.js';
 import { guardBytes, type Plan, planOf, weightBytes } from '../ship/c/plan.js';
 import { checkImages, testImages } from '../ship/checkImages.js';
-import type { InputQuantization, IntegerNetwork } from '../ship/integerNetwork.js';
+import { type InputQuantization, type IntegerNetwork, inputOf } from '../ship/integerNetwork.js';
 import { exactModel } from '../ship/onnx/exactModel.js';
 import { npuModel } from '../ship/onnx/npuModel.js';
 import { qonnxModel } from '../ship/onnx/qonnxModel.js';
@@ -26,7 +27,6 @@ import { codeBytes } from './codeBytes.js';
 import { exportDocument } from './exportDocument.js';
 import { type ExportedLayer, exportedLayers } from './exportedLayers.js';
 import { type NpuMismatches, npuMismatches } from './npuMismatches.js';
-import { png } from './png.js';
 import type { TrainedNetwork } from './trainedNetwork.js';
 
 export const exportFormats = ['packed', 'onnx', 'c', 'qonnx'] as const;
@@ -116,7 +116,7 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
     version: packageVersion(),
     classes,
     features: run.config.data?.features ?? null,
-    input_quantization: quantizationOf(network),
+    input_quantization: inputOf(network).quantization,
     layers,
     bytes: {
       weights: total(layers, ({ weightBytes }) => weightBytes),
@@ -213,9 +213,8 @@ function constantsIn(plan: Plan): number {
 }
 
 /** Images as PNG, for programs that read pictures; none unless pixels have one channel or three. */
-function pictures({ layers: [input] }: IntegerNetwork, images: readonly Uint8Array[]): Uint8Array[] {
-  if (input?.op !== 'input') throw new Error('the network does not begin with an image');
-  const [height, width, channels] = input.output.shape as [number, number, number];
+function pictures(network: IntegerNetwork, images: readonly Uint8Array[]): Uint8Array[] {
+  const [height, width, channels] = inputOf(network).output.shape as [number, number, number];
   if (channels !== 1 && channels !== 3) return [];
   return images.map((image) => png(image, [height, width, channels]));
 }
@@ -282,7 +281,7 @@ function onnxMetadata(
   testLogits: readonly (readonly number[])[],
 ): Record<string, string> {
   const bits = layers.map(({ name, weightBits, activationBits }) => ({ name, weightBits, activationBits }));
-  const quantization = quantizationOf(trained.lowered.network);
+  const { quantization } = inputOf(trained.lowered.network);
   return {
     ...inputMetadata(trained),
     classes: JSON.stringify(trained.classes),
@@ -291,10 +290,6 @@ function onnxMetadata(
     bits: JSON.stringify(bits),
     test_logits: JSON.stringify(testLogits),
   };
-}
-
-function quantizationOf({ layers: [input] }: IntegerNetwork): InputQuantization | null {
-  return input?.op === 'input' ? input.quantization : null;
 }
 
 function positive(target: number): number | null {

@@ -1,6 +1,7 @@
 /** Predictions from the outputs of a network: classes with probabilities, labels, maps, numbers. */
 
 import { elementCount } from '../graph/tensor.js';
+import { softmax } from '../softmax.js';
 import type { Task } from '../task.js';
 
 /** The prediction of a classifier for one image. */
@@ -26,8 +27,7 @@ export function predictions(logits: Float64Array, classes: readonly string[]): P
     const largest = Math.max(...own);
     if (!Number.isFinite(largest)) throw new Error(`image ${image}: the network puts out no finite numbers`);
     const label = own.indexOf(largest);
-    const sum = own.reduce((total, logit) => total + Math.exp(logit - largest), 0);
-    return { class: classes[label]!, label, probability: 1 / sum, logits: own };
+    return { class: classes[label]!, label, probability: softmax(own)[label]!, logits: own };
   });
 }
 

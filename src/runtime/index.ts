@@ -24,6 +24,7 @@ import {
 } from '../ship/integerNetwork.js';
 import { classifyIntegers, predictionOf, predictionsOf, runIntegers, sumPool } from '../ship/interpreter.js';
 import { unpackNetwork } from '../ship/packedReader.js';
+import { softmax } from '../softmax.js';
 import { type KernelKind, usableKinds } from './kernelModule.js';
 import { loadProgram, type RuntimeProgram } from './program.js';
 
@@ -131,11 +132,4 @@ function checkImage(image: Uint8Array, shape: readonly number[]): void {
   const wanted = elementCount(shape);
   if (image.length !== wanted)
     throw new RangeError(`an image has ${shape.join('×')} = ${wanted} bytes, not ${image.length}`);
-}
-
-function softmax(logits: readonly number[]): number[] {
-  const largest = Math.max(...logits);
-  const powers = logits.map((logit) => Math.exp(logit - largest));
-  const sum = powers.reduce((a, b) => a + b, 0);
-  return powers.map((power) => power / sum);
 }

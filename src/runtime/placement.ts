@@ -2,7 +2,7 @@
 
 import type { Window } from '../ops/window.js';
 import type { IntegerNetwork, IntegerTensor, Product } from '../ship/integerNetwork.js';
-import { convolves, isLast, leastOf } from '../ship/integerNetwork.js';
+import { convolves, isLast, leastOf, magnitudeOf } from '../ship/integerNetwork.js';
 import type { KernelKind } from './kernelModule.js';
 
 export interface Place {
@@ -67,8 +67,8 @@ export function placeTensors(network: IntegerNetwork, kind: KernelKind, allocato
 /** Tells whether a product needs the kernel for 32 bits. */
 function isWide({ input, weights, factor }: Product): boolean {
   return (
-    largest(input) > 32767 ||
-    (factor && largest(factor) > 32767) ||
+    magnitudeOf(input) > 32767 ||
+    (factor && magnitudeOf(factor) > 32767) ||
     weights.values.some((value) => Math.abs(value) > 32767)
   );
 }
@@ -80,13 +80,9 @@ function readersOf({ layers }: IntegerNetwork, tensor: IntegerTensor): Product[]
 }
 
 function elementBytes(tensor: IntegerTensor, readers: readonly Product[], kind: KernelKind): 1 | 2 | 4 {
-  if (largest(tensor) > 32767 || readers.some(isWide)) return 4;
-  const isSmall = leastOf(tensor.grid) >= 0 && largest(tensor) <= 127;
+  if (magnitudeOf(tensor) > 32767 || readers.some(isWide)) return 4;
+  const isSmall = leastOf(tensor.grid) >= 0 && magnitudeOf(tensor) <= 127;
   const readsBytes = ({ depthwise, weights }: Product) =>
     !depthwise && weights.values.every((value) => Math.abs(value) <= 127);
   return kind === 'relaxed' && isSmall && readers.every(readsBytes) ? 1 : 2;
-}
-
-function largest({ grid }: IntegerTensor): number {
-  return grid.type === 'uniform' ? Math.max(grid.hi, -grid.lo) : grid.hi;
 }

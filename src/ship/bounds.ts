@@ -1,7 +1,14 @@
 /** Bounds of a layer's sums, from its actual weights and the integers that its input can hold. */
 
 import { InputError } from '../errors.js';
-import { bitLength, type ClassifierLayer, leastOf, type OutputLayer, type Product } from './integerNetwork.js';
+import {
+  bitLength,
+  type ClassifierLayer,
+  largestSum,
+  leastOf,
+  type OutputLayer,
+  type Product,
+} from './integerNetwork.js';
 
 interface Interval {
   readonly lo: number;
@@ -31,12 +38,10 @@ export function boundedProduct(product: Omit<Product, 'lo' | 'hi'>): Product {
   return { ...product, lo, hi };
 }
 
-const largestAccumulator = 2 ** 31 - 1;
-
 /** @throws InputError with a remedy for sums beyond 32 bits */
 export function demandAccumulator({ weights, lo, hi }: Pick<Product, 'weights' | 'lo' | 'hi'>): void {
   const worst = Math.max(...hi, ...lo.map((least) => -least));
-  if (worst <= largestAccumulator) return;
+  if (worst <= largestSum) return;
   throw new InputError(
     `${weights.name}: sums reach ${worst}, ${bitLength(worst) + 1} bits, a device's accumulator has 32; train it with ` +
       'fewer bits or, where values are powers of two, a narrower range (w_xmin_min, a_xmin_min)',
@@ -55,7 +60,7 @@ export function boundedClassifier(layer: Omit<ClassifierLayer, 'sums' | 'logits'
     sum.hi += Math.max(weight * least, weight * most);
   });
   const logits = sums.map(({ lo, hi }, output): Interval => {
-    const offset = bias ? bias.values[output]! * biasFactor * 2 ** biasShift : 0;
+    const offset = bias.values[output]! * biasFactor * 2 ** biasShift;
     const scale = 2 ** shifts[output]!;
     return { lo: lo * scale + offset, hi: hi * scale + offset };
   });

@@ -10,7 +10,7 @@
  * everywhere.
  */
 
-import { reachedOf } from './integerNetwork.js';
+import { largestMultiplier, largestShift, reachedOf } from './integerNetwork.js';
 
 /** The computation of a channel, and the steps of its output. */
 export interface Channel {
@@ -67,10 +67,6 @@ export interface Difference {
   readonly expected: number;
   readonly actual: number;
 }
-
-const largestMultiplier = 2 ** 31 - 1;
-/** The largest shift of a sum of 64 bits. */
-export const largestShift = 62;
 
 /** A step of the staircase, which has at least that height from accumulator `first`. */
 interface Step {

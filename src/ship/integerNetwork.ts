@@ -184,7 +184,7 @@ export interface ClassifierLayer {
   readonly name: string;
   readonly input: IntegerTensor;
   readonly weights: IntegerWeights;
-  readonly bias: IntegerWeights | null;
+  readonly bias: IntegerWeights;
   readonly shifts: Uint8Array;
   /** Number of pixels of the sum before the classifier, since the bias belongs to their mean. */
   readonly biasFactor: number;
@@ -258,7 +258,7 @@ export function weightsOfLayer(layer: IntegerLayer): IntegerWeights[] {
     case 'outputs':
       return layer.products.map(({ weights }) => weights);
     case 'classifier':
-      return [layer.weights, ...(layer.bias ? [layer.bias] : [])];
+      return [layer.weights, layer.bias];
     case 'input':
     case 'arrange':
     case 'maxPool':
@@ -370,6 +370,15 @@ export function largestTotal({ products, addend, requantization }: OutputLayer):
 
 /** The largest magnitude of a shifted addend, which has to fit 31 bits. */
 export const largestAddend = 2 ** 30;
+
+/** The largest magnitude of a sum of products. */
+export const largestSum = 2 ** 31 - 1;
+
+/** The largest magnitude of a multiplier. */
+export const largestMultiplier = 2 ** 31 - 1;
+
+/** The largest shift of a sum of 64 bits. */
+export const largestShift = 62;
 
 /** Multiply-adds of a layer for one image. */
 export function multiplicationsOf(layer: IntegerLayer): number {

@@ -329,6 +329,6 @@ export function classifyIntegers(layer: ClassifierLayer, x: Int32Array): Float64
   return Float64Array.from({ length: outputs }, (_, o) => {
     let sum = 0;
     for (let i = 0; i < inputs; i++) sum += x[i]! * weights.values[i * outputs + o]!;
-    return sum * 2 ** shifts[o]! + (bias ? bias.values[o]! * biasFactor * 2 ** biasShift : 0);
+    return sum * 2 ** shifts[o]! + bias.values[o]! * biasFactor * 2 ** biasShift;
   });
 }

@@ -44,7 +44,7 @@ export function scaledClassifier(layer: ClassifierLayer, factor: number): Classi
   const negated = (weights: IntegerWeights) => ({ ...weights, values: weights.values.map((value) => -value) });
   return boundedClassifier({
     ...layer,
-    ...{ unit, weights: negated(layer.weights), bias: layer.bias && negated(layer.bias) },
+    ...{ unit, weights: negated(layer.weights), bias: negated(layer.bias) },
   });
 }
 

@@ -5,6 +5,7 @@ import { boundedOutputs } from './bounds.js';
 import {
   type IntegerTensor,
   largestAddend,
+  largestMultiplier,
   largestTotal,
   magnitudeOf,
   type OutputLayer,
@@ -18,7 +19,6 @@ import { identity } from './terms.js';
 const finerBits = 20;
 /** Units of rounded outputs: 2^-60 at the finest. */
 const [finest, coarsest] = [-60, 30] as const;
-const largestMultiplier = 2 ** 31 - 1;
 
 /**
  * The outputs [H, W, C] of at most two terms and a tensor in memory, times `factor`. If all numbers are multiples of

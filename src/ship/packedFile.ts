@@ -147,7 +147,7 @@ function layerEntry(layer: IntegerLayer): object {
       return { ...layer, input: layer.input.name, output: layer.output.name };
     case 'classifier': {
       const { op, name, input, weights, bias, biasFactor, biasShift, unit } = layer;
-      const described = { weights: weightsEntry(weights), bias: bias && weightsEntry(bias) };
+      const described = { weights: weightsEntry(weights), bias: weightsEntry(bias) };
       return { op, name, input: input.name, ...described, biasFactor, biasShift, unit };
     }
     default:

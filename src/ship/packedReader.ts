@@ -21,6 +21,7 @@ import {
   type IntegerTensor,
   type IntegerWeights,
   integersOf,
+  largestShift,
   type OutputLayer,
   type OutputTable,
   type Product,
@@ -196,7 +197,7 @@ function classifierOf({ fields, name, tensor, file }: Described): ClassifierLaye
   const weights = weightsOf(fields.weights, file);
   return boundedClassifier({
     ...{ op: 'classifier', name, input: tensor(fields.input), weights },
-    bias: fields.bias === null ? null : weightsOf(fields.bias, file),
+    bias: weightsOf(fields.bias, file),
     shifts: shiftsOf(file, name, weights.shape.at(-1)!),
     biasFactor: integer(fields.biasFactor, 'biasFactor', 1, 2 ** 20),
     biasShift: integer(fields.biasShift, 'biasShift', 0, 53),
@@ -325,7 +326,7 @@ function ones(count: number, name: string): Int32Array {
 
 function shiftsOf(file: Safetensors, layer: string, length: number): Uint8Array {
   return Uint8Array.from(numbersOf(file, `${layer}:shifts`, length), (shift) =>
-    integer(shift, `${layer}:shifts`, 0, 62),
+    integer(shift, `${layer}:shifts`, 0, largestShift),
   );
 }
 

@@ -12,7 +12,6 @@ import {
   type ChannelIntegers,
   certify,
   firstDifference,
-  largestShift,
   type Steps,
   tableThreshold,
 } from './certificate.js';
@@ -21,6 +20,7 @@ import {
   type IntegerTensor,
   type IntegerWeights,
   integersOf,
+  largestShift,
   type OutputTable,
   type Product,
   type Proof,

@@ -20,7 +20,9 @@ import {
   integersOf,
   isLast,
   largestAddend,
+  largestShift,
   largestStored,
+  largestSum,
   largestTotal,
   leastOf,
   type MaxPoolLayer,
@@ -34,9 +36,7 @@ import {
 
 /** The most integers of all tensors together: far more than in any network that a device runs. */
 const mostIntegers = 2 ** 26;
-const largestSum = 2 ** 31 - 1;
 const largestLong = 2 ** 63;
-const largestShift = 62;
 /** The most thresholds of a table: a function of 8 bits that falls and rises has fewer. */
 const mostThresholds = 2 ** 10;
 
@@ -176,7 +176,10 @@ function checkProduct(
 
 function checkRequantization({ name, products, requantization, addend, output }: ConvolvingLayer): void {
   const { multipliers, biases, shifts, addendShift, outputShift, table } = requantization;
-  demand(outputShift <= 31 && shifts.every((shift) => shift <= largestShift), `${name}: shifts by more than 62`);
+  demand(
+    outputShift <= 31 && shifts.every((shift) => shift <= largestShift),
+    `${name}: shifts by more than ${largestShift}`,
+  );
   const added = addend ? magnitudeOf(addend) * 2 ** addendShift : 0;
   demand(added <= largestAddend, `${name}: its addend leaves 31 bits`);
   for (const [channel, shift] of shifts.entries()) {
@@ -259,11 +262,9 @@ function checkClassifier(
     weights.shape.length === 2 && weights.shape[0] === elementCount(input.shape),
     `${weights.name}: does not fit ${input.name}`,
   );
-  if (bias) {
-    checkWeights(bias);
-    demand(same(bias.shape, weights.shape.slice(1)), `${bias.name}: has other outputs than ${weights.name}`);
-    demand(biasFactor * 2 ** biasShift <= Number.MAX_SAFE_INTEGER, `${bias.name}: leaves 53 bits`);
-  }
+  checkWeights(bias);
+  demand(same(bias.shape, weights.shape.slice(1)), `${bias.name}: has other outputs than ${weights.name}`);
+  demand(biasFactor * 2 ** biasShift <= Number.MAX_SAFE_INTEGER, `${bias.name}: leaves 53 bits`);
   demand(unit > 0, `${name}: its unit is ${unit}`);
   demand(
     shifts.every((shift) => shift <= largestShift),

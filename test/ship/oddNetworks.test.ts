@@ -244,10 +244,7 @@ describe('refused in words', () => {
 
   it.each([
     ['bytes', {}],
-    [
-      'bytes on no grid, which a quantizer takes to bytes',
-      { mean: 0.433, std: 0.2, a_quantize_input: true },
-    ],
+    ['bytes on no grid, which a quantizer takes to bytes', { mean: 0.433, std: 0.2, a_quantize_input: true }],
   ])('the image where only convolutions read it: %s', (_, inputs) => {
     const { network } = lowerNetwork(
       shippableProgram({

@@ -268,7 +268,7 @@ export function tiedNetwork(): ReturnType<typeof randomNetwork> {
     const firstOf = (values: Int32Array) => values.map((_, index) => values[index - (index % outputs)]!);
     const tied = (weights: IntegerWeights) => ({ ...weights, values: firstOf(weights.values) });
     return boundedClassifier({
-      ...{ ...layer, weights: tied(layer.weights), bias: layer.bias && tied(layer.bias) },
+      ...{ ...layer, weights: tied(layer.weights), bias: tied(layer.bias) },
       shifts: layer.shifts.map(() => 1),
     });
   });

@@ -18,6 +18,7 @@ import {
   type IntegerLayer,
   type IntegerNetwork,
   type IntegerTensor,
+  inputOf,
   isLast,
   outputsOf,
 } from '../../src/ship/integerNetwork.js';
@@ -199,9 +200,7 @@ export function expectStored(network: IntegerNetwork, images: readonly Uint8Arra
 
 /** Tells whether a network, its program and an image fit into the memory of a board. */
 export function hasRoom({ memory }: Board, network: IntegerNetwork): boolean {
-  const [input] = network.layers;
-  if (input?.op !== 'input') throw new Error('the network does not begin with an image');
-  const image = input.output.shape.reduce((product, size) => product * size, 1);
+  const image = inputOf(network).output.shape.reduce((product, size) => product * size, 1);
   const [code, stack] = [2 ** 16, 2 ** 11];
   const flash = weightBytes(network) + code;
   return flash <= memory.flashBytes && ramBytes(planOf(network)) + image + stack <= memory.ramBytes;

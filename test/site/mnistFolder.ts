@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { joined, type Labelled } from '../../site/images/drawings.js';
-import { png } from '../../src/deploy/png.js';
+import { png } from '../../src/disk/png.js';
 import type { TrainingData } from '../../src/library/train.js';
 
 const folder = resolve('../shared/data/mnist');

@@ -58,7 +58,7 @@ export function hasWideLogits(layer: LastLayer): boolean {
   const { logits, sums, shifts, bias, biasFactor, biasShift } = layer;
   // At least 1, since C's factors need as many bits where all sums or all biases are 0.
   const largestSum = Math.max(1, sums.hi, -sums.lo) * 2 ** Math.max(...shifts);
-  const largestBias = bias ? Math.max(1, ...bias.values.map(Math.abs)) * biasFactor * 2 ** biasShift : 0;
+  const largestBias = Math.max(1, ...bias.values.map(Math.abs)) * biasFactor * 2 ** biasShift;
   return Math.max(largestSum, largestBias, logits.hi, -logits.lo) >= 2 ** 31;
 }
 
@@ -369,11 +369,10 @@ function classifierCode(plan: Plan, layer: ClassifierLayer, index: number): stri
       memcpy(&x, arena + ${view.offset} + 4 * i, sizeof x);`
     : `const int32_t x = integer_of(code_at(arena + ${view.offset}, i * ${view.coding.bits}u, ${view.coding.bits}u), &inputs);`;
   const factor = biasFactor * 2 ** biasShift;
-  const biased = bias && bias.bits > 0;
   return `\
   static const struct coding coding = ${codingText(codingOf(weights.grid, weights.bits))};
 ${isSum ? '' : `  static const struct coding inputs = ${codingText(view.coding)};\n`}\
-${biased ? `  static const struct coding biases = ${codingText(codingOf(bias.grid, bias.bits))};\n` : ''}\
+  static const struct coding biases = ${codingText(codingOf(bias.grid, bias.bits))};
   for (uint32_t o = 0; o < ${outputs}u; o++) {
     int32_t sum = 0;
     for (uint32_t i = 0; i < ${inputs}u; i++) {
@@ -381,11 +380,7 @@ ${biased ? `  static const struct coding biases = ${codingText(codingOf(bias.gri
       sum += x * integer_of(code_at(${weightsAt(plan, index, 0)}, (o * ${inputs}u + i) * ${weights.bits}u, ${weights.bits}u), &coding);
     }
     logits[o] = sum * ((${type})1 << logit_shifts[o]);
-${
-  biased
-    ? `    logits[o] += integer_of(code_at(${weightsAt(plan, index, 1)}, o * ${bias.bits}u, ${bias.bits}u), &biases) * (${type})${factor};\n`
-    : ''
-}\
+    logits[o] += integer_of(code_at(${weightsAt(plan, index, 1)}, o * ${bias.bits}u, ${bias.bits}u), &biases) * (${type})${factor};
   }
 `;
 }

@@ -15,6 +15,7 @@ import {
   type Grid,
   type IntegerNetwork,
   type IntegerTensor,
+  inputOf,
   leastOf,
   type Product,
   storedSource,
@@ -99,8 +100,7 @@ export const channelsTogether = 4;
  */
 export function planOf(network: IntegerNetwork): Plan {
   const arena = planArena(network);
-  const image = network.layers.find((layer) => layer.op === 'input')?.output;
-  const viewOf = (tensor: IntegerTensor) => viewOfTensor(network, arena, image, tensor);
+  const viewOf = (tensor: IntegerTensor) => viewOfTensor(network, arena, tensor);
   const convolutions = new Map<ConvolvingLayer, ConvolutionPlan>();
   for (const layer of network.layers) {
     if (layer.op !== 'classifier') demandHalfWords(layer.output);
@@ -121,16 +121,11 @@ export function sharedBytes({ narrow, wide }: Readonly<Record<Elements, number>>
   return 4 * Math.ceil(Math.max(2 * narrow, 4 * wide) / 4);
 }
 
-function viewOfTensor(
-  network: IntegerNetwork,
-  arena: Arena,
-  image: IntegerTensor | undefined,
-  tensor: IntegerTensor,
-): View {
+function viewOfTensor(network: IntegerNetwork, arena: Arena, tensor: IntegerTensor): View {
   const { source, stride: step } = storedSource(network, tensor);
   const [height, width] = tensor.shape as [number, number];
   const [, sourceWidth, channels] = source.shape as [number, number, number];
-  const offset = source === image ? null : arena.offsets.get(source.name)!;
+  const offset = source === inputOf(network).output ? null : arena.offsets.get(source.name)!;
   return { offset, height, width, channels, sourceWidth, step, coding: codingOf(source.grid, source.bits) };
 }
 

@@ -250,13 +250,7 @@ export class ExactWriter extends NetworkWriter {
     const type = this.logitType(layer);
     const scaled = Array.from(weights.values, (value, index) => value * 2 ** shifts[index % outputs]!);
     const x = builder.node('Cast', [this.features(input)], { to: type });
-    const product = builder.node(
-      'MatMul',
-      [x, builder.constant(type, weights.shape, scaled)],
-      {},
-      bias ? undefined : 'logits',
-    );
-    if (!bias) return;
+    const product = builder.node('MatMul', [x, builder.constant(type, weights.shape, scaled)]);
     const offsets = Array.from(bias.values, (value) => value * biasFactor * 2 ** biasShift);
     builder.node('Add', [product, builder.constant(type, [outputs], offsets)], {}, 'logits');
   }

@@ -19,6 +19,7 @@ import {
   type IntegerWeights,
   isMap,
   leastOf,
+  magnitudeOf,
   type OutputLayer,
   type Product,
   type SumPoolLayer,
@@ -167,9 +168,8 @@ class NpuWriter extends NetworkWriter {
   protected sumPool({ input, output }: SumPoolLayer): void {
     const { builder } = this;
     const x = this.#bytesOf(input);
-    const reach = Math.max(input.grid.hi, -leastOf(input.grid));
     // As fine as the bytes allow.
-    const parts = 2 ** Math.floor(Math.log2((x.type === DataType.INT8 ? 127 : 255) / reach));
+    const parts = 2 ** Math.floor(Math.log2((x.type === DataType.INT8 ? 127 : 255) / magnitudeOf(input)));
     const mean = { ...x, scale: x.scale / parts };
     const pooled = this.#quantize(builder.node('GlobalAveragePool', [this.#dequantize(x)]), mean);
     const [height, width] = input.shape as [number, number];
@@ -186,9 +186,7 @@ class NpuWriter extends NetworkWriter {
       (_, at) => weights.values[(at % inputs) * outputs + Math.floor(at / inputs)]!,
     );
     const biasScales = Array.from(shifts, (shift) => unit * 2 ** shift * sums);
-    const offsets = biasScales.map((scale, o) =>
-      bias ? (bias.values[o]! * biasFactor * 2 ** biasShift * unit) / scale : 0,
-    );
+    const offsets = biasScales.map((scale, o) => (bias.values[o]! * biasFactor * 2 ** biasShift * unit) / scale);
     const parameters = this.#parameters([outputs, inputs], transposed, {
       scales: biasScales.map((scale) => scale / bytes.scale),
       biasScales,

@@ -14,6 +14,7 @@ import {
   type IntegerWeights,
   type LastLayer,
   leastOf,
+  magnitudeOf,
   type SumPoolLayer,
 } from '../integerNetwork.js';
 import { ExactWriter, logitUnit } from './exactModel.js';
@@ -95,7 +96,7 @@ class QonnxWriter extends ExactWriter {
     const matrix = this.#weights(weights.shape, weights.values, weights.bits);
     const sums = builder.node('MatMul', [this.features(input), matrix]);
     const scaled = builder.node('Mul', [sums, vector(Array.from(shifts, (shift) => 2 ** shift))]);
-    const offsets = bias ? Array.from(bias.values, (value) => value * biasFactor * 2 ** biasShift) : [0];
+    const offsets = Array.from(bias.values, (value) => value * biasFactor * 2 ** biasShift);
     builder.node('Add', [scaled, vector(offsets)], {}, 'logits');
   }
 
@@ -116,11 +117,11 @@ class QonnxWriter extends ExactWriter {
 
 /** Tells whether float32 holds the classifier's inputs, sums and logits. */
 function isFloat({ input, sums, logits, bias, biasFactor, biasShift }: ClassifierLayer): boolean {
-  const offsets = bias ? Array.from(bias.values, (value) => Math.abs(value) * biasFactor * 2 ** biasShift) : [];
+  const offsets = Array.from(bias.values, (value) => Math.abs(value) * biasFactor * 2 ** biasShift);
   const largest = Math.max(-sums.lo, sums.hi, -logits.lo, logits.hi, ...offsets);
   return isWholeFloat(input) && largest <= wholeFloats;
 }
 
-function isWholeFloat({ grid }: IntegerTensor): boolean {
-  return Math.max(grid.hi, -leastOf(grid)) <= wholeFloats;
+function isWholeFloat(tensor: IntegerTensor): boolean {
+  return magnitudeOf(tensor) <= wholeFloats;
 }

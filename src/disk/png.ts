@@ -1,17 +1,25 @@
-/** Lossless PNG files of pixels, which other programs read exactly. */
+/** Lossless PNG files with eight bits a value, which other programs read exactly. */
 
 import { deflateSync } from 'node:zlib';
 import { crc32 } from '../crc32.js';
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const colourTypes = { 1: 0, 3: 2 } as const;
+const indexed = 3;
 
-/** The PNG of an image [height, width, channels], grey or RGB. */
-export function png(image: Uint8Array, [height, width, channels]: readonly [number, number, 1 | 3]): Uint8Array {
+/**
+ * The PNG of an image [height, width, channels], grey or RGB; with a palette, colours like `#7fcdbb`, its one channel has
+ * their indices.
+ */
+export function png(
+  image: Uint8Array,
+  [height, width, channels]: readonly [number, number, 1 | 3],
+  palette: readonly string[] | null = null,
+): Uint8Array {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
-  header.set([8, colourTypes[channels]], 8);
+  header.set([8, palette ? indexed : colourTypes[channels]], 8);
   const length = width * channels;
   // Each row begins with its filter: none.
   const rows = Array.from({ length: height }, (_, y) => [
@@ -22,6 +30,7 @@ export function png(image: Uint8Array, [height, width, channels]: readonly [numb
   return Buffer.concat([
     Buffer.from(signature),
     chunk('IHDR', header),
+    ...(palette ? [chunk('PLTE', Buffer.from(palette.map((colour) => colour.slice(1)).join(''), 'hex'))] : []),
     chunk('IDAT', pixels),
     chunk('IEND', new Uint8Array()),
   ]);
