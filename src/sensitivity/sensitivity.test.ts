@@ -2,7 +2,7 @@
 
 import { expect, it } from 'vitest';
 import { type Limit, memoryLimit } from '../quant/index.js';
-import { preferredBits, type TensorSensitivity } from './sensitivity.js';
+import { preferredBits, sizeLimits, type TensorSensitivity } from './sensitivity.js';
 
 /** A weight of one kB a bit that had 4 bits, with the rises of the loss by other bits. */
 function tensor(rises: Readonly<Record<number, number>>): TensorSensitivity {
@@ -27,4 +27,17 @@ it('keeps the bits where every change hurts', () => {
 
 it('leaves room unused rather than take bits that hurt', () => {
   expect(preferredBits([tensor({ 3: -0.1, 5: 0.3 })], 1, [limit(9, 1)])).toEqual([3]);
+});
+
+it('makes no size larger: not the sum of activations for one that is smaller than the largest', () => {
+  const members = [16384, 8192].map((count, row) => ({ row, count }));
+  const sets = {
+    weights: [],
+    max: members.map((of) => ({ members: [of], bits: 0 })),
+    sum: [{ members, bits: 0 }],
+    peak: [],
+  };
+  const tensors = [tensor({ 3: 0.9, 5: -0.1 }), tensor({ 3: 0.1, 5: -0.4 })];
+  expect(preferredBits(tensors, 1, sizeLimits(sets, [4, 4]))).toEqual([4, 4]);
+  expect(preferredBits(tensors, 1, sizeLimits({ ...sets, sum: [] }, [4, 4]))).toEqual([4, 5]);
 });

@@ -16,16 +16,18 @@ import {
   type Limit,
   largestBits,
   largestSet,
+  type MemorySets,
   memoryLimit,
   memorySets,
   type Quantizer,
   smallestBits,
+  type TensorSet,
   tableBits,
   takeBits,
 } from '../quant/index.js';
 import { type Refits, refits } from '../train/refits.js';
 
-/** Mean cross-entropy, and the fraction of wrong predictions. */
+/** Mean loss over the images, and the error by the task's metric. */
 export interface Measured {
   readonly loss: number;
   readonly error: number;
@@ -98,13 +100,16 @@ export async function measureSensitivity(
       const kbytesPerBit = count / bitsPerKbyte;
       tensors.push({ ...{ tensor: tensorOf(name), role, bits: bits[row]!, kbytesPerBit, others } });
     }
-    const sets = memorySets(quantizers, unquantized);
-    const limits = [sets.weights, sets.max].map((of) => memoryLimit(of, largestSet(of, bits).kbytes));
-    const preferred = preferredBits(tensors, learned.loss, limits);
+    const preferred = preferredBits(tensors, learned.loss, sizeLimits(memorySets(quantizers, unquantized), bits));
     return { images: images.count, learned, tensors, opinion: { bits: preferred, ...(await measure(preferred)) } };
   } finally {
     program.write(STORAGE.quantizers, table);
   }
+}
+
+/** Limits at the sizes with these bits. */
+export function sizeLimits(sets: MemorySets, bits: readonly number[]): Limit[] {
+  return Object.values<readonly TensorSet[]>(sets).map((of) => memoryLimit(of, largestSet(of, bits).kbytes));
 }
 
 /** The allocation within the limits with a small sum of measured losses; only measured bits are used. */
