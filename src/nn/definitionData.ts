@@ -94,8 +94,10 @@ export function readDefinition(value: unknown, source: string): NetworkDefinitio
   const { layers: list } = (value ?? {}) as Partial<NetworkDefinition>;
   if (!Array.isArray(list))
     throw new InputError(`${source}: is no definition of a network, such as network(…) returns`);
-  const strange = list.find((own) => !layer(own));
-  if (strange) throw new InputError(`${source}: a layer that is none: ${JSON.stringify(strange).slice(0, 200)}`);
+  const strange = list.findIndex((own) => !layer(own));
+  if (strange >= 0) {
+    throw new InputError(`${source}: a layer that is none: ${JSON.stringify(list[strange])?.slice(0, 200)}`);
+  }
   const form = record({
     input: listOf(3, whole),
     layers: Array.isArray,

@@ -52,6 +52,7 @@ beforeAll(async () => {
   write('net/throws.mjs', 'null.size');
   write('net/nothing.mjs', 'export const net = 1;');
   write('net/strange.mjs', "export default { input: [8, 8, 3], layers: [{ kind: 'conv' }], output: 'a', outputs: 2 };");
+  write('net/hole.mjs', "export default { input: [8, 8, 3], layers: [null], output: 'a', outputs: 2 };");
   write(
     'net/small.mjs',
     `export default ${JSON.stringify(network({ input: [8, 8, 3] }, (n, x) => n.linear(n.globalAverage(x), 2)))};`,
@@ -236,6 +237,7 @@ describe('a file that shall define a network', () => {
       'net/strange.mjs',
       '--model = net/strange.mjs: a layer that is none: {"kind":"conv"}',
     ],
+    ['has nothing for a layer', 'net/hole.mjs', '--model = net/hole.mjs: a layer that is none: null'],
     [
       'is for other images',
       'net/small.mjs',
