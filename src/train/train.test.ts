@@ -219,7 +219,10 @@ describe('what is kept', () => {
     // A step takes ten seconds.
     const steps = () => run.written.filter(({ storage }) => storage === 'run').length;
     vi.spyOn(performance, 'now').mockImplementation(() => 10_000 * steps());
+    // Half of the first two is spent on waiting for images.
+    Object.defineProperty(run.session, 'waitMs', { get: () => 5000 * Math.min(2, steps()) });
     await run.train();
+    expect(run.reports.map(({ waiting }) => waiting)).toEqual([1 / 16]);
     expect(run.checkpoints.map(({ epoch, batch }) => [epoch, batch])).toEqual([
       [0, 6],
       [0, 12],

@@ -78,6 +78,8 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
   if (state.step === 0 || run.hasNewTargets) await beginBudget(experiment, session, state.epoch);
   const started = performance.now();
   const secondsBefore = state.trainingSeconds;
+  /** Of the epoch, as far as this call trains it: there may be checkpoints in between. */
+  let spent = { ms: 0, waitMs: 0 };
   while (state.epoch < epochs) {
     const { table, after } = drawn(state.random);
     session.setBatches(table, state.batch);
@@ -95,6 +97,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
     });
     const metrics = meansOf(run, sums);
     const elapsedMs = performance.now() - before;
+    spent = { ms: spent.ms + elapsedMs, waitMs: spent.waitMs + session.waitMs - waitBefore };
     state = {
       ...state,
       ...(await conclusion.finish()),
@@ -109,7 +112,8 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
       if (isStopped) return null;
       continue;
     }
-    const waiting = (session.waitMs - waitBefore) / elapsedMs;
+    const waiting = spent.waitMs / spent.ms;
+    spent = { ms: 0, waitMs: 0 };
     state = await fitted(run, state, table);
     const { momentsMs, ...evaluations } = await orKept(run, state, queueEvaluations(run, table));
     const trainingSeconds = state.trainingSeconds + momentsMs / 1000;
