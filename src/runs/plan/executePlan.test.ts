@@ -140,6 +140,13 @@ it('a signal stops all runs under way, and so does what is wrong with the call o
   expect(await interrupted.end).toEqual({ complete: false, failed: 0 });
   expect([interrupted.begun.size, interrupted.ends]).toEqual([1, []]);
 
+  // No lane listens yet.
+  const early = new AbortController();
+  const unbegun = twoLanes(early.signal);
+  early.abort();
+  expect(await unbegun.end).toEqual({ complete: false, failed: 0 });
+  expect([unbegun.begun.size, unbegun.ends]).toEqual([0, []]);
+
   const wrong = twoLanes(new AbortController().signal);
   await settled();
   wrong.begun.get(sections[0]!)!.prepared();

@@ -191,6 +191,7 @@ async function endOf(at: PlanPosition, options: ExecuteOptions): Promise<RunEnd 
   if (trainsNothing) return { type: 'not finished' };
   const missing = missingParameters(run);
   if (missing !== null) return { type: 'left out', reason: missing };
+  if (signal.aborted) return null;
   return lanes ? lanes.train(run, { events: events.runs(at), signal, onTraining }) : trainHere(at, now, options);
 }
 
