@@ -47,8 +47,7 @@ export interface Experiment {
     /** Images used, `null` for all. */
     readonly limitTrain: number | null;
     readonly limitVal: number | null;
-    /** Training images held out to select the best parameters, 0 for none. */
-    /** Training images to hold out for validation; `null`: a tenth of them, at most 5000. */
+    /** Training images held out to select the best parameters, 0 for none; `null`: a tenth of them, at most 5000. */
     readonly validationSplit: number | null;
     /** Side of the square images in pixels, `null` for the dataset's own. */
     readonly imageSize: number | null;

@@ -68,10 +68,9 @@ export async function readInputs(
 ): Promise<ImageSet<InputArray>> {
   const array = parseNpy(await read(file), file);
   const own = array.shape.join('x');
-  const one = `1,${array.shape.join()}`;
-  const isOne = asImages(one.split(',').map(Number))?.slice(1).join() === shape.join();
-  const sizes = asImages(isOne ? [1, ...array.shape] : array.shape);
-  if (!sizes || sizes.slice(1).join() !== shape.join()) {
+  const isInput = (sizes: ReturnType<typeof asImages>) => sizes?.slice(1).join() === shape.join();
+  const sizes = [[1, ...array.shape], array.shape].map(asImages).find(isInput);
+  if (!sizes) {
     throw new InputError(`${file}: is ${own}, the network takes inputs of ${shape.join('x')}, or a number of them`);
   }
   const [count, height, width, channels] = sizes;
