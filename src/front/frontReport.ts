@@ -5,7 +5,7 @@ import type { Block, Document, TableLine } from '../report/document.js';
 import { type FrontSeries, frontPlot } from '../report/frontPlot.js';
 import { meanRecord } from '../report/meanRecord.js';
 import { readRunRecord } from '../report/runRecord.js';
-import { type PairedDifference, pairedDifference } from '../reproduce/claims.js';
+import { noSpread, type PairedDifference, pairedDifference } from '../reproduce/claims.js';
 import { conditions, makingOf, quickNote, timeTable } from '../reproduce/report.js';
 import { bitsText, errorText, gapText, missingText, plannedSeeds, remarks, size } from '../reproduce/resultTable.js';
 import { type FinishedRunResult, finishedOf, planResults, type RowResult, rowResults } from '../reproduce/rowResult.js';
@@ -226,7 +226,11 @@ function verdict(head: string, one: Point, other: Point): string {
   if (difference.mean === 0) return `${head} no difference over ${seeds}.`;
   const side = difference.mean > 0 ? 'better' : 'worse';
   const points = `${Math.abs(difference.mean).toFixed(2)} points ${side}`;
-  if (difference.uncertainty === null) return `${head} ${points} with one seed, which decides nothing.`;
+  if (difference.uncertainty === null) {
+    const why =
+      difference.count === 1 ? 'one seed, which decides nothing' : `each of ${seeds}; equal differences ${noSpread}`;
+    return `${head} undecided, ${points} with ${why}.`;
+  }
   const word = difference.isDecided ? (difference.mean > 0 ? '**ahead**' : '**behind**') : 'undecided';
   return `${head} ${word}, ${points}, ± ${difference.uncertainty.toFixed(2)} over ${seeds}.`;
 }

@@ -59,7 +59,15 @@ describe('a claim', () => {
     expect([agrees.verdict, differs.verdict]).toEqual(['undecided', 'undecided']);
     expect(agrees.sentence).toMatch(/1.00 points better, as the paper says; but one seed decides nothing\.$/);
     expect(differs.sentence).toMatch(/1.00 points worse, contrary to the paper; but one seed decides nothing\.$/);
-    expect(verdict([8], [8]).sentence).toMatch(/8.00 % \(one seed\)\. One seed decides nothing\.$/);
+    expect(verdict([8], [8]).sentence).toMatch(/8.00 % \(one seed\)\. They are equal; but one seed decides nothing\.$/);
+  });
+
+  it('is not decided by differences that are all equal, as those of few images are by chance', () => {
+    const judged = verdict([8, 8.5], [8.5, 9]);
+    expect(judged.verdict).toBe('undecided');
+    expect(judged.sentence).toMatch(/as the paper says; but 2 equal differences show no spread to decide by\.$/);
+    // In floats, their deviation is not quite zero.
+    expect(verdict([86.5, 84.6, 83.1], [86.2, 84.3, 82.8]).verdict).toBe('undecided');
   });
 
   it('counts a network that never trains as worse, and names seeds that are left out', () => {

@@ -14,7 +14,8 @@ export interface JudgedClaim {
 
 /**
  * Judges a claim by the differences between runs of equal seeds: it is decided if their mean differs from zero with a
- * confidence of 95 % (Student's t), which few seeds reach only if they agree well.
+ * confidence of 95 % (Student's t), which few seeds reach only if they agree well, though not if they agree to the image:
+ * errors of few images often do so by chance.
  */
 export function judge(claim: Claim, results: readonly RowResult[]): JudgedClaim {
   const better = find(results, claim.better);
@@ -28,10 +29,11 @@ export function judge(claim: Claim, results: readonly RowResult[]): JudgedClaim 
   const points = `${Math.abs(difference.mean).toFixed(2)} points`;
   const side = difference.mean > 0 ? 'better' : 'worse';
   if (difference.uncertainty === null) {
-    if (difference.mean === 0) return { verdict: 'undecided', sentence: `${subject} One seed decides nothing.` };
     const agreement = difference.mean > 0 ? 'as the paper says' : 'contrary to the paper';
-    const sentence = `${subject} The first is ${points} ${side}, ${agreement}; but one seed decides nothing.`;
-    return { verdict: 'undecided', sentence };
+    const found = difference.mean === 0 ? 'They are equal' : `The first is ${points} ${side}, ${agreement}`;
+    const but =
+      difference.count === 1 ? 'one seed decides nothing' : `${difference.count} equal differences ${noSpread}`;
+    return { verdict: 'undecided', sentence: `${subject} ${found}; but ${but}.` };
   }
   const measured = `${points} ${side}, ± ${difference.uncertainty.toFixed(2)} over ${difference.count} seeds`;
   if (!difference.isDecided) {
@@ -52,13 +54,19 @@ function find(results: readonly RowResult[], id: string): RowResult {
 export interface PairedDifference {
   /** Error of the second row minus that of the first in points: mean over the seeds with both. */
   readonly mean: number;
-  /** Half width of the 95 % confidence interval (Student's t); `null` for a single seed. */
+  /** Half width of the 95 % confidence interval (Student's t); `null` for a single seed, and for differences that are equal. */
   readonly uncertainty: number | null;
   /** True if the interval excludes zero. */
   readonly isDecided: boolean;
   /** Number of seeds with both. */
   readonly count: number;
 }
+
+/** What differences do that are equal for several seeds. */
+export const noSpread = 'show no spread to decide by';
+
+/** Points below which deviations are those of rounding: far less than an image is. */
+const ROUNDING = 1e-9;
 
 /** The error of the second row minus that of the first, by equal seeds; `null` if no seed has both. */
 export function pairedDifference(first: RowResult, second: RowResult): PairedDifference | null {
@@ -70,7 +78,8 @@ export function pairedDifference(first: RowResult, second: RowResult): PairedDif
   );
   if (!spread) return null;
   const { mean, deviation, count } = spread;
-  const uncertainty = deviation === null ? null : (studentQuantile(count - 1) * deviation) / Math.sqrt(count);
+  const shown = deviation !== null && deviation > ROUNDING;
+  const uncertainty = shown ? (studentQuantile(count - 1) * deviation) / Math.sqrt(count) : null;
   return { mean, uncertainty, isDecided: uncertainty !== null && Math.abs(mean) > uncertainty, count };
 }
 

@@ -16,8 +16,10 @@ export function curvePictures(table: Table, results: readonly RowResult[]): Bloc
   return table.curves.flatMap((group) => {
     const drawn = results.some(({ row, runs, gap }) => group.rows.includes(row.id) && gap !== null && runs.length > 0);
     const records = drawn ? recordsOf(group, results) : [];
-    const seeds = Math.max(0, ...results.map(({ runs }) => runs.length));
-    const caption = `Accuracy over the epochs: ${group.title}${seeds > 1 ? `, mean of ${seeds} seeds` : ''}`;
+    const seeds = results.filter(({ row }) => group.rows.includes(row.id)).map(({ runs }) => runs.length);
+    const most = Math.max(0, ...seeds);
+    const of = seeds.some((count) => count > 0 && count < most) ? `up to ${most}` : most;
+    const caption = `Accuracy over the epochs: ${group.title}${most > 1 ? `, mean of ${of} seeds` : ''}`;
     return picture(`curves-${group.name}`, caption, group.title, metricPlot(records));
   });
 }

@@ -126,14 +126,16 @@ function explanation({ published }: Table, results: readonly RowResult[]): strin
 function claimBlocks({ published }: Table, claims: readonly JudgedClaim[]): Block[] {
   const source: Block[] = published.source === '' ? [] : [{ type: 'text', text: published.source }];
   if (claims.length === 0) return source;
-  const contradicted = claims.filter(({ verdict }) => verdict === 'contradicted').length;
-  const held = claims.filter(({ verdict }) => verdict === 'holds').length;
+  const count = (of: JudgedClaim['verdict']) => claims.filter(({ verdict }) => verdict === of).length;
+  const unknown = count('unknown');
   return [
     ...source,
     { type: 'heading', text: 'What the paper claims, and what these runs say' },
     {
       type: 'text',
-      text: `Of ${claims.length} comparisons ${held} come out as the paper says, ${contradicted} contradict it, ${claims.length - held - contradicted} are undecided.`,
+      text:
+        `Of ${claims.length} comparisons ${count('holds')} come out as the paper says, ${count('contradicted')} contradict it, ` +
+        `${count('undecided')} are undecided${unknown > 0 ? `, ${unknown} lack results` : ''}.`,
     },
     { type: 'list', items: claims.map(({ verdict, sentence }) => `**${verdict}** ${sentence}`) },
   ];
