@@ -4,6 +4,7 @@
 
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { InputError } from '../errors.js';
 import { runSensitivity } from '../sensitivity/runSensitivity.js';
 import type { Sensitivity, TensorSensitivity } from '../sensitivity/sensitivity.js';
 import { namedMetric } from '../task.js';
@@ -35,6 +36,7 @@ export function sensitivityCommand(): Command {
     .option('--no-plots', 'draw no plot')
     .action(async (root: string, options: Options) => {
       const { images, fewer, more, last = false, json, plots, ...overrides } = options;
+      if (fewer + more === 0) throw new InputError('--fewer 0 --more 0: nothing is left to measure');
       const display = taskDisplay();
       const found = await runSensitivity(
         root,

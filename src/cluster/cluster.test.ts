@@ -330,6 +330,7 @@ describe('status', () => {
     const lock = await lockFolder(join(out, 'FLOAT'), { does: 'trains', onLine: () => {} });
     expect(runStatuses(out, noQueue)).toMatchObject([{ run: 'FLOAT', state: 'running', note: '' }]);
     lock.release();
+    expect(() => runStatuses(join(out, 'FLOAT'), noQueue)).toThrow('is a run folder; give the folder in which it lies');
   });
 });
 

@@ -28,12 +28,17 @@ export interface RunStatus {
 /**
  * The runs in `out` and those sent for it, sorted by name. `queued` is called only if a sent run has not ended.
  *
- * @throws InputError if there is nothing in `out`
+ * @throws InputError if there is no run in `out`
  */
 export function runStatuses(out: string, queued: () => ReadonlyMap<string, QueuedJob>): RunStatus[] {
   const records = readRecords(out);
   const names = [...new Set([...runFolders(out), ...records.keys()])].sort();
-  if (names.length === 0) throw new InputError(`${out}: has no run folders, and no jobs were sent for it`);
+  if (names.length === 0) {
+    const why = existsSync(join(out, 'config.json'))
+      ? 'is a run folder; give the folder in which it lies'
+      : 'has no run folders, and no jobs were sent for it';
+    throw new InputError(`${out}: ${why}`);
+  }
   const ended = new Map(names.map((name) => [name, endOf(out, name)]));
   const isOpen = [...records.keys()].some((name) => ended.get(name) === null);
   const queue = isOpen ? queued() : new Map<string, QueuedJob>();

@@ -71,4 +71,8 @@ it('refuses networks whose bits cannot change, and other images', async () => {
     code: 2,
     stderr: expect.stringContaining('give a whole number from 1 on'),
   });
+  expect(await mpdnn(['sensitivity', 'BUDGET', '--fewer', '0', '--more', '0'], folder)).toMatchObject({
+    code: 2,
+    stderr: 'mpdnn: --fewer 0 --more 0: nothing is left to measure\n',
+  });
 });
