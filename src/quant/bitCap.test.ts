@@ -71,6 +71,24 @@ describe('capBits', () => {
     }
   });
 
+  it.each(learned)('%s keeps its cap where rounding to float32 breaks it', (kind) => {
+    let broken = 0;
+    for (const signed of [true, false]) {
+      const q = quantizer(kind, signed);
+      const random = mulberry32(6);
+      for (let i = 0; i < 200; i++) {
+        const kept = inFloat32(projectParameters(q, 8 * random(), 8 * random()));
+        const beyond = projectParameters(q, 8 * random(), 8 * random());
+        const cap = inferredBits(q, ...kept);
+        if (inferredBits(q, ...beyond) <= cap) continue;
+        const edge = lastKept(kept, beyond, (values) => inferredBits(q, ...values) <= cap);
+        if (inferredBits(q, ...inFloat32(edge)) > cap) broken++;
+        expect(inferredBits(q, ...inFloat32(capBits(q, cap, kept, edge)))).toBeLessThanOrEqual(cap);
+      }
+    }
+    expect(broken).toBeGreaterThan(0);
+  });
+
   it.each([true, false])('holds at the very boundaries of %s numbers', (signed) => {
     const q = quantizer('parametric_fp_d_xmax', signed);
     for (let cap = signed ? 2 : 1; cap <= 8; cap++) {
@@ -86,3 +104,18 @@ describe('capBits', () => {
     }
   });
 });
+
+/** The last values on the way from `kept` to `beyond`, to the last bits of float64, that are kept. */
+function lastKept(
+  kept: readonly [number, number],
+  beyond: readonly [number, number],
+  isKept: (values: readonly [number, number]) => boolean,
+): readonly [number, number] {
+  let [near, far] = [kept, beyond];
+  for (let halving = 0; halving < 80; halving++) {
+    const middle = [(near[0] + far[0]) / 2, (near[1] + far[1]) / 2] as const;
+    if (isKept(middle)) near = middle;
+    else far = middle;
+  }
+  return near;
+}

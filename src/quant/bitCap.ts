@@ -12,8 +12,9 @@ import { kindNamed } from './kinds/index.js';
 import type { Quantizer } from './quantizer.js';
 
 /**
- * The values `after` an update, changed to have at most `cap` bits. The values `before` the update have at most `cap`
- * bits. Fixed kinds do not change. `cap` must be at least `smallestBits` of the quantizer.
+ * The values `after` an update, changed to have at most `cap` bits, also where an engine rounds them to float32: that may
+ * carry a value over the edge of its octave. The values `before` the update have at most `cap` bits. Fixed kinds do not
+ * change. `cap` must be at least `smallestBits` of the quantizer.
  */
 export function capBits(
   q: Quantizer,
@@ -22,5 +23,7 @@ export function capBits(
   after: readonly [number, number],
 ): [number, number] {
   const [p0, p1] = after;
-  return inferredBits(q, p0, p1) <= cap ? [p0, p1] : kindNamed(q.kind).capped(q, cap, before, after);
+  const stored = [Math.fround(p0), Math.fround(p1)] as const;
+  const broken = [after, stored].find((values) => inferredBits(q, ...values) > cap);
+  return broken ? kindNamed(q.kind).capped(q, cap, before, broken) : [p0, p1];
 }
