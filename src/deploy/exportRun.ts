@@ -51,6 +51,9 @@ export interface ExportOptions {
   readonly draw?: (summary: ExportContent) => Promise<ReadonlyMap<string, string | Uint8Array>>;
 }
 
+/** Conversion of inputs to bytes, with the byte of 0, which is the same in all channels. */
+type InputBytes = InputQuantization & { readonly zero: number };
+
 /** The content of export.json. */
 export interface ExportSummary {
   readonly run: string;
@@ -59,7 +62,7 @@ export interface ExportSummary {
   /** Meaning of input bytes that are no pixels; a device has to compute the same ones. */
   readonly features: Features | null;
   /** Conversion of inputs to the bytes that all files read; null if they are bytes. */
-  readonly input_quantization: InputQuantization | null;
+  readonly input_quantization: InputBytes | null;
   readonly layers: readonly ExportedLayer[];
   readonly bytes: {
     /** Packed weights: the sizes that training counts, each tensor rounded up to whole bytes. */
@@ -116,7 +119,7 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
     version: packageVersion(),
     classes,
     features: run.config.data?.features ?? null,
-    input_quantization: inputOf(network).quantization,
+    input_quantization: inputBytes(network),
     layers,
     bytes: {
       weights: total(layers, ({ weightBytes }) => weightBytes),
@@ -281,7 +284,7 @@ function onnxMetadata(
   testLogits: readonly (readonly number[])[],
 ): Record<string, string> {
   const bits = layers.map(({ name, weightBits, activationBits }) => ({ name, weightBits, activationBits }));
-  const { quantization } = inputOf(trained.lowered.network);
+  const quantization = inputBytes(trained.lowered.network);
   return {
     ...inputMetadata(trained),
     classes: JSON.stringify(trained.classes),
@@ -290,6 +293,11 @@ function onnxMetadata(
     bits: JSON.stringify(bits),
     test_logits: JSON.stringify(testLogits),
   };
+}
+
+function inputBytes(network: IntegerNetwork): InputBytes | null {
+  const { quantization, offsets } = inputOf(network);
+  return quantization && { ...quantization, zero: offsets[0]! };
 }
 
 function positive(target: number): number | null {

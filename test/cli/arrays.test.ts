@@ -77,13 +77,13 @@ it('is exported where its inputs are quantized: the runtime takes numbers, files
   expect(made).toMatchObject({ scale: [0.5], offset: [-0.25] });
   expect(layers.every(({ proven }: { proven: boolean | null }) => proven !== false)).toBe(true);
   expect(String(readFileSync(join(folder, 'runs/Q/export/c/a.h')))).toContain(
-    `128 + (v * scale + offset) / ${made.step}`,
+    `${made.zero} + (v * scale + offset) / ${made.step}`,
   );
 
   const network = await load(readFileSync(join(folder, 'runs/Q/export/net.safetensors')));
   const { x } = inputs(1);
   const codes = Array.from(x, (v) => Math.round(Math.abs(v * 0.5 - 0.25) / made.step) * Math.sign(v * 0.5 - 0.25));
-  const cut = codes.map((code) => 128 + Math.min(Math.max(code, -made.limit), made.limit));
+  const cut = codes.map((code) => made.zero + Math.min(Math.max(code, -made.limit), made.limit));
   expect([...network.bytes(x)]).toEqual(cut);
   expect([...network.logits(x)]).toEqual([...network.trace(Uint8Array.from(cut), () => {})]);
 });
