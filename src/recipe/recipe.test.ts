@@ -61,11 +61,32 @@ it('suits inputs that are no pictures: neither shifted nor normalised as pixels,
   const [float, learned] = experiments;
   expect(notes[0]).toContain('32 inputs to train with and 8 to test with, 2 classes, inputs of 1x1x2');
   expect(float.settings).toMatchObject({ normalise: null, mean: null, augment_shift: 0, augment_mirror: false });
-  expect([float.input, learned.input?.kind]).toEqual([null, 'parametric_fp_d_xmax']);
+  expect([float.input?.kind, learned.input?.kind]).toEqual([null, 'parametric_fp_d_xmax']);
   const shape = { classes: 2, imageShape: [1, 1, 2], trainImages: 29, evaluationImages: 11 } as const;
   const scaling = { values: 'floats', scale: [1, 1], offset: [0, 0] } as const;
   const program = buildTrainingProgram(programOptions(learned, { ...shape, scaling }, null));
   expect(shippingFault(program)).toBe(null);
+});
+
+it('counts the same tensors in float and with learned bits', async () => {
+  const net: Define = (n, image) => n.linear(n.globalAverage(n.conv(image, 4, { activation: 'silu' })), 10);
+  const asked = askedFor({ data: 'synthetic:96', model: './net.mjs' });
+  const ask = withDefinition(asked, network({ input: [32, 32, 3] }, net));
+  const shape = { classes: 10, imageShape: [32, 32, 3], trainImages: 87, evaluationImages: 19 } as const;
+  const counted = (await recommend(ask, events)).experiments.map((experiment) => {
+    const { tensors } = buildTrainingProgram(programOptions(experiment, shape, null)).variables;
+    return tensors.map(({ name, count }) => [name, count]);
+  });
+  expect(counted[0]).toEqual(counted[1]);
+  expect(counted[0]).toContainEqual(['conv1', 4096]);
+  const off = await recommend(
+    withDefinition(
+      askedFor({ data: 'synthetic:96', model: './net.mjs', a_quantize_linear: false }),
+      ask.network.definition,
+    ),
+    events,
+  );
+  expect(off.experiments.map(({ linear }) => linear)).toEqual([null, null]);
 });
 
 describe('of other losses', () => {

@@ -105,10 +105,11 @@ interface Targets {
   readonly activation: Target;
 }
 
-/** The given target in kB, or a fraction of the float network's size, rounded up to three digits. */
+/** The given target in kB, or a fraction of the float network's size, rounded up to three digits; none of nothing. */
 function target(what: string, float: number, part: number, given: string | undefined): Target {
   const inFloat = `${what} in float: ${float.toPrecision(4)} kB`;
   if (given !== undefined) return { value: Number(given), remark: inFloat };
+  if (float === 0) return { value: -1 };
   const unit = 10 ** (Math.floor(Math.log10(float / part)) - 2);
   const value = Number((Math.ceil(float / part / unit - 1e-9) * unit).toPrecision(3));
   return { value, remark: `${inFloat}; nothing else was asked for, so ${part === 10 ? 'a tenth' : 'an eighth'} of it` };
@@ -198,6 +199,9 @@ function linesOf(
   put(shared, 'batch_size', batch);
   put(shared, 'schedule', overrides.has('learning_rate_drops') ? 'step' : 'cosine');
   if (Math.min(...epochs) >= 10) put(shared, 'warmup_epochs', 1);
+  // In float they are counted, so that sizes compare.
+  if (hasLinear) put(shared, 'a_quantize_linear', 'true', 'all that is kept in memory, for devices without floats');
+  if (seen.values === 'floats') put(shared, 'a_quantize_input', 'true', 'integers begin with bytes');
 
   put(float, 'epochs', epochs[0]);
   float.set('initial_learning_rate', rate(0.05));
@@ -206,8 +210,6 @@ function linesOf(
   put(learned, 'epochs', epochs[1]);
   learned.set('initial_learning_rate', rate(0.02));
   for (const [key, kind] of Object.entries(quantization)) put(learned, key, kind);
-  if (hasLinear) put(learned, 'a_quantize_linear', 'true', 'all that is kept in memory, for devices without floats');
-  if (seen.values === 'floats') put(learned, 'a_quantize_input', 'true', 'integers begin with bytes');
   if (hasTarget) put(learned, 'budget', 'guaranteed', 'every epoch ends inside the targets');
   for (const of of ['weight', 'activation'] as const) {
     const { value, remark } = targets[of];
@@ -217,7 +219,7 @@ function linesOf(
   for (const [key, value] of overrides) {
     if (['name', 'resume', 'epochs', 'target_weight_kbytes', 'target_activation_kbytes'].includes(key)) continue;
     if (key === 'weightfile') put(float, key, value);
-    else if (concernsQuantizers(key)) put(learned, key, value);
+    else if (concernsQuantizers(key) && !shared.has(key)) put(learned, key, value);
     else {
       float.delete(key);
       learned.delete(key);

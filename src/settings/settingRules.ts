@@ -115,12 +115,7 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
   checkQuantizer('weights', settings, fail);
   checkQuantizer('rectified', settings, fail);
   for (const part of ['linear', 'input'] as const) {
-    const key = `a_quantize_${part}` as const;
-    if (!settings[key]) continue;
-    if (!layers.some(({ values }) => values.a_quantize) && settings.a_quantize === null) {
-      throw fail(key, true, 'needs quantized activations: set a_quantize, such as parametric_fp_d_xmax_relu');
-    }
-    checkQuantizer(part, settings, fail);
+    if (settings[`a_quantize_${part}`]) checkQuantizer(part, settings, fail);
   }
   checkSolver(settings, fail);
   checkTask(settings, fail);
