@@ -2,12 +2,13 @@
 
 import { InputError } from '../errors.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
+import { planOf } from './c/plan.js';
 import { lowerNetwork } from './lowering.js';
 
-/** The reason why a network could not be exported, with a remedy; null if it could. */
+/** The reason why a network could not be exported in all forms, with a remedy; null if it could. */
 export function shippingFault(training: TrainingProgram): string | null {
   try {
-    lowerNetwork(training, [], { prove: false });
+    planOf(lowerNetwork(training, [], { prove: false }).network);
     return null;
   } catch (error) {
     if (error instanceof InputError) return error.message;

@@ -246,17 +246,16 @@ describe('refused in words', () => {
     ['bytes', {}],
     ['bytes on no grid, which a quantizer takes to bytes', { mean: 0.433, std: 0.2, a_quantize_input: true }],
   ])('the image where only convolutions read it: %s', (_, inputs) => {
-    const { network } = lowerNetwork(
-      shippableProgram({
-        ...{ settings: { ...linear, ...inputs }, side },
-        define: (n, x) => n.linear(n.globalAverage(n.conv(n.maxPool(x, { size: 2 }), 6)), 10),
-      }),
-      [],
-    );
+    const program = shippableProgram({
+      ...{ settings: { ...linear, ...inputs }, side },
+      define: (n, x) => n.linear(n.globalAverage(n.conv(n.maxPool(x, { size: 2 }), 6)), 10),
+    });
+    const { network } = lowerNetwork(program, []);
     const remedy =
       'reads the image in convolutions only; begin with one, or set a_quantize_input = true and normalise = shift';
     const image = inputOf(network).output.name;
     expect(() => planOf(network)).toThrow(`${image}/max: C ${remedy}`);
+    expect(shippingFault(program)).toBe(`${image}/max: C ${remedy}`);
     expect(() => exactModel(network, { packed: false, metadata: {} })).toThrow(`${image}: ONNX ${remedy}`);
   });
 });
