@@ -13,6 +13,7 @@ const common = [
   'elementCount',
   'errors',
   'eventLoop',
+  'kilobytes',
   'median',
   'nearestName',
   'sha256',

@@ -9,6 +9,7 @@ import { type Images, parseDataSpec } from '../data/index.js';
 import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { InputError } from '../errors.js';
+import { kilobytesText } from '../kilobytes.js';
 import type { Variables } from '../nn/index.js';
 import { type BitRange, type ComparedRun, compareRuns } from '../report/comparison.js';
 import { openRunFolder } from '../runs/index.js';
@@ -167,16 +168,20 @@ function startingRun(root: string): string | null {
 function gained([from, to]: readonly ComparedRun[]): string[] {
   if (!from || !to || (to.weightBits === null && to.activationBits === null)) return [];
   const kbytes = (of: 'weightsKbytes' | 'activationsKbytes') => [
-    `${from[of].toFixed(1)} kB`,
-    `${to[of].toFixed(1)} kB`,
+    `${kilobytesText(from[of], 1)} kB`,
+    `${kilobytesText(to[of], 1)} kB`,
     `${(from[of] / to[of]).toFixed(1)} times smaller`,
   ];
   const bits = (of: 'weightBits' | 'activationBits') => [bitsText(from[of]), bitsText(to[of])];
   const rows = [
     ['weights', ...kbytes('weightsKbytes')],
     ['  bits', ...bits('weightBits'), ''],
-    ['largest activation', ...kbytes('activationsKbytes')],
-    ['  bits', ...bits('activationBits'), ''],
+    ...(to.activationsKbytes > 0
+      ? [
+          ['largest activation', ...kbytes('activationsKbytes')],
+          ['  bits', ...bits('activationBits'), ''],
+        ]
+      : []),
     ...(to.sameImages ? [[`test ${metrics[to.metric].title}`, ...metricRow(from, to)]] : []),
   ];
   return [

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { userPath } from '../disk/userPath.js';
+import { kilobyteDecimals } from '../kilobytes.js';
 import type { BitRange, ComparedRun } from '../report/index.js';
 import { metrics, metricText } from '../task.js';
 import { duration, wordOf } from './progress.js';
@@ -38,13 +39,15 @@ function tableOf(runs: readonly ComparedRun[], beaten: readonly (ComparedRun | n
   const { metric } = runs[0]!;
   const word = wordOf(metric);
   const header = ['', 'run', `test ${word}`, ...(isHeldOut ? [`val ${word}`] : []), 'W kB', 'A kB', 'bits W', 'bits A'];
+  const kbytes = (run: ComparedRun, of: 'weightsKbytes' | 'activationsKbytes') =>
+    run[of].toFixed(kilobyteDecimals(Math.max(...runs.map((each) => each[of])), 2));
   const rows = runs.map((run, i) => [
     String(i + 1),
     run.name,
     metricText(metric, run.testError),
     ...(isHeldOut ? [run.validationError === null ? '–' : metricText(metric, run.validationError)] : []),
-    run.weightsKbytes.toFixed(2),
-    run.activationsKbytes.toFixed(2),
+    kbytes(run, 'weightsKbytes'),
+    kbytes(run, 'activationsKbytes'),
     bitsText(run.weightBits),
     bitsText(run.activationBits),
     String(run.epochs),

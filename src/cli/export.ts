@@ -15,6 +15,7 @@ import {
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
+import { kilobytesText } from '../kilobytes.js';
 import { isParametersFile } from '../runs/evaluationData.js';
 import { lockFolder } from '../runs/lock.js';
 import { ifDrawable } from './pictures.js';
@@ -109,7 +110,7 @@ function describe(summary: ExportSummary, folder: string): string {
   return [
     textTable(table),
     '',
-    `weights ${bytes.weights} B (${weights_kb.toFixed(2)} kB${budget}), constants ${bytes.constants} B, ` +
+    `weights ${bytes.weights} B (${kilobytesText(weights_kb, 2)} kB${budget}), constants ${bytes.constants} B, ` +
       `activations at once ${bytes.ram} B${program(bytes)}, ${macs} MACs an image`,
     ...Object.entries(checks).map(
       ([engine, { activations, logits, images }]) =>

@@ -1,6 +1,7 @@
 /** `mpdnn inspect`: layers, costs and the smallest possible budget of a network, before any training. */
 
 import { Command, InvalidArgumentError } from 'commander';
+import { kilobyteDecimals } from '../kilobytes.js';
 import {
   inputName,
   type LayerFacts,
@@ -190,7 +191,8 @@ function describe(found: Inspection): string {
       ? '-'
       : [layer.outputBits, ...(layer.isSigned ? ['signed'] : []), ...(layer.isShared ? ['shared'] : [])].join(' '),
   ]);
-  const sizes = ({ weights, max, sum, peak }: Kbytes) => [weights, max, sum, peak].map((size) => size.toFixed(2));
+  const kinds = ['weights', 'max', 'sum', 'peak'] as const;
+  const sizes = (kbytes: Kbytes) => kinds.map((kind) => kbytes[kind].toFixed(kilobyteDecimals(found.kbytes[kind], 2)));
   const budget = [
     ['kB', 'weights', 'largest activation', 'all', 'held at once'],
     ['at these bits', ...sizes(found.kbytes)],

@@ -5,6 +5,7 @@
 
 import { MultiBar, Presets } from 'cli-progress';
 import { printable } from '../errors.js';
+import { kilobytesText } from '../kilobytes.js';
 import { openRunFolder, readSummary } from '../runs/index.js';
 import type { PlanEvents, PlanPosition, RunEnd } from '../runs/plan/executePlan.js';
 import type { PlannedRun } from '../runs/plan/planRuns.js';
@@ -156,7 +157,7 @@ function endLine(at: PlanPosition, end: RunEnd): string {
     end.type === 'reused' ? 'finished before' : '',
     chosen === null ? '' : `test ${wordOf(metric)} ${metricText(metric, chosen)}`,
     summary.best_epoch === null ? 'never inside the budget' : '',
-    `W ${summary.weights_kb.toFixed(1)} kB`,
+    `W ${kilobytesText(summary.weights_kb, 1)} kB`,
     end.type === 'finished' ? duration(summary.seconds) : '',
   ]
     .filter(Boolean)

@@ -1,5 +1,6 @@
 /** Progress of a run in words, on stderr: the texts behind its bar, and a line an epoch. */
 
+import { kilobyteDecimals, kilobytesText } from '../kilobytes.js';
 import type { ActivationType } from '../quant/index.js';
 import type { RunEvents } from '../runs/runEvents.js';
 import type { Experiment } from '../settings/index.js';
@@ -192,7 +193,9 @@ function sizesAgainst({ quantizers }: EpochReport, budget: BudgetTargets): { wei
 
 /** The kB of a budget, with as many digits as tell both apart. */
 function against(kbytes: number, target: number): string {
-  return target > 0 ? `${kbytes.toFixed(target < 10 ? 2 : 1)}/${target}` : kbytes.toFixed(1);
+  return target > 0
+    ? `${kbytes.toFixed(kilobyteDecimals(target, target < 10 ? 2 : 1))}/${target}`
+    : kilobytesText(kbytes, 1);
 }
 
 export function percent(fraction: number, digits = 2): string {

@@ -1,5 +1,6 @@
 /** export.md: what was exported, for people. */
 
+import { kilobytesText } from '../kilobytes.js';
 import type { ExportSummary } from './exportRun.js';
 import type { NpuMismatches } from './npuMismatches.js';
 
@@ -16,9 +17,9 @@ export function exportDocument(summary: ExportSummary): string {
     '',
     '| | bytes | |',
     '|---|---:|---|',
-    `| weights | ${bytes.weights} | training counts ${summary.weights_kb.toFixed(2)} kB${ofBudget(budget_kb.weights)} |`,
+    `| weights | ${bytes.weights} | training counts ${kilobytesText(summary.weights_kb, 2)} kB${ofBudget(budget_kb.weights)} |`,
     `| constants | ${bytes.constants} | multipliers, biases, shifts, tables; in no budget |`,
-    `| activations at once | ${bytes.ram} | the arena${summary.activations_peak_kb === null ? '' : `; training counts ${summary.activations_peak_kb.toFixed(2)} kB`}${ofBudget(budget_kb.activations)} |`,
+    `| activations at once | ${bytes.ram} | the arena${summary.activations_peak_kb === null ? '' : `; training counts ${kilobytesText(summary.activations_peak_kb, 2)} kB`}${ofBudget(budget_kb.activations)} |`,
     ...(bytes.c_ram === null
       ? []
       : [

@@ -1,5 +1,7 @@
 /** A text table of bits and memory by layer, printed after training and evaluation. */
 
+import { kilobyteDecimals } from '../kilobytes.js';
+
 export interface LayerSummary {
   readonly layer: string;
   /** Bits of the layer's weights; absent if it has none. */
@@ -17,23 +19,24 @@ export function summaryTable(layers: readonly LayerSummary[]): string {
   const activations = layers.flatMap((layer) => layer.activationKbytes ?? []);
   const weights = layers.flatMap((layer) => layer.weightKbytes ?? []);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  const [ofWeights, ofActivations] = [textOf(sum(weights)), textOf(sum(activations))];
   const header = ['layer', 'bits W', 'bits A', 'kB W', 'kB A'];
   const body = layers.map((layer) => [
     layer.layer,
     bits(layer.weightBits),
     bits(layer.activationBits),
-    kilobytes(layer.weightKbytes),
-    kilobytes(layer.activationKbytes),
+    ofWeights(layer.weightKbytes),
+    ofActivations(layer.activationKbytes),
   ]);
   const totals = [
     [
       'sum',
       '',
       '',
-      weights.length > 0 ? kilobytes(sum(weights)) : '',
-      activations.length > 0 ? kilobytes(sum(activations)) : '',
+      weights.length > 0 ? ofWeights(sum(weights)) : '',
+      activations.length > 0 ? ofActivations(sum(activations)) : '',
     ],
-    ['largest', '', '', '', activations.length > 0 ? kilobytes(Math.max(...activations)) : ''],
+    ['largest', '', '', '', activations.length > 0 ? ofActivations(Math.max(...activations)) : ''],
   ];
   const all = [header, ...body, ...totals];
   const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
@@ -50,6 +53,8 @@ function bits(value: number | undefined): string {
   return value === undefined ? '-' : String(value);
 }
 
-function kilobytes(value: number | undefined): string {
-  return value === undefined ? '-' : value.toFixed(2);
+/** The texts of a column's kB, whose sum is `largest`. */
+function textOf(largest: number): (kbytes: number | undefined) => string {
+  const decimals = kilobyteDecimals(largest, 2);
+  return (kbytes) => (kbytes === undefined ? '-' : kbytes.toFixed(decimals));
 }

@@ -1,6 +1,7 @@
 /** The budget of an experiment as limits for its network. */
 
 import { InputError } from '../errors.js';
+import { kilobytesText } from '../kilobytes.js';
 import type { Counted } from '../nn/index.js';
 import { fewestChannels } from '../program/prunedChannels.js';
 import { tensorOf } from '../program/quantizerReport.js';
@@ -111,7 +112,7 @@ export function budgetOutlook(
 
 /** Formats of amounts: kB suit networks of all sizes, but small ones have few bit operations. */
 const digits: Readonly<Record<BudgetLimit['unit'], (amount: number) => string>> = {
-  kB: (amount) => amount.toFixed(2),
+  kB: (amount) => kilobytesText(amount, 2),
   GBOPs: (amount) => String(Number(amount.toPrecision(3))),
   'of cost': (amount) => String(Number(amount.toPrecision(4))),
 };
@@ -125,5 +126,5 @@ function largestPart({ quantizers }: Counted, set: TensorSet, bits: readonly num
   const [largest] = sizes.sort((a, b) => b.size - a.size);
   if (!largest || largest.size < set.bits) return '; most of it is not quantized';
   const { row, size } = largest;
-  return `; most of it is ${tensorOf(quantizers[row]!.name)}, ${(size / bitsPerKbyte).toFixed(2)} kB at ${bits[row]} bits`;
+  return `; most of it is ${tensorOf(quantizers[row]!.name)}, ${kilobytesText(size / bitsPerKbyte, 2)} kB at ${bits[row]} bits`;
 }

@@ -63,7 +63,7 @@ describe('train', () => {
     const out = join(folder, 'guaranteed');
     const { stderr } = await succeeds(['train', 'GUARANTEED', '--cfg', cfg, '--no-plots', '--out', out], folder);
     expect(stderr).toContain(
-      'budget: with the fewest bits weights need 0.38 of 0.45 kB, activations (peak) need 3.25 of 4 kB',
+      'budget: with the fewest bits weights need 0.375 of 0.45 kB, activations (peak) need 3.25 of 4 kB',
     );
     expect(stderr.match(/^epoch .* W .*\/0\.45 kB {2}A\(peak\) .*\/4 kB .* inside/gm)).toHaveLength(3);
     const [header, ...rows] = readFileSync(join(out, 'GUARANTEED', 'sizes.csv'), 'utf8')
@@ -117,12 +117,12 @@ describe('train', () => {
     const call = ['train', 'GUARANTEED', '--cfg', cfg, '--no-plots', '--out', 'pruned'];
     const target = ['--target-weight-kbytes', '0.3', '--target-activation-kbytes', '-1', '--budget-prune', 'true'];
     const { stdout, stderr } = await succeeds([...call, ...target], folder);
-    expect(stderr).toContain('budget: with the fewest bits and channels weights need 0.01 of 0.3 kB');
+    expect(stderr).toContain('budget: with the fewest bits and channels weights need 0.0137 of 0.3 kB');
     expect(stdout).toMatch(/^channels left: conv\d \d+ of (8|16)/m);
     const { weights_kb } = json<{ weights_kb: number }>('pruned/GUARANTEED/summary.json');
     expect(weights_kb).toBeLessThanOrEqual(0.3);
     const evaluated = await succeeds(['eval', 'pruned/GUARANTEED'], folder);
-    expect(evaluated.stdout).toContain(`weights ${weights_kb.toFixed(2)} kB`);
+    expect(evaluated.stdout).toContain(`weights ${weights_kb.toFixed(3)} kB`);
   });
 
   it('says where a precision that was asked for has no effect', async () => {

@@ -212,13 +212,13 @@ describe('the experiment', () => {
     [
       'a budget that cannot be met',
       ['GUARANTEED', '--cfg', 'tiny.cfg', '--target-weight-kbytes', '0.3'],
-      '--target-weight-kbytes = 0.3: cannot be met: with the fewest bits that the limits allow, weights need 0.38 kB, ' +
-        '0.08 kB too much; most of it is conv2/quantized_conv/W, 0.28 kB at 2 bits',
+      '--target-weight-kbytes = 0.3: cannot be met: with the fewest bits that the limits allow, weights need 0.375 kB, ' +
+        '0.0755 kB too much; most of it is conv2/quantized_conv/W, 0.281 kB at 2 bits',
     ],
     [
       'a peak that cannot be met',
       ['GUARANTEED', '--cfg', 'tiny.cfg', '--target-activation-kbytes', '3'],
-      'activations (peak) need 3.25 kB, 0.25 kB too much; most of it is',
+      'activations (peak) need 3.25 kB, 0.250 kB too much; most of it is',
     ],
     ['batch beyond the data', ['FLOAT', '--cfg', 'tiny.cfg', '--batch-size', '97'], 'more than the 96 training images'],
     ['limit beyond the data', ['FLOAT', '--cfg', 'tiny.cfg', '--limit-train', '97'], '96'],

@@ -111,7 +111,7 @@ it('refuses what cannot be compared', async () => {
     return stderr;
   };
   expect(await refused('NET', '--cfg', 'net.cfg', '--budgets', '0.01')).toMatch(
-    /^mpdnn: --budgets = 0\.01: cannot be met: with the fewest bits and channels that the limits allow, weights need 0\.01 kB/,
+    /^mpdnn: --budgets = 0\.01: cannot be met: with the fewest bits and channels that the limits allow, weights need 0\.0137 kB/,
   );
   const tiny = writeTinyConfig(folder);
   expect(await refused('BUDGET', '--cfg', tiny)).toMatch(
