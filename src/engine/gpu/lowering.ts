@@ -26,6 +26,7 @@ import { recordMetrics } from './kernels/recordMetrics.js';
 import * as update from './kernels/update.js';
 import { mostKept } from './placement.js';
 import { pooledNorms } from './pooledNorms.js';
+import { absorbedBy, shortcutNorms } from './shortcutNorms.js';
 import { dispatchedTogether, isTogether, type Together } from './together.js';
 
 export type Lowering<K extends OpName> = (node: Node<K>, placement: Placement) => KernelCall[];
@@ -40,7 +41,8 @@ type NodeWithMoments = Node<'conv2d' | 'depthwiseConv2d' | 'groupedConv2d' | 'ch
 
 export function lowerPhase(nodes: readonly AnyNode[], { scratch, ...others }: Placement): LoweredCall[] {
   const { norms, pools, reductions } = pooledNorms(nodes);
-  const absorbed = new Set<AnyNode>([...norms.values(), ...pools.values()]);
+  const ofShortcuts = shortcutNorms(nodes);
+  const absorbed = new Set<AnyNode>([...norms.values(), ...pools.values(), ...absorbedBy(ofShortcuts)]);
   const masking = new Map(reductions);
   /** Reductions that a product has computed, with the kernel that adds up their partial sums. */
   const reduced = new Map<AnyNode, KernelCall>();
@@ -73,7 +75,8 @@ export function lowerPhase(nodes: readonly AnyNode[], { scratch, ...others }: Pl
       case 'conv2dInputGradient': {
         const reader = soleReader(node.results.dx, nodes);
         const isReduced = reader?.op === 'batchNormGradientReduce' && batchNorm.isReducedInPlace(reader, placement);
-        if (!isReduced || reduced.size === mostKept) return lower(node, placement);
+        if (!isReduced || ofShortcuts.reductions.has(reader) || reduced.size === mostKept)
+          return lower(node, placement);
         const behind = { node: reader, storesDz: !masksAgain(reader) };
         const [product, sums] = reducedInputGradient(node, placement, behind) ?? [];
         if (!product || !sums) return lower(node, placement);
@@ -85,10 +88,16 @@ export function lowerPhase(nodes: readonly AnyNode[], { scratch, ...others }: Pl
         if (pool) return batchNorm.batchNormGradientReduce(node, placement, false, pool);
         const sums = reduced.get(node);
         reduced.delete(node);
-        return sums ? [sums] : batchNorm.batchNormGradientReduce(node, placement, !masksAgain(node));
+        if (sums) return [sums];
+        const ofShortcut = ofShortcuts.reductions.get(node);
+        return batchNorm.batchNormGradientReduce(node, placement, !masksAgain(node), null, ofShortcut);
       }
-      case 'batchNormGradientApply':
-        return batchNorm.batchNormGradientApply(node, placement, masking.get(node), pools.get(node));
+      case 'batchNormGradientApply': {
+        const ofShortcut = ofShortcuts.applications.get(node);
+        return batchNorm.batchNormGradientApply(node, placement, masking.get(node), pools.get(node), ofShortcut);
+      }
+      case 'batchNorm':
+        return batchNorm.batchNorm(node, placement, ofShortcuts.norms.get(node));
       default:
         return lower(node, placement);
     }

@@ -12,6 +12,7 @@ import { bytesPerElement, type Format } from './formats.js';
 import { type BufferPlan, type MatrixUnits, offsetAlignment, type Placement, wholeOf } from './kernel.js';
 import { narrowFormats } from './narrowing.js';
 import { nodesInMemory } from './pooledNorms.js';
+import { withShortcutNorms } from './shortcutNorms.js';
 
 /**
  * Number of scratch buffers. Partial sums of one operation are read by its next kernel, which may run beside the next
@@ -112,7 +113,7 @@ export function placePlan(
 function layoutPhases(plan: Plan, tensorBytes: BytesOf, largest: number) {
   const needs = (calls: readonly AnyNode[]) => lifetimes(calls, tensorBytes).reduce((sum, { bytes }) => sum + bytes, 0);
   const phases = Object.entries(plan.phases)
-    .map(([phase, nodes]) => [phase, nodesInMemory(nodes)] as const)
+    .map(([phase, nodes]) => [phase, nodesInMemory(withShortcutNorms(nodes))] as const)
     .sort(([, a], [, b]) => needs(b) - needs(a));
   const layouts = new Map<string, BufferLayout['places']>();
   let sizes: readonly number[] = [];

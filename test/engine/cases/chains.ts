@@ -20,6 +20,8 @@ export function chainCases(): ConformanceCase[] {
     pooledNormChain({ type: 'relu' }, [2, 5, 6, 8], 2280),
     pooledNormChain({ type: 'quantize', row: 1, core: 'uniform', signed: false }, [1, 4, 4, 12], 2281),
     pooledNormChain(null, [2, 5, 4, 5], 2282),
+    shortcutNormChain({ type: 'relu' }, 8, 2290),
+    shortcutNormChain({ type: 'quantize', row: 1, core: 'uniform', signed: false }, 5, 2291),
     lossChain(),
     damping('uniform', false, 2310),
     damping('uniform', true, 2311),
@@ -191,6 +193,64 @@ function pooledNormChain(
   c.graph.append('batchNormGradientApply', applied, { dx: dx! }, {});
   c.graph.append('copy', { x: dx! }, { y: c.output('result', shape) }, {});
   return c.build(`batch norm before pooling, ${channels} channels: ${activationName(activation)}`);
+}
+
+/** A normalisation of a shortcut that only another one adds, which other engines may compute with it, and the gradients of both. */
+function shortcutNormChain(activation: Activation, channels: number, seed: number): ConformanceCase {
+  const random = randomValues(seed);
+  const shape = [2, 5, 4, channels];
+  const perChannel = (list: readonly number[]) => Array.from({ length: channels }, (_, i) => list[i % list.length]!);
+  const c = caseBuilder();
+  const [a, b, dy] = ['a', 'b', 'dy'].map((name) => c.input(name, shape, random.dyadic(elementCount(shape)))) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  const moments = [...perChannel([0, 0.5, -0.25, 1]), ...perChannel([1, 2, 0.5, 1])];
+  const otherMoments = [...perChannel([0.25, 0, 1]), ...perChannel([0.5, 1, 2, 2])];
+  const statistics = c.input('statistics', [2, 2, channels], [...moments, ...otherMoments]);
+  const numbers = [
+    [1, 0.5, -2],
+    [0, 0.125, -0.5],
+    [0.5, 2],
+    [0.25, 0, -1],
+  ];
+  const parameters = c.input('parameters', [4, channels], numbers.flatMap(perChannel));
+  const gradients = c.output('gradients', [4, channels]);
+  const ranges = activation.type === 'quantize' ? c.input('ranges', [3, 2], rangesOf[activation.core]) : null;
+  const row = (whole: Tensor, index: number) => c.part(whole, `${whole.name} ${index}`, index * channels, [channels]);
+  const normOf = (x: Tensor, index: number) => ({
+    ...{ x, statistics: c.part(statistics, `statistics ${index}`, 2 * index * channels, [2, channels]) },
+    ...{ gamma: row(parameters, 2 * index), beta: row(parameters, 2 * index + 1) },
+  });
+  const reducedOf = (dz: Tensor, index: number) => ({
+    ...{ dz, dgamma: row(gradients, 2 * index), dbeta: row(gradients, 2 * index + 1) },
+  });
+  const transient = (name: string) => c.transient(name, shape);
+  const [x, xOfShortcut, shortcut, upstream] = ['x', 'x of shortcut', 'shortcut', 'upstream'].map(
+    transient,
+  ) as Tensor[];
+  const [dz, masked, dx, dxOfShortcut] = ['dz', 'masked', 'dx', 'dx of shortcut'].map(transient) as Tensor[];
+  const main = { ...normOf(x!, 0), shortcut: shortcut!, ranges };
+  const beside = { ...normOf(xOfShortcut!, 1), shortcut: null, ranges: null };
+  c.graph.append('add', { a, b: a }, { y: x! }, {});
+  c.graph.append('add', { a: b, b }, { y: xOfShortcut! }, {});
+  c.graph.append('batchNorm', beside, { y: shortcut! }, { activation: null });
+  c.graph.append('batchNorm', main, { y: c.output('y', shape, { exact: true }) }, { activation });
+  c.graph.append('add', { a: dy, b: dy }, { y: upstream! }, {});
+  const sums = ranges ? c.output('sums', [2]) : null;
+  c.graph.append('batchNormGradientReduce', { ...main, dy: upstream! }, { ...reducedOf(dz!, 0), sums }, { activation });
+  const applied = (
+    { x, statistics, gamma }: ReturnType<typeof normOf>,
+    { dz, dgamma, dbeta }: ReturnType<typeof reducedOf>,
+  ) => ({ dz, x, statistics, gamma, dgamma, dbeta });
+  c.graph.append('batchNormGradientApply', applied(main, reducedOf(dz!, 0)), { dx: dx! }, {});
+  const ofShortcut = { ...reducedOf(masked!, 1), sums: null };
+  c.graph.append('batchNormGradientReduce', { ...beside, dy: dz! }, ofShortcut, { activation: null });
+  c.graph.append('batchNormGradientApply', applied(beside, ofShortcut), { dx: dxOfShortcut! }, {});
+  c.graph.append('copy', { x: dx! }, { y: c.output('result', shape) }, {});
+  c.graph.append('copy', { x: dxOfShortcut! }, { y: c.output('result of shortcut', shape) }, {});
+  return c.build(`batch norm of a shortcut, ${channels} channels: ${activationName(activation)}`);
 }
 
 function lossChain(): ConformanceCase {

@@ -86,8 +86,9 @@ export function statisticsTogether(nodes: readonly Node<'runningStatistics'>[], 
 
 /** Reads of everything that z depends on, for the forward pass and for the backward pass, which recomputes z. */
 export function normOperands(
-  { operands: { x, statistics, gamma, beta, shortcut, ranges } }: Node<'batchNorm' | 'batchNormGradientReduce'>,
+  { operands: { x, statistics, gamma, beta, shortcut: stored, ranges } }: Node<'batchNorm' | 'batchNormGradientReduce'>,
   placement: Placement,
+  shortcut: Tensor | null = stored,
 ) {
   return {
     x: tensorOperand(placement, x, 'read'),
@@ -102,57 +103,109 @@ export function normOperands(
 /** Most workgroups along the pixels of a pass without sums. */
 export const mostGroups = 4096;
 
-/** WGSL that loads what belongs to an invocation's channels, and for an element normalised. */
+/**
+ * WGSL that loads what belongs to an invocation's channels, and for an element normalised.
+ *
+ * @param suffix of the variables' names
+ */
 export function normalisation(
   lanes: Lanes,
   perPixel: number,
   operands: Readonly<Record<'x' | 'statistics' | 'gamma', Operand>>,
+  suffix = '',
 ) {
   return {
-    channels: `let mean = ${lanes.load(operands.statistics, 'c')};
-    let deviation = ${lanes.load(operands.statistics, `c + ${perPixel}u`)};
-    let gamma = ${lanes.load(operands.gamma, 'c')};`,
-    normalized: (i: string) => `((${lanes.load(operands.x, i)} - mean) * deviation)`,
+    channels: `let mean${suffix} = ${lanes.load(operands.statistics, 'c')};
+    let deviation${suffix} = ${lanes.load(operands.statistics, `c + ${perPixel}u`)};
+    let gamma${suffix} = ${lanes.load(operands.gamma, 'c')};`,
+    normalized: (i: string) => `((${lanes.load(operands.x, i)} - mean${suffix}) * deviation${suffix})`,
   };
 }
 
-export const batchNorm: Lowering<'batchNorm'> = (node, placement) => {
+/** Reads of what belongs to the channels of a shortcut that is normalised here. */
+function shortcutOperands(norm: Node<'batchNorm' | 'batchNormGradientReduce'> | null, placement: Placement) {
+  const read = (tensor: Tensor | undefined) => (tensor ? tensorOperand(placement, tensor, 'read') : null);
+  return {
+    shortcutStatistics: read(norm?.operands.statistics),
+    shortcutGamma: read(norm?.operands.gamma),
+    shortcutBeta: read(norm?.operands.beta),
+  };
+}
+
+/** WGSL for a shortcut: what belongs to an invocation's channels, and the values of its elements `i`. */
+interface ShortcutCode {
+  readonly channels: string;
+  readonly each: string;
+  readonly value: string;
+}
+
+/** Of a shortcut that is normalised here, each element's `normalizedOfShortcut` is declared as well. */
+function shortcutCode(
+  lanes: Lanes,
+  perPixel: number,
+  operands: Readonly<Record<'shortcut' | keyof ReturnType<typeof shortcutOperands>, Operand>>,
+  isNormalized: boolean,
+): ShortcutCode {
+  const { shortcut: x, shortcutStatistics: statistics, shortcutGamma: gamma, shortcutBeta: beta } = operands;
+  if (!isNormalized) return { channels: '', each: '', value: lanes.load(x, 'i') };
+  const { channels, normalized } = normalisation(lanes, perPixel, { x, statistics, gamma }, 'OfShortcut');
+  return {
+    channels: `
+    ${channels}
+    let betaOfShortcut = ${lanes.load(beta, 'c')};`,
+    each: `let normalizedOfShortcut = ${normalized('i')};
+      `,
+    value: 'gammaOfShortcut * normalizedOfShortcut + betaOfShortcut',
+  };
+}
+
+const wideInShortcut = ['shortcut', 'shortcutStatistics', 'shortcutGamma', 'shortcutBeta'] as const;
+
+/** @param ofShortcut the normalisation of the shortcut, if it is computed here */
+export function batchNorm(
+  node: Node<'batchNorm'>,
+  placement: Placement,
+  ofShortcut: Node<'batchNorm'> | null = null,
+): KernelCall[] {
   const { x, shortcut } = node.operands;
   const { y } = node.results;
   const lanes = lanesFor(dimension(x, 3));
   const pass = pixelPass(x, lanes, mostGroups);
   const { operands, parameter, finish } = kernelSource(
     {
-      ...normOperands(node, placement),
+      ...normOperands(node, placement, ofShortcut?.operands.x),
+      ...shortcutOperands(ofShortcut, placement),
       y: tensorOperand(placement, y, 'write'),
     },
-    wideIf(lanes, ['x', 'statistics', 'gamma', 'beta', 'shortcut', 'y']),
+    wideIf(lanes, ['x', 'statistics', 'gamma', 'beta', ...wideInShortcut, 'y']),
   );
   const { activation } = node.attributes;
   const { channels, normalized } = normalisation(lanes, pass.perPixel, operands);
+  const added = shortcut && shortcutCode(lanes, pass.perPixel, operands, ofShortcut !== null);
   const body = `${activationFunctions(activation)}
 ${workgroupMain(`${loadRange(activation, operands.ranges, parameter)}
   ${forOwnPixels(
     pass,
     `${channels}
-    let beta = ${lanes.load(operands.beta, 'c')};`,
+    let beta = ${lanes.load(operands.beta, 'c')};${added?.channels ?? ''}`,
     `var z = gamma * ${normalized('i')} + beta;
-      ${shortcut ? `z += ${lanes.load(operands.shortcut, 'i')};` : ''}
+      ${added ? `${added.each}z += ${added.value};` : ''}
       ${lanes.store(operands.y, 'i', `activate${lanes.suffix}(z, range)`)}`,
   )}`)}`;
   return [finish(`batchNorm ${y.name}`, pass.workgroups, body)];
-};
+}
 
 /**
  * WGSL of the backward reduction: what belongs to an invocation's channels `c`, and what it does for its elements `i` with
  * upstream gradients `g`.
  */
 function reduction(
-  { operands: { shortcut }, results: { sums }, attributes: { activation } }: Node<'batchNormGradientReduce'>,
+  { results: { sums }, attributes: { activation } }: Node<'batchNormGradientReduce'>,
   lanes: Lanes,
   perPixel: number,
   operands: Readonly<Record<keyof ReturnType<typeof normOperands>, Operand>>,
   parameter: (value: number) => string,
+  shortcut: ShortcutCode | null,
 ) {
   const { type, suffix } = lanes;
   const own = normalisation(lanes, perPixel, operands);
@@ -164,10 +217,10 @@ function reduction(
   var sumBeta = ${type}();
   var sumEnds = vec2f();`,
     channels: `${own.channels}
-    let beta = ${lanes.load(operands.beta, 'c')};`,
+    let beta = ${lanes.load(operands.beta, 'c')};${shortcut?.channels ?? ''}`,
     each: `let normalized = ${own.normalized('i')};
       var z = gamma * normalized + beta;
-      ${shortcut ? `z += ${lanes.load(operands.shortcut, 'i')};` : ''}
+      ${shortcut ? `${shortcut.each}z += ${shortcut.value};` : ''}
       let dz = g * inputFactor${suffix}(z, range);
       sumGamma += dz * normalized;
       sumBeta += dz;
@@ -184,38 +237,48 @@ const wideInReduction = ['x', 'statistics', 'gamma', 'beta', 'shortcut'] as cons
  *
  * @param storesDz false if the only reader of dz recomputes it (`batchNormGradientApply`)
  * @param pool the pooling whose gradient is the upstream one, which is computed here, if any; dz is not stored then
+ * @param ofShortcut the reduction of the shortcut's normalisation, if both are computed here
  */
 export function batchNormGradientReduce(
   node: Node<'batchNormGradientReduce'>,
   placement: Placement,
   storesDz = true,
   pool: Node<'maxPoolGradient'> | null = null,
+  ofShortcut: Node<'batchNormGradientReduce'> | null = null,
 ): KernelCall[] {
-  const { x, dy } = node.operands;
+  const { x, dy, shortcut } = node.operands;
   const { dz, sums } = node.results;
   const channels = dimension(x, 3);
   const lanes = lanesFor(channels);
   const blocks = pool && gradientBlocks(pool, lanes);
   const pass = pixelPass(blocks ?? x, lanes, mostPartials);
   const { perPixel, columnGroups: tiles, across, groups } = pass;
-  const partials = placement.scratch(groups * (2 * channels + 2 * tiles));
+  const rowLength = 2 * channels + 2 * tiles;
+  const partials = placement.scratch(groups * (rowLength + (ofShortcut ? 2 * channels : 0)));
   const endsStart = groups * 2 * channels;
   const { operands, parameter, finish } = kernelSource(
     {
-      ...normOperands(node, placement),
+      ...normOperands(node, placement, ofShortcut?.operands.x),
+      ...shortcutOperands(ofShortcut, placement),
       ...upstreamOperands(dy, pool, placement),
       dz: storesDz ? tensorOperand(placement, dz, 'write') : null,
       partials: bufferOperand(partials, 'write'),
     },
-    wideIf(lanes, [...wideInReduction, 'dy', 'dz']),
+    wideIf(lanes, [...wideInReduction, ...wideInShortcut, 'dy', 'dz']),
   );
   const { type } = lanes;
-  const own = reduction(node, lanes, perPixel, operands, parameter);
+  const added = shortcut && shortcutCode(lanes, perPixel, operands, ofShortcut !== null);
+  const own = reduction(node, lanes, perPixel, operands, parameter, added);
+  // The gradient of beta is that of the shortcut's.
+  const storeRow = (row: string, gammas: string) => `${storeComponents(lanes, operands.partials, row, `${gammas}[t]`)}
+    ${storeComponents(lanes, operands.partials, `${row} + ${channels}u`, 'betas[t]')}`;
   const body = `${own.declarations}
 var<workgroup> gammas: array<${type}, ${workgroupSize}>;
 var<workgroup> betas: array<${type}, ${workgroupSize}>;
+${ofShortcut ? `var<workgroup> shortcutGammas: array<${type}, ${workgroupSize}>;` : ''}
 ${sums ? `var<workgroup> ends: array<vec2f, ${workgroupSize}>;` : ''}
 ${workgroupMain(`${own.begin}
+  ${ofShortcut ? `var sumShortcutGamma = ${type}();` : ''}
   ${forOwnPixels(
     pass,
     own.channels,
@@ -224,22 +287,24 @@ ${workgroupMain(`${own.begin}
       lanes,
       operands,
       `${own.each}
+      ${ofShortcut ? 'sumShortcutGamma += dz * normalizedOfShortcut;' : ''}
       ${storesDz ? lanes.store(operands.dz, 'i', 'dz') : ''}`,
     ),
   )}
   gammas[t] = sumGamma;
   betas[t] = sumBeta;
+  ${ofShortcut ? 'shortcutGammas[t] = sumShortcutGamma;' : ''}
   ${sums ? 'ends[t] = sumEnds;' : ''}
-  ${columnSums(['gammas', 'betas'], pass)}
+  ${columnSums(['gammas', 'betas', ...(ofShortcut ? ['shortcutGammas'] : [])], pass)}
   ${sums ? treeSum('ends', workgroupSize) : ''}
   let row = group.x * ${2 * channels}u + ${lanes.width}u * c;
   if (t < ${across}u && c < ${perPixel}u) {
-    ${storeComponents(lanes, operands.partials, 'row', 'gammas[t]')}
-    ${storeComponents(lanes, operands.partials, `row + ${channels}u`, 'betas[t]')}
+    ${storeRow('row', 'gammas')}
+    ${ofShortcut ? storeRow(`row + ${groups * rowLength}u`, 'shortcutGammas') : ''}
   }
   ${sums ? `if (t < 2u) { ${operands.partials.store(`${endsStart}u + 2u * (group.x * ${tiles}u + group.y) + t`, 'ends[0][t]')} }` : ''}`)}`;
   const call = finish(reductionLabel(node), pass.workgroups, body);
-  return [call, finishReduction(node, placement, partials, groups, tiles)];
+  return [call, finishReduction(node, placement, partials, groups, tiles, ofShortcut)];
 }
 
 /** The gradient of a normalisation's result, or what that of the pooling behind it is computed from. */
@@ -266,19 +331,28 @@ function reductionLabel({ results: { dz } }: Node<'batchNormGradientReduce'>): s
   return `batchNormGradientReduce ${dz.name}`;
 }
 
-/** Adds up rows of partial sums, one of each channel for each group, behind which there are those of the quantizer. */
+/**
+ * Adds up rows of partial sums, one of each channel for each group, behind which there are those of the quantizer, and then
+ * those of a shortcut's channels.
+ */
 function finishReduction(
   node: Node<'batchNormGradientReduce'>,
   placement: Placement,
   partials: BufferPlan,
   groups: number,
   tiles = 1,
+  ofShortcut: Node<'batchNormGradientReduce'> | null = null,
 ): KernelCall {
-  const { dgamma, dbeta, sums } = node.results;
+  const { dgamma, sums } = node.results;
   const start = groups * 2 * elementCount(dgamma.shape);
+  const ofChannels = ({ dgamma, dbeta }: typeof node.results, start: number) => ({
+    ...{ partials, start, rows: groups },
+    results: [dgamma, dbeta],
+  });
   return finishSums(placement, `${reductionLabel(node)} sums`, [
-    { partials, start: 0, rows: groups, results: [dgamma, dbeta] },
+    ofChannels(node.results, 0),
     ...(sums ? [{ partials, start, rows: groups * tiles, results: [sums] }] : []),
+    ...(ofShortcut ? [ofChannels(ofShortcut.results, start + groups * 2 * tiles)] : []),
   ]);
 }
 
@@ -317,9 +391,10 @@ export function reductionInProduct(
   const channels = dimension(node.operands.x, 3);
   const lanes = lanesFor(channels);
   const quads = channels / 4;
-  const loaded = (name: 'x' | 'shortcut') => ({ ...operands[name], load4: () => `${name}Loaded` });
-  const own = reduction(node, lanes, quads, { ...operands, x: loaded('x'), shortcut: loaded('shortcut') }, parameter);
+  const loadedX = { ...operands.x, load4: () => 'xLoaded' };
   const { shortcut } = node.operands;
+  const added = shortcut && { channels: '', each: '', value: 'shortcutLoaded' };
+  const own = reduction(node, lanes, quads, { ...operands, x: loadedX }, parameter, added);
   const row = `group.x * ${2 * channels}u + 4u * t`;
   return {
     declarations: own.declarations,
@@ -368,14 +443,16 @@ export function canComputeDzAgain(reduce: Node<'batchNormGradientReduce'>, { pla
 /**
  * @param masks the operation that has left the upstream gradient in dz's place, if any
  * @param pool the pooling whose gradient is the upstream one, if it is computed here; needs `masks`
+ * @param ofShortcut the same of the shortcut's normalisation, if both are computed here
  */
 export function batchNormGradientApply(
   node: Node<'batchNormGradientApply'>,
   placement: Placement,
   masks: Node<'batchNormGradientReduce'> | null = null,
   pool: Node<'maxPoolGradient'> | null = null,
+  ofShortcut: Node<'batchNormGradientApply'> | null = null,
 ): KernelCall[] {
-  const { dz, x, statistics, gamma, dgamma, dbeta } = node.operands;
+  const { dz, x } = node.operands;
   const { dx } = node.results;
   const channels = dimension(x, 3);
   const lanes = lanesFor(channels);
@@ -384,40 +461,101 @@ export function batchNormGradientApply(
   const share = float(channels / elementCount(x.shape));
   const activation = masks?.attributes.activation ?? null;
   const ranges = masks?.operands.ranges ?? null;
+  const beside = ofShortcut && applicationOperands(ofShortcut, placement);
   const { operands, parameter, finish } = kernelSource(
     {
       ...upstreamOperands(dz, pool, placement),
-      x: tensorOperand(placement, x, 'read'),
-      statistics: tensorOperand(placement, statistics, 'read'),
-      gamma: tensorOperand(placement, gamma, 'read'),
+      ...applicationOperands(node, placement),
       beta: activation && tensorOperand(placement, masks!.operands.beta, 'read'),
       ranges: ranges && tensorOperand(placement, ranges, 'read'),
-      dgamma: tensorOperand(placement, dgamma, 'read'),
-      dbeta: tensorOperand(placement, dbeta, 'read'),
-      dx: tensorOperand(placement, dx, 'write'),
+      shortcut: beside?.x ?? null,
+      shortcutStatistics: beside?.statistics ?? null,
+      shortcutGamma: beside?.gamma ?? null,
+      shortcutDgamma: beside?.dgamma ?? null,
+      shortcutDbeta: beside?.dbeta ?? null,
+      shortcutDx: beside?.dx ?? null,
     },
-    wideIf(lanes, ['dy', 'x', 'statistics', 'gamma', 'beta', 'dgamma', 'dbeta', 'dx']),
+    wideIf(lanes, [
+      ...(['dy', 'x', 'statistics', 'gamma', 'beta', 'dgamma', 'dbeta', 'dx'] as const),
+      ...([
+        'shortcut',
+        'shortcutStatistics',
+        'shortcutGamma',
+        'shortcutDgamma',
+        'shortcutDbeta',
+        'shortcutDx',
+      ] as const),
+    ]),
   );
   const mask = `inputFactor${lanes.suffix}(gamma * normalized + beta, range)`;
-  const own = normalisation(lanes, pass.perPixel, operands);
+  const own = application(lanes, pass.perPixel, share, operands);
+  const other =
+    ofShortcut &&
+    application(
+      lanes,
+      pass.perPixel,
+      share,
+      {
+        x: operands.shortcut,
+        statistics: operands.shortcutStatistics,
+        gamma: operands.shortcutGamma,
+        dgamma: operands.shortcutDgamma,
+        dbeta: operands.shortcutDbeta,
+      },
+      'OfShortcut',
+    );
+  // All is loaded before anything is stored, since results may take the place of operands.
   const body = `${activation ? activationFunctions(activation) : ''}
 ${workgroupMain(`${activation ? loadRange(activation, operands.ranges, parameter) : ''}
   ${forOwnPixels(
     pass,
     `${own.channels}
     ${activation ? `let beta = ${lanes.load(operands.beta, 'c')};` : ''}
-    let dgamma = ${lanes.load(operands.dgamma, 'c')};
-    let dbeta = ${lanes.load(operands.dbeta, 'c')};`,
+    ${other?.channels ?? ''}`,
     forUpstream(
       blocks,
       lanes,
       operands,
-      `let normalized = ${own.normalized('i')};
+      `${own.normalized}
       let dz = ${activation ? `g * ${mask}` : 'g'};
-      let joint = dbeta + normalized * dgamma;
-      let value = gamma * deviation * (dz - ${share} * joint);
+      ${own.value}
+      ${other ? `${other.normalized} ${other.value} ${lanes.store(operands.shortcutDx, 'i', 'valueOfShortcut')}` : ''}
       ${lanes.store(operands.dx, 'i', 'value')}`,
     ),
   )}`)}`;
   return [finish(`batchNormGradientApply ${dx.name}`, pass.workgroups, body)];
+}
+
+/** What the gradient of a normalisation's input is computed from, besides the upstream one, and its place. */
+function applicationOperands(
+  { operands: { x, statistics, gamma, dgamma, dbeta }, results: { dx } }: Node<'batchNormGradientApply'>,
+  placement: Placement,
+) {
+  return {
+    x: tensorOperand(placement, x, 'read'),
+    statistics: tensorOperand(placement, statistics, 'read'),
+    gamma: tensorOperand(placement, gamma, 'read'),
+    dgamma: tensorOperand(placement, dgamma, 'read'),
+    dbeta: tensorOperand(placement, dbeta, 'read'),
+    dx: tensorOperand(placement, dx, 'write'),
+  };
+}
+
+/** WGSL for the `value` of elements `i` with masked upstream gradients `dz`, after what belongs to an invocation's channels. */
+function application(
+  lanes: Lanes,
+  perPixel: number,
+  share: string,
+  operands: Readonly<Record<'x' | 'statistics' | 'gamma' | 'dgamma' | 'dbeta', Operand>>,
+  suffix = '',
+) {
+  const { channels, normalized } = normalisation(lanes, perPixel, operands, suffix);
+  return {
+    channels: `${channels}
+    let dgamma${suffix} = ${lanes.load(operands.dgamma, 'c')};
+    let dbeta${suffix} = ${lanes.load(operands.dbeta, 'c')};`,
+    normalized: `let normalized${suffix} = ${normalized('i')};`,
+    value: `let joint${suffix} = dbeta${suffix} + normalized${suffix} * dgamma${suffix};
+      let value${suffix} = gamma${suffix} * deviation${suffix} * (dz - ${share} * joint${suffix});`,
+  };
 }
