@@ -221,9 +221,13 @@ export function rowCount({ before }: TileRows, first: string, size: number): str
   return `f32(${before(`(${first} + ${size}u)`)} - ${before(first)})`;
 }
 
-/** Tiles that one workgroup combines for its channels: of more, several combine some of them each. */
+/**
+ * Tiles that one workgroup combines for its channels at once. Of more, some are combined first: by the workgroup itself, one
+ * part after another, or of still more by several workgroups, in a kernel of their own.
+ */
 const mostCombined = 1024;
 const combinedAtOnce = 256;
+const mostParts = 16;
 
 /** Combines the tiles; writes the moments, or directly the statistics computed from them. */
 export function finishMoments(
@@ -235,7 +239,7 @@ export function finishMoments(
   statistics: Node<'batchStatistics'> | null,
 ): KernelCall[] {
   const tiles = Math.ceil(rows.count / tile);
-  if (tiles > mostCombined) {
+  if (tiles > mostParts * combinedAtOnce) {
     const fewer = placement.scratch(Math.ceil(tiles / combinedAtOnce) * 2 * n);
     const sizes = { m, n, tile: tile * combinedAtOnce, rows };
     return [
@@ -246,7 +250,10 @@ export function finishMoments(
   return [combineTiles(placement, `${label} moments`, partials, { m, n, tile, rows }, tiles, statistics ?? moments!)];
 }
 
-/** @param result a table of partial moments, the moments of all tiles, or the statistics computed from them */
+/**
+ * @param atOnce tiles of a workgroup
+ * @param result a table of partial moments, the moments of all tiles, or the statistics computed from them
+ */
 function combineTiles(
   placement: Placement,
   label: string,
@@ -278,26 +285,46 @@ function combineTiles(
     : 'bytes' in result
       ? `${moment(0, 'total')} ${moment(1, 'lanes[t]')}`
       : `${moment(0, share('total'))} ${moment(1, share('lanes[t]'))}`;
-  const body = `${rows.declarations}
-var<workgroup> lanes: array<f32, 256>;
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
-  let i = group.x * ${shape.across}u + t % ${shape.across}u;
-  let first = group.y * ${atOnce}u;
-  let end = min(first + ${atOnce}u, ${tiles}u);
+  /** Combines so many from `first` on, of so many of this size, in each column of a workgroup that has some. */
+  const combine = (count: number, all: number, size: number, hasSome: string, values: (which: number) => string) =>
+    `let end = min(first + ${count}u, ${all}u);
   ${ownMoments.declare('f32')}
-  if (i < ${n}u) {
+  if (${hasSome}) {
     for (var row = first + t / ${shape.across}u; row < end; row += ${shape.down}u) {
-      let rows = ${rowCount(rows, `(row * ${tile}u)`, tile)};
-      let mean = ${load(0)} / max(rows, 1.0);
-      ${ownMoments.add('mean', 'rows', load(1))}
+      let rows = ${rowCount(rows, `(row * ${size}u)`, size)};
+      let mean = ${values(0)} / max(rows, 1.0);
+      ${ownMoments.add('mean', 'rows', values(1))}
     }
   }
-  ${ownMoments.combine('lanes', shape, rowCount(rows, `(first * ${tile}u)`, atOnce * tile))}
-  if (t < ${shape.across}u && i < ${n}u) {
+  ${ownMoments.combine('lanes', shape, rowCount(rows, `(first * ${size}u)`, count * size))}`;
+  const isInParts = atOnce > mostCombined;
+  const parts = Math.ceil(tiles / combinedAtOnce);
+  // Columns are channels, or one channel's parts.
+  const code = isInParts
+    ? `let i = group.x;
+  for (var round = 0u; round < ${Math.ceil(parts / shape.across)}u; round++) {
+    let part = ${shape.across}u * round + t % ${shape.across}u;
+    let first = ${combinedAtOnce}u * part;
+    ${combine(combinedAtOnce, tiles, tile, `part < ${parts}u`, load)}
+    if (t < ${shape.across}u && part < ${parts}u) { combined[part] = vec2f(total, lanes[t]); }
+    workgroupBarrier();
+  }
+  let first = 0u;
+  ${combine(parts, parts, tile * combinedAtOnce, 'true', (which) => `combined[row][${which}]`)}
+  if (t == 0u) {`
+    : `let i = group.x * ${shape.across}u + t % ${shape.across}u;
+  let first = group.y * ${atOnce}u;
+  ${combine(atOnce, tiles, tile, `i < ${n}u`, load)}
+  if (t < ${shape.across}u && i < ${n}u) {`;
+  const body = `${rows.declarations}
+var<workgroup> lanes: array<f32, 256>;
+${isInParts ? `var<workgroup> combined: array<vec2f, ${parts}>;` : ''}
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
+  ${code}
     ${store}
   }
 }
 `;
-  return finish(label, [Math.ceil(n / shape.across), Math.ceil(tiles / atOnce)], body);
+  return finish(label, isInParts ? [n] : [Math.ceil(n / shape.across), Math.ceil(tiles / atOnce)], body);
 }
