@@ -11,6 +11,7 @@
 
 import { elementCount, type Tensor } from '../../graph/tensor.js';
 import { accessFunctions, elementBytes, elementOf, type Format, operandAccess, type Variable } from './formats.js';
+import type { ProductOn } from './kernels/linear.js';
 import { forNetworks } from './wgsl/networks.js';
 
 /** A planned device buffer, or a part of one: kernels that need more room raise `bytes` before the buffers are made. */
@@ -89,6 +90,8 @@ export interface KernelCall {
   readonly workgroups: readonly [number, number, number];
   /** The sums that the call adds up, if it does nothing else; such calls may be joined (`joinedSums.ts`). */
   readonly sums?: readonly PartialSums[];
+  /** The products of linear layers that the call computes; such calls may be joined (`kernels/linear.ts`). */
+  readonly products?: readonly ProductOn[];
   /** The same call with more workgroups, which add up these tables; for calls that have room for that. */
   readonly beside?: (tables: readonly PartialSums[]) => KernelCall;
 }

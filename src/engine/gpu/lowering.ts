@@ -108,7 +108,7 @@ export function lowerPhase(nodes: readonly AnyNode[], { scratch, ...others }: Pl
     const own = isTogether(group) ? lowerTogether(group, placement) : callsOf(node);
     return own.map((call) => ({ nodes: group, call }));
   });
-  const ordered = inOrderOfFewWaits(joinedSums(calls, placement));
+  const ordered = inOrderOfFewWaits(joinedSums(linear.joinedProducts(calls), placement));
   checkParts(ordered.map(({ call }) => call));
   return ordered;
 }
