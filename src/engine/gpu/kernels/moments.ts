@@ -274,7 +274,7 @@ function combineTiles(
     statistics: statistics && write(statistics.results.statistics),
   });
   const shape = { across: 4, down: 64 };
-  const load = (which: number) => operands.partials.load(`row * ${2 * n}u + ${which * n}u + i`);
+  const load = (which: number, row: string) => operands.partials.load(`${row} * ${2 * n}u + ${which * n}u + i`);
   const moment = (which: number, value: string) =>
     operands.moments.store(`group.y * ${2 * n}u + ${which * n}u + i`, value);
   const share = (sum: string) => `${sum} * ${float(1 / m)}`;
@@ -285,15 +285,36 @@ function combineTiles(
     : 'bytes' in result
       ? `${moment(0, 'total')} ${moment(1, 'lanes[t]')}`
       : `${moment(0, share('total'))} ${moment(1, share('lanes[t]'))}`;
+  // Loaded before they are added, one after another.
+  const atATime = [0, 1, 2, 3];
   /** Combines so many from `first` on, of so many of this size, in each column of a workgroup that has some. */
-  const combine = (count: number, all: number, size: number, hasSome: string, values: (which: number) => string) =>
+  const combine = (
+    count: number,
+    all: number,
+    size: number,
+    hasSome: string,
+    values: (which: number, row: string) => string,
+  ) =>
     `let end = min(first + ${count}u, ${all}u);
   ${ownMoments.declare('f32')}
   if (${hasSome}) {
-    for (var row = first + t / ${shape.across}u; row < end; row += ${shape.down}u) {
-      let rows = ${rowCount(rows, `(row * ${size}u)`, size)};
-      let mean = ${values(0)} / max(rows, 1.0);
-      ${ownMoments.add('mean', 'rows', values(1))}
+    for (var begin = first + t / ${shape.across}u; begin < end; begin += ${atATime.length * shape.down}u) {
+      ${atATime
+        .map(
+          (j) => `let row${j} = min(begin + ${j * shape.down}u, end - 1u);
+      let sum${j} = ${values(0, `row${j}`)};
+      let squares${j} = ${values(1, `row${j}`)};`,
+        )
+        .join('\n      ')}
+      ${atATime
+        .map(
+          (j) => `if (begin + ${j * shape.down}u < end) {
+        let rows = ${rowCount(rows, `(row${j} * ${size}u)`, size)};
+        let mean = sum${j} / max(rows, 1.0);
+        ${ownMoments.add('mean', 'rows', `squares${j}`)}
+      }`,
+        )
+        .join('\n      ')}
     }
   }
   ${ownMoments.combine('lanes', shape, rowCount(rows, `(first * ${size}u)`, count * size))}`;
@@ -310,7 +331,7 @@ function combineTiles(
     workgroupBarrier();
   }
   let first = 0u;
-  ${combine(parts, parts, tile * combinedAtOnce, 'true', (which) => `combined[row][${which}]`)}
+  ${combine(parts, parts, tile * combinedAtOnce, 'true', (which, row) => `combined[${row}][${which}]`)}
   if (t == 0u) {`
     : `let i = group.x * ${shape.across}u + t % ${shape.across}u;
   let first = group.y * ${atOnce}u;

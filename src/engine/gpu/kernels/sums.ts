@@ -21,10 +21,14 @@ import type { Lanes } from '../lanes.js';
 /** Most rows of partial sums: enough workgroups to fill a large GPU, few enough to add quickly. */
 export const mostPartials = 512;
 
-/** Adds the rows of some tables, each with as many columns as its results have elements together, in one dispatch. */
-export function finishSums(placement: Placement, label: string, tables: readonly PartialSums[]): KernelCall {
+/**
+ * Adds the rows of some tables, each with as many columns as its results have elements together, in one dispatch. Those of
+ * most rows begin first, as they take longest.
+ */
+export function finishSums(placement: Placement, label: string, given: readonly PartialSums[]): KernelCall {
+  const tables = [...given].sort((a, b) => b.rows - a.rows);
   const { operands, finish } = kernelSource(sumsRequests(placement, tables));
-  const { declarations, groups, code } = addedSums(tables, operands, workgroupSize);
+  const { declarations, groups, code } = addedSums(tables, operands, workgroupSize, rowsAtOnce);
   const body = `
 ${declarations}
 @compute @workgroup_size(${workgroupSize})
@@ -32,7 +36,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
   ${code}
 }
 `;
-  return { ...finish(label, [groups], body), sums: tables };
+  return { ...finish(label, [groups], body), sums: given };
 }
 
 /** The requests of kernels that add up tables. */
@@ -50,11 +54,19 @@ export function sumsRequests(placement: Placement, tables: readonly PartialSums[
 /** Workgroup memory in bytes for adding up tables. */
 export const bytesForSums = 4 * workgroupSize;
 
-/** WGSL by which workgroups, so many from `group.x` = 0 on, add up tables, each of so many `threads`, a power of two. */
+/** Rows that an invocation loads before it adds them, one after another. */
+const rowsAtOnce = 4;
+
+/**
+ * WGSL by which workgroups, so many from `group.x` = 0 on, add up tables, each of so many `threads`, a power of two.
+ *
+ * @param atOnce rows that an invocation loads before it adds them
+ */
 export function addedSums(
   tables: readonly PartialSums[],
   operands: Readonly<Record<string, Operand>>,
   threads: number,
+  atOnce = 1,
 ): { readonly declarations: string; readonly groups: number; readonly code: string } {
   const widths = tables.map(({ results }) => results.reduce((sum, tensor) => sum + elementCount(tensor.shape), 0));
   const columnsOf = (table: number): number => {
@@ -62,18 +74,31 @@ export function addedSums(
     return Math.min(nextPowerOfTwo(widths[table]!), rows >= 64 ? 16 : rows >= 16 ? 64 : threads);
   };
   const groups = widths.map((width, table) => Math.ceil(width / columnsOf(table)));
-  const code = branches('group.x', groups, (table, first) => {
+  const code = branches('group.x', groups, (table, begin) => {
     const { start, rows, results } = tables[table]!;
     const [width, columns] = [widths[table]!, columnsOf(table)];
-    const load = operands[`partials${table}`]!.load(`${start}u + row * ${width}u + column`);
+    const load = (row: string) => operands[`partials${table}`]!.load(`${start}u + ${row} * ${width}u + column`);
+    const step = threads / columns;
+    const loop = (row: string) => `for (${row}; row < ${rows}u; row += ${step}u) { sum += ${load('row')}; }`;
+    const ahead = [...Array(atOnce).keys()].map((j) => [`row${j}`, load(`(row + ${j * step}u)`)] as const);
+    const first = `var row = t / ${columns}u`;
+    const add =
+      atOnce === 1 || rows < atOnce * step
+        ? loop(first)
+        : `${first};
+      for (; row + ${(atOnce - 1) * step}u < ${rows}u; row += ${atOnce * step}u) {
+        ${ahead.map(([name, loaded]) => `let ${name} = ${loaded};`).join(' ')}
+        ${ahead.map(([name]) => `sum += ${name};`).join(' ')}
+      }
+      ${loop('')}`;
     const sizes = results.map((tensor) => elementCount(tensor.shape));
     const stores = branches('column', sizes, (result, begin) =>
       operands[`result${table}_${result}`]!.store(`column - ${begin}u`, 'sum'),
     );
-    return `let column = (group.x - ${first}u) * ${columns}u + t % ${columns}u;
+    return `let column = (group.x - ${begin}u) * ${columns}u + t % ${columns}u;
     var sum = 0.0;
     if (column < ${width}u) {
-      for (var row = t / ${columns}u; row < ${rows}u; row += ${threads / columns}u) { sum += ${load}; }
+      ${add}
     }
     lanes[t] = sum;
     ${treeSum('lanes', threads, columns)}
