@@ -40,9 +40,14 @@ export interface LoweredCall {
 type NodeWithMoments = Node<'conv2d' | 'depthwiseConv2d' | 'groupedConv2d' | 'channelMoments'>;
 
 export function lowerPhase(nodes: readonly AnyNode[], { scratch, ...others }: Placement): LoweredCall[] {
-  const { norms, pools, reductions } = pooledNorms(nodes);
+  const { norms, pools, reductions, averages } = pooledNorms(nodes);
   const ofShortcuts = shortcutNorms(nodes);
-  const absorbed = new Set<AnyNode>([...norms.values(), ...pools.values(), ...absorbedBy(ofShortcuts)]);
+  const absorbed = new Set<AnyNode>([
+    ...norms.values(),
+    ...pools.values(),
+    ...averages.values(),
+    ...absorbedBy(ofShortcuts),
+  ]);
   const masking = new Map(reductions);
   /** Reductions that a product has computed, with the kernel that adds up their partial sums. */
   const reduced = new Map<AnyNode, KernelCall>();
@@ -90,7 +95,9 @@ export function lowerPhase(nodes: readonly AnyNode[], { scratch, ...others }: Pl
         reduced.delete(node);
         if (sums) return [sums];
         const ofShortcut = ofShortcuts.reductions.get(node);
-        return batchNorm.batchNormGradientReduce(node, placement, !masksAgain(node), null, ofShortcut);
+        const average = averages.get(node) ?? null;
+        const storesDz = average !== null || !masksAgain(node);
+        return batchNorm.batchNormGradientReduce(node, placement, storesDz, average, ofShortcut);
       }
       case 'batchNormGradientApply': {
         const ofShortcut = ofShortcuts.applications.get(node);

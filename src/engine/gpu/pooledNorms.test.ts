@@ -64,3 +64,35 @@ it('computes a normalisation by itself that something else reads', () => {
 it('computes channels by themselves that do not come in fours', () => {
   expect(pooled(6).labels).toEqual(['batchNorm', 'maxPool', 'maxPoolGradient', ...gradient]);
 });
+
+it('computes the gradient of a mean over all pixels where it is reduced, unless something else reads it', () => {
+  const labels = (use: (graph: Graph, upstream: Tensor) => void) => {
+    const graph = new Graph();
+    const shape = [2, 4, 4, 8];
+    const stored = (name: string, of: readonly number[]) =>
+      graph.whole({ name, dtype: 'float', length: of.reduce((a, b) => a * b) }, of);
+    const [upstream, dz] = [graph.tensor('upstream', shape), graph.tensor('dz', shape)];
+    const perChannel = (name: string) => stored(name, [8]);
+    const parameters = {
+      gamma: perChannel('gamma'),
+      beta: perChannel('beta'),
+      statistics: stored('statistics', [2, 8]),
+    };
+    graph.append('globalAveragePoolGradient', { dy: stored('dy', [2, 8]) }, { dx: upstream }, {});
+    graph.append(
+      'batchNormGradientReduce',
+      { x: stored('x', shape), ...parameters, shortcut: null, ranges: null, dy: upstream },
+      { dz, dgamma: perChannel('dgamma'), dbeta: perChannel('dbeta'), sums: null },
+      { activation: { type: 'relu' } },
+    );
+    graph.append('copy', { x: dz }, { y: stored('seen', shape) }, {});
+    use(graph, upstream);
+    const plan = makePlan({ step: graph });
+    const calls = lowerPhase(plan.phases.step!, placePlan(plan).forPhase('step'));
+    return calls.map(({ call }) => call.label.split(' ')[0]);
+  };
+  const alone = labels(() => {});
+  expect(alone.filter((label) => label === 'globalAveragePoolGradient')).toHaveLength(0);
+  const read = labels((graph, x) => graph.append('copy', { x }, { y: graph.tensor('copied', x.shape) }, {}));
+  expect(read.filter((label) => label === 'globalAveragePoolGradient')).toHaveLength(1);
+});

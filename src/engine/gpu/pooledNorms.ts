@@ -1,7 +1,7 @@
 /**
  * Batch normalisations that only max pooling reads: the first layer of many networks, whose images are the largest. Both are
  * computed by one kernel, and so are their gradients, each time from what the other would have stored: the tensors between
- * them need no memory and no traffic.
+ * them need no memory and no traffic. So is the gradient of the mean over all pixels behind a normalisation.
  */
 
 import { type AnyNode, type Node, operandsOf } from '../../graph/graph.js';
@@ -14,6 +14,8 @@ export interface PooledNorms {
   readonly pools: ReadonlyMap<AnyNode, Node<'maxPoolGradient'>>;
   /** First halves by second ones. */
   readonly reductions: ReadonlyMap<AnyNode, Node<'batchNormGradientReduce'>>;
+  /** Gradients of the mean over all pixels, by the first half of a normalisation's, which computes them. */
+  readonly averages: ReadonlyMap<AnyNode, Node<'globalAveragePoolGradient'>>;
 }
 
 /** The normalisations of a phase that are computed with the pooling behind them, which is the next node. */
@@ -21,6 +23,7 @@ export function pooledNorms(nodes: readonly AnyNode[]): PooledNorms {
   const norms = new Map<AnyNode, Node<'batchNorm'>>();
   const pools = new Map<AnyNode, Node<'maxPoolGradient'>>();
   const reductions = new Map<AnyNode, Node<'batchNormGradientReduce'>>();
+  const averages = new Map<AnyNode, Node<'globalAveragePoolGradient'>>();
   const isOnlyFor = (tensor: Tensor, reader: AnyNode) =>
     !tensor.view && nodes.every((node) => node === reader || !operandsOf(node).includes(tensor));
   for (const [index, first] of nodes.entries()) {
@@ -28,6 +31,10 @@ export function pooledNorms(nodes: readonly AnyNode[]): PooledNorms {
     if (first.op === 'batchNorm' && second?.op === 'maxPool') {
       const { y } = first.results;
       if (second.operands.x === y && isOnlyFor(y, second) && canBePooled(first)) norms.set(second, first);
+    }
+    if (first.op === 'globalAveragePoolGradient' && second?.op === 'batchNormGradientReduce') {
+      const { dx } = first.results;
+      if (second.operands.dy === dx && isOnlyFor(dx, second)) averages.set(second, first);
     }
     if (first.op !== 'maxPoolGradient' || second?.op !== 'batchNormGradientReduce') continue;
     if (third?.op !== 'batchNormGradientApply') continue;
@@ -37,7 +44,7 @@ export function pooledNorms(nodes: readonly AnyNode[]): PooledNorms {
     pools.set(second, first).set(third, first);
     reductions.set(third, second);
   }
-  return { norms, pools, reductions };
+  return { norms, pools, reductions, averages };
 }
 
 /** Four places of maxima share a word, which an invocation stores. */
@@ -47,12 +54,14 @@ function canBePooled({ operands: { x, shortcut } }: Node<'batchNorm' | 'batchNor
 
 /** The nodes of a phase with the operands and results for which their kernels need memory. */
 export function nodesInMemory(nodes: readonly AnyNode[]): AnyNode[] {
-  const { norms, pools, reductions } = pooledNorms(nodes);
-  const absorbed = new Set<AnyNode>([...norms.values(), ...pools.values()]);
+  const { norms, pools, reductions, averages } = pooledNorms(nodes);
+  const absorbed = new Set<AnyNode>([...norms.values(), ...pools.values(), ...averages.values()]);
   return nodes.flatMap((node): AnyNode[] => {
     if (absorbed.has(node)) return [];
     const norm = norms.get(node);
     if (norm) return [{ ...node, operands: norm.operands } as AnyNode];
+    const average = averages.get(node);
+    if (average) return [{ ...node, operands: { ...node.operands, dy: average.operands.dy } } as AnyNode];
     const pool = pools.get(node);
     if (!pool) return [node];
     const { dz: _, ...results } = node.results as { readonly dz?: Tensor };

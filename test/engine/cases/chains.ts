@@ -20,6 +20,8 @@ export function chainCases(): ConformanceCase[] {
     pooledNormChain({ type: 'relu' }, [2, 5, 6, 8], 2280),
     pooledNormChain({ type: 'quantize', row: 1, core: 'uniform', signed: false }, [1, 4, 4, 12], 2281),
     pooledNormChain(null, [2, 5, 4, 5], 2282),
+    averagedNormChain(8, true, 2285),
+    averagedNormChain(5, false, 2286),
     shortcutNormChain({ type: 'relu' }, 8, 2290),
     shortcutNormChain({ type: 'quantize', row: 1, core: 'uniform', signed: false }, 5, 2291),
     lossChain(),
@@ -193,6 +195,34 @@ function pooledNormChain(
   c.graph.append('batchNormGradientApply', applied, { dx: dx! }, {});
   c.graph.append('copy', { x: dx! }, { y: c.output('result', shape) }, {});
   return c.build(`batch norm before pooling, ${channels} channels: ${activationName(activation)}`);
+}
+
+/** The gradient of a mean over all pixels, which other engines may compute with that of the normalisation before it. */
+function averagedNormChain(channels: number, hasShortcut: boolean, seed: number): ConformanceCase {
+  const random = randomValues(seed);
+  const shape = [3, 4, 2, channels];
+  const values = () => random.dyadic(elementCount(shape));
+  const perChannel = (list: readonly number[]) => Array.from({ length: channels }, (_, i) => list[i % list.length]!);
+  const c = caseBuilder();
+  const x = c.input('x', shape, values());
+  const shortcut = hasShortcut ? c.input('shortcut', shape, values()) : null;
+  const dy = c.input('dy', [3, channels], random.dyadic(3 * channels));
+  const statistics = c.input('statistics', [2, channels], [...perChannel([0, 0.5, -0.25]), ...perChannel([1, 2, 0.5])]);
+  const gamma = c.input('gamma', [channels], perChannel([1, 0.5, -2]));
+  const beta = c.input('beta', [channels], perChannel([0, 0.125, -0.5]));
+  const [upstream, dz, dx] = ['upstream', 'dz', 'dx'].map((name) => c.transient(name, shape)) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  const [dgamma, dbeta] = ['dgamma', 'dbeta'].map((name) => c.output(name, [channels])) as [Tensor, Tensor];
+  const operands = { x, statistics, gamma, beta, shortcut, ranges: null };
+  c.graph.append('globalAveragePoolGradient', { dy }, { dx: upstream }, {});
+  const reduced = { dz, dgamma, dbeta, sums: null };
+  c.graph.append('batchNormGradientReduce', { ...operands, dy: upstream }, reduced, { activation: { type: 'relu' } });
+  c.graph.append('batchNormGradientApply', { dz, x, statistics, gamma, dgamma, dbeta }, { dx }, {});
+  c.graph.append('copy', { x: dx }, { y: c.output('result', shape) }, {});
+  return c.build(`batch norm before the mean of all pixels, ${channels} channels`);
 }
 
 /** A normalisation of a shortcut that only another one adds, which other engines may compute with it, and the gradients of both. */

@@ -4,7 +4,7 @@
  */
 
 import type { Node } from '../../../graph/graph.js';
-import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
+import { dimension, elementCount, nhwc, type Tensor } from '../../../graph/tensor.js';
 import {
   type BufferPlan,
   branches,
@@ -236,21 +236,21 @@ const wideInReduction = ['x', 'statistics', 'gamma', 'beta', 'shortcut'] as cons
  * channel are added in workgroup memory, those of workgroups by the second kernel.
  *
  * @param storesDz false if the only reader of dz recomputes it (`batchNormGradientApply`)
- * @param pool the pooling whose gradient is the upstream one, which is computed here, if any; dz is not stored then
+ * @param pool the pooling whose gradient is the upstream one, which is computed here, if any
  * @param ofShortcut the reduction of the shortcut's normalisation, if both are computed here
  */
 export function batchNormGradientReduce(
   node: Node<'batchNormGradientReduce'>,
   placement: Placement,
   storesDz = true,
-  pool: Node<'maxPoolGradient'> | null = null,
+  pool: PoolingGradient | null = null,
   ofShortcut: Node<'batchNormGradientReduce'> | null = null,
 ): KernelCall[] {
   const { x, dy, shortcut } = node.operands;
   const { dz, sums } = node.results;
   const channels = dimension(x, 3);
   const lanes = lanesFor(channels);
-  const blocks = pool && gradientBlocks(pool, lanes);
+  const blocks = blocksOf(pool, lanes);
   const pass = pixelPass(blocks ?? x, lanes, mostPartials);
   const { perPixel, columnGroups: tiles, across, groups } = pass;
   const rowLength = 2 * channels + 2 * tiles;
@@ -284,8 +284,8 @@ ${workgroupMain(`${own.begin}
     own.channels,
     forUpstream(
       blocks,
-      lanes,
       operands,
+      pool?.op === 'globalAveragePoolGradient' ? ofAverage(pool, lanes, operands.dy) : lanes.load(operands.dy, 'i'),
       `${own.each}
       ${ofShortcut ? 'sumShortcutGamma += dz * normalizedOfShortcut;' : ''}
       ${storesDz ? lanes.store(operands.dz, 'i', 'dz') : ''}`,
@@ -307,22 +307,40 @@ ${workgroupMain(`${own.begin}
   return [call, finishReduction(node, placement, partials, groups, tiles, ofShortcut)];
 }
 
+type PoolingGradient = Node<'maxPoolGradient'> | Node<'globalAveragePoolGradient'>;
+
 /** The gradient of a normalisation's result, or what that of the pooling behind it is computed from. */
-function upstreamOperands(dy: Tensor, pool: Node<'maxPoolGradient'> | null, placement: Placement) {
+function upstreamOperands(dy: Tensor, pool: PoolingGradient | null, placement: Placement) {
   return {
     dy: tensorOperand(placement, pool?.operands.dy ?? dy, 'read'),
-    argmax: pool && tensorOperand(placement, pool.operands.argmax, 'read'),
+    argmax: pool?.op === 'maxPoolGradient' ? tensorOperand(placement, pool.operands.argmax, 'read') : null,
   };
 }
 
-/** WGSL that does something with each element `i` of an invocation's pixel, or block of them, and its gradient `g`. */
+/** The blocks of pixels for which the gradient of max pooling is computed. */
+function blocksOf(pool: PoolingGradient | null, lanes: Lanes): GradientBlocks | null {
+  return pool?.op === 'maxPoolGradient' ? gradientBlocks(pool, lanes) : null;
+}
+
+/** WGSL for the gradient of an element of the own pixel, of whose image `dy` has the mean's gradient. */
+function ofAverage({ results: { dx } }: Node<'globalAveragePoolGradient'>, lanes: Lanes, dy: Operand): string {
+  const [, height, width, channels] = nhwc(dx);
+  const area = height * width;
+  return `${float(1 / area)} * ${lanes.load(dy, `pixel / ${area}u * ${channels / lanes.width}u + c`)}`;
+}
+
+/**
+ * WGSL that does something with each element `i` of an invocation's pixel, or block of them, and its gradient `g`.
+ *
+ * @param upstream WGSL for the gradient where there are no blocks
+ */
 function forUpstream(
   blocks: GradientBlocks | null,
-  lanes: Lanes,
   operands: Readonly<Record<'dy' | 'argmax', Operand>>,
+  upstream: string,
   use: string,
 ): string {
-  if (!blocks) return `let g = ${lanes.load(operands.dy, 'i')};\n      ${use}`;
+  if (!blocks) return `let g = ${upstream};\n      ${use}`;
   const [, down, across] = blocks.shape;
   return `${pixelPosition('pixel', down, across)}\n  ${blocks.each(operands, use)}`;
 }
@@ -514,8 +532,8 @@ ${workgroupMain(`${activation ? loadRange(activation, operands.ranges, parameter
     ${other?.channels ?? ''}`,
     forUpstream(
       blocks,
-      lanes,
       operands,
+      lanes.load(operands.dy, 'i'),
       `${own.normalized}
       let dz = ${activation ? `g * ${mask}` : 'g'};
       ${own.value}
