@@ -1,5 +1,6 @@
 /** Adds the losses of a step to the metrics, and records the first place of a non-finite number. */
 
+import { elementCount } from '../../../graph/tensor.js';
 import { METRICS, PENALTIES } from '../../../ops/attributes.js';
 import { kernelSource, tensorOperand } from '../kernel.js';
 import type { Lowering } from '../lowering.js';
@@ -7,6 +8,7 @@ import { rounding } from '../wgsl/rounding.js';
 
 export const recordMetrics: Lowering<'recordMetrics'> = (node, placement) => {
   const { layers } = node.attributes;
+  const count = elementCount(node.operands.statistics.shape);
   const { operands, words, finish } = kernelSource({
     loss: tensorOperand(placement, node.operands.loss, 'read'),
     penalties: tensorOperand(placement, node.operands.penalties, 'read'),
@@ -22,9 +24,13 @@ var<workgroup> firstBad: atomic<u32>;
 fn main(@builtin(local_invocation_index) t: u32) {
   if (t == 0u) { atomicStore(&firstBad, ${layers.length + 1}u); }
   workgroupBarrier();
-  for (var layer = 0u; layer < ${layers.length}u; layer++) {
-    for (var i = t; i < word(2u * layer + 1u); i += 256u) {
-      if (isNotFinite(${operands.statistics.load('word(2u * layer) + i')})) { atomicMin(&firstBad, layer); }
+  // Loads do not wait for each other as long as nothing is found.
+  var isFound = false;
+  for (var i = t; i < ${count}u; i += 256u) { isFound = isFound | isNotFinite(${operands.statistics.load('i')}); }
+  for (var i = t; isFound && i < ${count}u; i += 256u) {
+    if (!isNotFinite(${operands.statistics.load('i')})) { continue; }
+    for (var layer = 0u; layer < ${layers.length}u; layer++) {
+      if (i - word(2u * layer) < word(2u * layer + 1u)) { atomicMin(&firstBad, layer); }
     }
   }
   workgroupBarrier();
