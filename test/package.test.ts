@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { kernelFiles } from '../scripts/kernelFiles.mjs';
 import { compiledProgram } from './cli/runMpdnn.js';
 import { temporaryFolder } from './temporaryFolder.js';
 
@@ -20,6 +21,7 @@ beforeAll(() => {
     'CHANGELOG.md',
     'configs',
     'docs',
+    'examples',
     'test/golden',
   ]) {
     cpSync(name, join(stage, name), { recursive: true });
@@ -44,11 +46,10 @@ it('is built with an executable command, as npx calls that of a checkout', () =>
 describe('the package', () => {
   it('holds the program, its sections, its documents and its licence, and no checks', () => {
     const needed = ['LICENSE', 'NOTICE', 'CHANGELOG.md', 'README.md', 'configs/quickstart.cfg', 'docs/library.md'];
-    const entries = ['dist/index.js', 'dist/browser.js', 'dist/cli/main.js'];
-    const kernels = ['evaluation-relaxed', 'evaluation-simd', 'training-relaxed', 'training-simd'].map(
-      (name) => `dist/engine/cpu/kernels-${name}.wasm`,
-    );
-    expect(files).toEqual(expect.arrayContaining([...needed, ...entries, ...kernels]));
+    const entries = ['dist/index.js', 'dist/browser.js', 'dist/runtime/index.js', 'dist/cli/main.js'];
+    const pages = ['dist/watch/page.html', 'examples/classify/index.html'];
+    const kernels = kernelFiles.map((name) => `dist/engine/cpu/${name}`);
+    expect(files).toEqual(expect.arrayContaining([...needed, ...entries, ...pages, ...kernels]));
     expect(files.filter((name) => /golden|\.test\.|^src\//.test(name) && !name.startsWith('dist/cli/golden'))).toEqual(
       [],
     );

@@ -1,5 +1,6 @@
 /** Files as `torch.save` writes them, for tests: a pickle of protocol 2 and a storage a tensor, in a zip archive. */
 
+import { elementCount } from '../src/elementCount.js';
 import { zip } from './arrayFiles.js';
 
 /** A global name of Python, as the pickle has it. */
@@ -22,7 +23,7 @@ type Value = null | number | string | PythonName | TorchTensor | { readonly [key
 /** float32, row-major, whole. */
 export function floats(shape: readonly number[], values: ArrayLike<number>): TorchTensor {
   const data = Float32Array.from(values);
-  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
+  const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
   return { storage: 'Float', bytes: new Uint8Array(data.buffer), count: data.length, shape, strides };
 }
 

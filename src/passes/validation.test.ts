@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { windowLike } from '../../test/engine/windows.js';
+import { elementCount } from '../elementCount.js';
 import { InputError } from '../errors.js';
 import { Graph, type Operations, type Tensor } from '../graph/index.js';
 import { CONTROL_LENGTH } from '../ops/attributes.js';
@@ -11,7 +12,7 @@ import { makePlan } from './planning.js';
 
 const graph = () => new Graph();
 const stored = (g: Graph, name: string, ...shape: number[]): Tensor =>
-  g.whole({ name, dtype: 'float', length: shape.reduce((product, size) => product * size, 1) }, shape);
+  g.whole({ name, dtype: 'float', length: elementCount(shape) }, shape);
 const window = windowLike({});
 
 /** A graph with one convolution that is right but for what is given. */

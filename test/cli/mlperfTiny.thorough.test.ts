@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
+import { elementCount } from '../../src/elementCount.js';
 import { npy, zip } from '../arrayFiles.js';
 import { mulberry32 } from '../mulberry32.js';
 import { temporaryFolder } from '../temporaryFolder.js';
@@ -17,7 +18,7 @@ const cfg = resolve('configs/mlperf_tiny.cfg');
 /** Noise; every class is there among inputs to test with. */
 function writeInputs(file: string, shape: readonly number[], classes: number): void {
   const random = mulberry32(7);
-  const size = shape.reduce((product, length) => product * length, 1);
+  const size = elementCount(shape);
   const part = (count: number) => ({
     x: npy(
       [count, ...shape],

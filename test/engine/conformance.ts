@@ -149,7 +149,7 @@ export function engineConformance(
 }
 
 /** The contents of all compared storages after each step. */
-async function statesOf(engine: Engine, { plan, start, steps, compared, offset }: ConformanceCase) {
+export async function statesOf(engine: Engine, { plan, start, steps, compared, offset }: ConformanceCase) {
   const program: Program = await engine.load(plan);
   const states: StorageArray[][] = [];
   for (const [storage, values] of start) program.write(storage, values);

@@ -29,6 +29,7 @@ import { parseNpy } from '../../src/data/files/npy.js';
 import { parseWav } from '../../src/data/files/wavFile.js';
 import { parseDataSpec } from '../../src/data/index.js';
 import { zipFiles } from '../../src/disk/zip.js';
+import { elementCount } from '../../src/elementCount.js';
 import { createReferenceEngine } from '../../src/engine/reference/referenceEngine.js';
 import { openWith } from '../../src/library/network.js';
 import { trainWith } from '../../src/library/train.js';
@@ -233,13 +234,7 @@ describe('datasets', () => {
       sizes.forEach((size, axis) => {
         header.writeUInt32BE(size, 4 + 4 * axis);
       });
-      return Buffer.concat([
-        header,
-        Buffer.alloc(
-          sizes.reduce((product, size) => product * size, 1),
-          1,
-        ),
-      ]);
+      return Buffer.concat([header, Buffer.alloc(elementCount(sizes), 1)]);
     };
     const images = idx(0x803, 2, 4, 4);
     mkdirSync(at('mnist'));

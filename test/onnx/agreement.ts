@@ -1,6 +1,7 @@
 /** Logits of an imported network beside those of onnxruntime, on the same random images. */
 
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { elementCount } from '../../src/elementCount.js';
 import { selectEngine } from '../../src/engine/selectEngine.js';
 import { importOnnx } from '../../src/onnx/index.js';
 import { mulberry32 } from '../mulberry32.js';
@@ -21,7 +22,7 @@ export interface Agreement {
 export async function agreement(file: Uint8Array, shape: readonly number[], batch = 4): Promise<Agreement> {
   const imported = importOnnx(file, 'net.onnx');
   const random = mulberry32(3);
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = elementCount(shape);
   const images = Float32Array.from({ length: batch * count }, () => 2 * random() - 1);
   const session = await InferenceSession.create(file, { graphOptimizationLevel: 'disabled' });
   const [output] = Object.values(await session.run({ x: new Tensor('float32', images, [batch, ...shape]) }));

@@ -1,5 +1,6 @@
 /** Logits of an imported network on an engine. */
 
+import { elementCount } from '../../src/elementCount.js';
 import type { Engine } from '../../src/engine/engine.js';
 import { STORAGE } from '../../src/nn/index.js';
 import type { ImportedNetwork } from '../../src/onnx/index.js';
@@ -20,7 +21,7 @@ export async function logitsOf(
   images: Float32Array,
   shape: readonly number[],
 ): Promise<{ readonly logits: Float32Array; readonly parameters: readonly string[] }> {
-  const batch = images.length / shape.reduce((product, size) => product * size, 1);
+  const batch = images.length / elementCount(shape);
   const experiment = experimentFromSettings('test', 'test', { model: 'own', batch_size: batch });
   const data = {
     classes: Number(definition.outputs),
@@ -40,7 +41,7 @@ export async function logitsOf(
 }
 
 function channelsLast(values: Float32Array, [channels, ...sizes]: readonly number[]): Float32Array {
-  const pixels = sizes.reduce((product, size) => product * size, 1);
+  const pixels = elementCount(sizes);
   return values.map((_, at) => {
     const [image, place] = [Math.floor(at / (pixels * channels!)), at % (pixels * channels!)];
     const [pixel, channel] = [Math.floor(place / channels!), place % channels!];

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
+import { elementCount } from '../../src/elementCount.js';
 import { npy, zip } from '../arrayFiles.js';
 import { succeeds } from '../cli/runMpdnn.js';
 import { mulberry32 } from '../mulberry32.js';
@@ -44,7 +45,7 @@ function inputShape(file: Uint8Array): number[] {
 function writeInputs(name: string, [channels, ...sizes]: readonly number[]): void {
   const [rows, columns] = sizes.length === 2 ? sizes : [1, sizes[0] ?? 1];
   const shape = [rows!, columns!, channels!];
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = elementCount(shape);
   const random = mulberry32(1);
   const patterns = Array.from({ length: 10 }, () => Float32Array.from({ length: count }, () => 2 * random() - 1));
   const part = (images: number) => {

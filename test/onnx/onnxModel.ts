@@ -16,6 +16,7 @@ import {
   TypeProtoSchema,
   ValueInfoProtoSchema,
 } from 'onnx-buf';
+import { elementCount } from '../../src/elementCount.js';
 import { mulberry32 } from '../mulberry32.js';
 
 /** A whole number, a number with a fraction as `{ float }`, a list of whole numbers, a text. */
@@ -33,7 +34,7 @@ export class OnnxModel {
 
   /** A constant of random numbers from `least` to `most`; returns its name. */
   weights(name: string, shape: readonly number[], least = -0.5, most = 0.5): string {
-    const count = shape.reduce((product, size) => product * size, 1);
+    const count = elementCount(shape);
     return this.floats(
       name,
       shape,

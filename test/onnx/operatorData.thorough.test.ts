@@ -17,6 +17,7 @@ import {
   TensorProtoSchema,
 } from 'onnx-buf';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { elementCount } from '../../src/elementCount.js';
 import type { Engine } from '../../src/engine/engine.js';
 import { createReferenceEngine } from '../../src/engine/reference/index.js';
 import { selectEngine } from '../../src/engine/selectEngine.js';
@@ -103,7 +104,7 @@ function asNetwork(folder: string) {
     if (values) graph.initializer.push({ ...values, name });
   }
   const sizes = output ? sizesOf(output) : [];
-  const features = sizes.slice(1).reduce((product, size) => product * size, 1);
+  const features = elementCount(sizes.slice(1));
   if (graph.output.length === 1 && sizes.length > 2 && features <= mostFeatures) {
     const name = graph.output[0]!.name;
     const units = Float32Array.from({ length: features ** 2 }, (_, at) => Number(at % (features + 1) === 0));

@@ -1,6 +1,7 @@
 /** Random integer networks: every kind of layer, odd sizes, all grids, widths at their limits. */
 
 import { createRandom } from '../../src/data/random.js';
+import { elementCount } from '../../src/elementCount.js';
 import { extentOf, type SizedAxisWindow, sizedWindow, slidingWindow, type Window } from '../../src/ops/window.js';
 import { boundedClassifier, boundedOutputs, boundedProduct } from '../../src/ship/bounds.js';
 import {
@@ -58,7 +59,7 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
   const weights = (shape: readonly number[], grid: Grid, extraBits = 0): IntegerWeights => {
     count += 1;
     const integers = integersOf(grid);
-    const length = shape.reduce((product, size) => product * size, 1);
+    const length = elementCount(shape);
     const values = Int32Array.from({ length }, () => oneOf(integers));
     const bits = codeBits(grid) + extraBits;
     return { name: `w${count}`, shape, values, grid, step: 1, channelExponents: null, bits };
@@ -148,7 +149,7 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
   const scaled = converted(turned, pixelOf(turned));
   const last = convolution([scaled], [turned]);
   const images = [0, 1, 2].map((index) =>
-    Uint8Array.from({ length: sizeOf(image) }, () => [0, 255, below(256)][index]!),
+    Uint8Array.from({ length: elementCount(image.shape) }, () => [0, 255, below(256)][index]!),
   );
   const classes = ['a', 'b "quoted"', '\\??/', 'Käse', 'e'];
   if (seed % 3 === 2) layers.push(maps(last, converted(last)));
@@ -277,8 +278,4 @@ export function tiedNetwork(): ReturnType<typeof randomNetwork> {
 
 function withoutSize({ size: _, ...axis }: SizedAxisWindow) {
   return axis;
-}
-
-function sizeOf({ shape }: IntegerTensor): number {
-  return shape.reduce((product, size) => product * size, 1);
 }

@@ -10,6 +10,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { expectedResults } from '../../src/deploy/checks.js';
+import { elementCount } from '../../src/elementCount.js';
 import { packCodes } from '../../src/ship/c/codes.js';
 import { cFiles } from '../../src/ship/c/files.js';
 import { ramBytes } from '../../src/ship/c/header.js';
@@ -200,7 +201,7 @@ export function expectStored(network: IntegerNetwork, images: readonly Uint8Arra
 
 /** Tells whether a network, its program and an image fit into the memory of a board. */
 export function hasRoom({ memory }: Board, network: IntegerNetwork): boolean {
-  const image = inputOf(network).output.shape.reduce((product, size) => product * size, 1);
+  const image = elementCount(inputOf(network).output.shape);
   const [code, stack] = [2 ** 16, 2 ** 11];
   const flash = weightBytes(network) + code;
   return flash <= memory.flashBytes && ramBytes(planOf(network)) + image + stack <= memory.ramBytes;
@@ -231,7 +232,7 @@ function native(folder: string) {
 /** The content of the file that the program has written. */
 function tracedImages(network: IntegerNetwork, stored: Buffer, count: number): TracedImage[] {
   const { shape, classes } = outputsOf(network);
-  const outputs = shape.reduce((product, size) => product * size, 1);
+  const outputs = elementCount(shape);
   let at = 0;
   const take = (bytes: number) => {
     at += bytes;

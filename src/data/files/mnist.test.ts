@@ -3,6 +3,7 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../../../test/temporaryFolder.js';
+import { elementCount } from '../../elementCount.js';
 import { InputError } from '../../errors.js';
 import { loadMnist } from './mnist.js';
 
@@ -14,7 +15,7 @@ function idx(shape: readonly number[], value: (index: number) => number): Buffer
   shape.forEach((size, axis) => {
     header.writeUInt32BE(size, 4 + 4 * axis);
   });
-  const length = shape.reduce((product, size) => product * size, 1);
+  const length = elementCount(shape);
   return Buffer.concat([header, Uint8Array.from({ length }, (_, index) => value(index))]);
 }
 

@@ -3,6 +3,7 @@ import { engineConformance } from '../../../test/engine/conformance.js';
 import { createPooledCpuEngine } from '../../../test/engine/pooledThreads.js';
 import { windowLike } from '../../../test/engine/windows.js';
 import { mulberry32 } from '../../../test/mulberry32.js';
+import { elementCount } from '../../elementCount.js';
 import { Graph } from '../../graph/index.js';
 import { type Activation, CONTROL_LENGTH } from '../../ops/attributes.js';
 import { makePlan } from '../../passes/index.js';
@@ -100,7 +101,7 @@ function convolutionStep() {
   const window = windowLike({ padding: 1 });
   const activation: Activation = { type: 'quantize', row: 0, core: 'uniform', signed: false };
   const storage = (name: string, of: readonly number[]) =>
-    graph.whole({ name, dtype: 'float', length: of.reduce((product, size) => product * size, 1) }, of);
+    graph.whole({ name, dtype: 'float', length: elementCount(of) }, of);
   const [x, w] = [storage('x', shape), storage('w', [3, 3, 20, 20])];
   const [gamma, beta, ranges] = [storage('gamma', [20]), storage('beta', [20]), storage('ranges', [1, 2])];
   const [mean, variance, statistics] = [
