@@ -4,9 +4,10 @@
  */
 
 import { load } from '../runtime/index.js';
-import { type IntegerNetwork, inputOf, outputsOf } from '../ship/integerNetwork.js';
+import { type IntegerNetwork, outputsOf } from '../ship/integerNetwork.js';
 import { runIntegers } from '../ship/interpreter.js';
 import { channelsFirst } from '../ship/onnx/channelsFirst.js';
+import { openOnnx } from './onnxSession.js';
 
 export interface CheckResult {
   readonly activations: number;
@@ -68,26 +69,24 @@ export async function checkOnnx(
   model: Uint8Array,
   expected: readonly Expected[],
 ): Promise<Record<string, CheckResult> | null> {
-  const runtime = await import('onnxruntime-node').catch(() => null);
-  if (!runtime) return null;
-  const [height, width, channels] = inputOf(network).output.shape as [number, number, number];
   const { classes } = outputsOf(network);
   const results: Record<string, CheckResult> = {};
   for (const level of ['disabled', 'basic', 'all'] as const) {
-    const session = await runtime.InferenceSession.create(model, { graphOptimizationLevel: level });
+    const session = await openOnnx(network, model, level);
+    if (!session) return null;
     let logits = 0;
     for (const { image, logits: own } of expected) {
-      const tensor = new runtime.Tensor('uint8', channelsFirst(image, channels), [1, channels, height, width]);
-      const result = (await session.run({ image: tensor })).logits!;
-      logits += differences(Array.from(result.data as Iterable<number | bigint>, Number), channelsFirst(own, classes));
+      const { data } = (await session.run(image)).logits!;
+      logits += differences(Array.from(data as Iterable<number | bigint>, Number), channelsFirst(own, classes));
     }
-    await session.release();
+    await session.close();
     results[`onnxruntime, ${level} optimisations`] = { activations: 0, logits, images: expected.length };
   }
   return results;
 }
 
-function differences(a: ArrayLike<number>, b: ArrayLike<number>): number {
+/** Number of places at which `a` does not have the values of `b`. */
+export function differences(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let count = 0;
   for (let index = 0; index < b.length; index++) if (a[index] !== b[index]) count++;
   return count;

@@ -3,10 +3,12 @@
  * onnxruntime.
  */
 
-import { type ConvolutionLayer, type IntegerNetwork, inputOf, outputsOf } from '../ship/integerNetwork.js';
+import { type ConvolutionLayer, type IntegerNetwork, outputsOf } from '../ship/integerNetwork.js';
 import { predictionsOf, runIntegers } from '../ship/interpreter.js';
 import { channelsFirst } from '../ship/onnx/channelsFirst.js';
 import { npuModel } from '../ship/onnx/npuModel.js';
+import { differences } from './checks.js';
+import { openOnnx } from './onnxSession.js';
 
 export interface Share {
   readonly different: number;
@@ -34,11 +36,9 @@ export async function npuMismatches(
   images: readonly Uint8Array[],
 ): Promise<NpuMismatches | null> {
   const model = npuModel(network, { metadata: {}, activations: true });
-  const runtime = await import('onnxruntime-node').catch(() => null);
-  if (!runtime) return null;
-  const [height, width, channels] = inputOf(network).output.shape as [number, number, number];
+  const session = await openOnnx(network, model, 'all');
+  if (!session) return null;
   const { unit, classes } = outputsOf(network);
-  const session = await runtime.InferenceSession.create(model, { graphOptimizationLevel: 'all' });
   const outputs = network.layers.filter((layer): layer is ConvolutionLayer => layer.op === 'convolution');
   const activations = { different: 0, all: 0 };
   const logits = { different: 0, all: 0 };
@@ -46,17 +46,12 @@ export async function npuMismatches(
   for (const image of images) {
     const wanted = new Map<string, Int32Array>();
     const own = runIntegers(network, image, ({ name }, values) => wanted.set(name, values));
-    const tensor = new runtime.Tensor('uint8', channelsFirst(image, channels), [1, channels, height, width]);
-    const got = await session.run({ image: tensor });
+    const got = await session.run(image);
     for (const { output } of outputs) {
       const values = got[output.name]!.data as Uint8Array | Int8Array;
-      const [rows, columns, depth] = output.shape as [number, number, number];
-      const right = wanted.get(output.name)!;
-      const pixels = rows * columns;
-      activations.all += values.length;
-      for (let at = 0; at < values.length; at++) {
-        if (values[at] !== right[(at % pixels) * depth + Math.floor(at / pixels)]) activations.different++;
-      }
+      const right = channelsFirst(wanted.get(output.name)!, output.shape[2]!);
+      activations.all += right.length;
+      activations.different += differences(values, right);
     }
     // From [classes, pixels] to [pixels, classes].
     const values = channelsFirst([...(got.logits!.data as Float32Array)], own.length / classes);
@@ -65,6 +60,6 @@ export async function npuMismatches(
     const right = predictionsOf(own, classes);
     if (predictionsOf(values, classes).some((each, pixel) => each !== right[pixel])) predictions++;
   }
-  await session.release();
+  await session.close();
   return { images: images.length, activations, logits, predictions };
 }

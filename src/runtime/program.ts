@@ -71,11 +71,9 @@ class ProgramBuilder {
   ) {}
 
   convolution(layer: ConvolutionLayer): void {
-    const [height, width, channels] = layer.output.shape as [number, number, number];
-    const blocks = Math.ceil(channels / 8);
-    const sums = layer.products.map(() => this.allocate(Math.ceil(width / 4) * 4 * blocks * 32));
-    const rows = this.#products(layer, blocks, sums);
+    const { blocks, sums, rows } = this.#products(layer);
     const requantize = this.#requantization(layer, sums, blocks);
+    const height = layer.output.shape[0]!;
     this.calls.push((kernels) => {
       for (let row = 0; row < height; row++) {
         for (const accumulate of rows) accumulate(kernels, row);
@@ -87,9 +85,7 @@ class ProgramBuilder {
   /** Reads sums from the memory row by row and computes logits in plain numbers. */
   outputs(layer: OutputLayer): void {
     const [height, width, channels] = layer.output.shape as [number, number, number];
-    const blocks = Math.ceil(channels / 8);
-    const sums = layer.products.map(() => this.allocate(Math.ceil(width / 4) * 4 * blocks * 32));
-    const rows = this.#products(layer, blocks, sums);
+    const { blocks, sums, rows } = this.#products(layer);
     const accumulators = sums.map(() => new Int32Array(height * width * channels));
     let views: readonly Int32Array[] = [];
     this.fills.push((memory) => {
@@ -115,14 +111,18 @@ class ProgramBuilder {
     return readTensor(memory, placeOf(this.places, tensor), tensor.shape);
   }
 
-  /** A function that computes a row of the sums of each product. */
-  #products(
-    { products, output }: ConvolvingLayer,
-    blocks: number,
-    sums: readonly number[],
-  ): ((kernels: Kernels, row: number) => void)[] {
-    const width = output.shape[1]!;
-    return products.map((product, index) => this.#product(undilated(ungrouped(product)), width, blocks, sums[index]!));
+  /**
+   * A place for a row of the sums of each product, blocks of eight outputs for each pixel, and a function that computes the
+   * row.
+   */
+  #products({ products, output }: ConvolvingLayer) {
+    const [, width, channels] = output.shape as [number, number, number];
+    const blocks = Math.ceil(channels / 8);
+    const sums = products.map(() => this.allocate(Math.ceil(width / 4) * 4 * blocks * 32));
+    const rows = products.map((product, index) =>
+      this.#product(undilated(ungrouped(product)), width, blocks, sums[index]!),
+    );
+    return { blocks, sums, rows };
   }
 
   maxPool({ window: { rows, columns }, input, output }: MaxPoolLayer): void {
