@@ -19,8 +19,7 @@ const side = 16;
 const names = ['plane', 'car', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'a word that is rather long'];
 const { network } = lowerNetwork(shippableProgram(shippables['fixed 2 and 4 bits']!), names);
 const packed = packNetwork(network);
-const { images } = shippableImages(4, side);
-const imageOf = (n: number) => images.slice(n * side * side * 3, (n + 1) * side * side * 3);
+const images = shippableImages(4, side);
 
 let server: PreviewServer;
 let browser: Browser;
@@ -70,14 +69,13 @@ it.each(['logitsHere', 'logitsInWorker'])('%s: the logits of Node', async (where
   const page = await browser.newPage();
   await page.goto(`${address}check.html`);
   await page.waitForFunction(() => 'isReady' in window);
-  const checked = [0, 1, 2, 3].map(imageOf);
   const [kernels, logits] = await page.evaluate(
     ([name, file, given]) =>
       (window as unknown as Record<string, (...args: unknown[]) => Promise<[string, number[][]]>>)[name]!(file, given),
-    [where, [...packed], checked.map((image) => [...image])] as const,
+    [where, [...packed], images.map((image) => [...image])] as const,
   );
   expect(kernels).toMatch(/^(relaxed|simd)$/);
-  expect(logits).toEqual(checked.map((image) => [...runIntegers(network, image)]));
+  expect(logits).toEqual(images.map((image) => [...runIntegers(network, image)]));
   await page.close();
 });
 
@@ -101,12 +99,12 @@ describe('the page', () => {
 
   it('says what a picture of the size of its network shows, as Node does', async () => {
     const page = await opened();
-    await page.setInputFiles('#pictures', await pictureOf(imageOf(2), side, 'noise.png'));
+    await page.setInputFiles('#pictures', await pictureOf(images[2]!, side, 'noise.png'));
     await page.waitForSelector('#results li');
-    const wanted = (await load(packed)).classify(imageOf(2)).slice(0, 5);
+    const wanted = (await load(packed)).classify(images[2]!).slice(0, 5);
     const lines = await page.$$eval('.classes li', (items) => items.map(({ textContent }) => textContent));
     expect(lines).toEqual(wanted.map(({ name, probability }) => `${name}${(100 * probability).toFixed(1)}\u00a0%`));
-    expect(await page.textContent('#results details p')).toBe([...runIntegers(network, imageOf(2))].join(' '));
+    expect(await page.textContent('#results details p')).toBe([...runIntegers(network, images[2]!)].join(' '));
     await page.close();
   });
 
@@ -138,8 +136,8 @@ describe('the page', () => {
   it('fits windows of 400 and 1280 pixels, light and dark', async () => {
     const page = await opened();
     await page.setInputFiles('#pictures', [
-      await pictureOf(imageOf(2), side, 'a picture with a name that is longer than its card.png'),
-      await pictureOf(imageOf(3), side, 'noise.png'),
+      await pictureOf(images[2]!, side, 'a picture with a name that is longer than its card.png'),
+      await pictureOf(images[3]!, side, 'noise.png'),
     ]);
     await page.waitForFunction(() => document.querySelectorAll('#results > li').length === 2);
     for (const width of [400, 1280]) {

@@ -19,15 +19,12 @@ describe.each(Object.entries(shippables))('%s', (title, shippable) => {
   const proofs = new Map(layers.flatMap((layer) => (layer.op === 'convolution' ? [[layer.name, layer.proof]] : [])));
 
   it('gives the reference engine’s activations and logits', async () => {
-    const images = shippableImages(count, shippable.side);
     const reference = await openReference(training);
     const { unit, layer: last } = outputsOf(lowered.network);
-    for (let image = 0; image < count; image++) {
-      const bytes = shippable.side ** 2 * 3;
+    for (const image of shippableImages(count, shippable.side)) {
       const differing = new Map<string, number>();
-      const one = images.images.slice(image * bytes, (image + 1) * bytes);
-      const { activations, logits } = await reference({ ...shippableImages(1, shippable.side), images: one });
-      const own = runIntegers(lowered.network, one, (tensor, values) => {
+      const { activations, logits } = await reference(image);
+      const own = runIntegers(lowered.network, image, (tensor, values) => {
         const expected = activations.get(tensor.name);
         if (!expected) return;
         differing.set(

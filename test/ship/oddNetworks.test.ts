@@ -143,17 +143,13 @@ describe.each(Object.entries(networks))('%s', (_, shippable) => {
   const training = shippableProgram({ ...shippable, side });
   const lowered = lowerNetwork(training, []);
   const { network } = lowered;
-  const { images } = shippableImages(3, side);
-  const expected = expectedResults(
-    network,
-    [0, 1, 2].map((n) => images.slice(n * side * side * 3, (n + 1) * side * side * 3)),
-  );
+  const expected = expectedResults(network, shippableImages(3, side));
   const logits = expected.flatMap((each) => channelsFirst([...each.logits], 10));
 
   it('is the trained network', async () => {
     const reference = await openReference(training);
     for (const { image, activations } of expected) {
-      const trained = await reference({ ...shippableImages(1, side), images: image });
+      const trained = await reference(image);
       for (const { op, output } of network.layers.filter((layer) => layer.op === 'convolution')) {
         const wanted = Array.from(
           trained.activations.get(output.name.replace(/ 2$/, ''))!,

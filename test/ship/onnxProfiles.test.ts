@@ -10,13 +10,8 @@ import { qonnxModel } from '../../src/ship/onnx/qonnxModel.js';
 import { shippableImages, shippedNetwork } from './shippable.js';
 
 const networkOf = (name: string) => shippedNetwork(name, 0).network;
-const imagesOf = (count: number, side: number): Uint8Array[] => {
-  const { images } = shippableImages(count, side);
-  const bytes = side * side * 3;
-  return Array.from({ length: count }, (_, n) => images.slice(n * bytes, (n + 1) * bytes));
-};
 async function mismatchesOf(network: IntegerNetwork) {
-  const counted = await npuMismatches(network, imagesOf(4, 16));
+  const counted = await npuMismatches(network, shippableImages(4, 16));
   if (!counted) throw new Error('onnxruntime-node is not installed');
   return counted;
 }

@@ -1,6 +1,5 @@
 /** Networks to ship, small enough for tests: as if trained, with normalisations of all signs and sizes. */
 
-import { emptyImageSet, type ImageSet } from '../../src/data/imageSet.js';
 import { createRandom } from '../../src/data/random.js';
 import { type Define, type NetworkDefinition, network } from '../../src/nn/index.js';
 import { quantizerReport } from '../../src/program/quantizerReport.js';
@@ -217,14 +216,13 @@ function gammaOf(u: number): number {
   return u < 0.2 ? 0 : 0.3 + u;
 }
 
-/** Random images, with one all black and one all white. */
-export function shippableImages(count: number, side: number): ImageSet {
-  const set = emptyImageSet(count, side, side, 3);
-  const { uniform: next } = createRandom(9);
-  for (let i = 0; i < set.images.length; i++) set.images[i] = Math.floor(256 * next());
-  set.images.fill(0, 0, side * side * 3);
-  set.images.fill(255, side * side * 3, 2 * side * side * 3);
-  return set;
+/** Random images, bytes [side, side, 3]; the first is all black, the second all white. */
+export function shippableImages(count: number, side: number): Uint8Array[] {
+  const { uniform } = createRandom(9);
+  return Array.from({ length: count }, (_, n) => {
+    const image = Uint8Array.from({ length: side * side * 3 }, () => Math.floor(256 * uniform()));
+    return n < 2 ? image.fill(255 * n) : image;
+  });
 }
 
 const shipped = new Map<string, { readonly network: IntegerNetwork; readonly peakBytes: number }>();
@@ -238,12 +236,10 @@ export function shippedNetwork(
   count: number,
   side = shippables[name]!.side,
 ): { network: IntegerNetwork; images: Uint8Array[]; peakBytes: number } {
-  const { images } = shippableImages(count, side);
-  const bytes = side * side * 3;
   const key = `${name}, ${side}`;
   const lowered = shipped.get(key) ?? lower(name, side);
   shipped.set(key, lowered);
-  return { ...lowered, images: Array.from({ length: count }, (_, n) => images.slice(n * bytes, (n + 1) * bytes)) };
+  return { ...lowered, images: shippableImages(count, side) };
 }
 
 function lower(name: string, side: number) {

@@ -15,6 +15,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import type { ImageSet } from '../../../src/data/imageSet.js';
 import { generateSynthetic } from '../../../src/data/index.js';
 import { expectedResults } from '../../../src/deploy/checks.js';
 import { npuMismatches } from '../../../src/deploy/npuMismatches.js';
@@ -57,9 +58,8 @@ describe.skipIf(SHIPPED_RUN)('a network that is trained here', () => {
 
 describe.skipIf(SHIPPED_RUN).each(Object.entries(shippables))('%s', (name, shippable) => {
   it('has the same integers in every form', async () => {
-    const set = shippableImages(10, shippable.side);
     const program = shippableProgram(shippable);
-    await compareForms(name, program, lowerNetwork(program, []).network, imagesOf(set, 10));
+    await compareForms(name, program, lowerNetwork(program, []).network, shippableImages(10, shippable.side));
   });
 });
 
@@ -97,7 +97,7 @@ async function compareForms(
   return table;
 }
 
-function imagesOf({ images, height, width, channels }: ReturnType<typeof shippableImages>, count: number) {
+function imagesOf({ images, height, width, channels }: ImageSet, count: number) {
   const length = height * width * channels;
   return Array.from({ length: count }, (_, index) => images.slice(index * length, (index + 1) * length));
 }

@@ -218,7 +218,6 @@ function onnxForm(
 /** The network before it was lowered, whose numbers are the integers times the steps that these stand for. */
 function referenceForm(network: IntegerNetwork, reference: Reference): Form {
   const outputs = outputsOf(network);
-  const [height, width, channels] = inputOf(network).output.shape as [number, number, number];
   const rounded = network.layers.filter((layer): layer is ConvolutionLayer => layer.op === 'convolution');
   return {
     name: 'float64 reference',
@@ -226,9 +225,7 @@ function referenceForm(network: IntegerNetwork, reference: Reference): Form {
       const [activations, logits] = [new Counter(), new Counter()];
       let images = 0;
       for (const each of expected) {
-        const got = await reference({
-          ...{ images: each.image, labels: new Int32Array(1), count: 1, height, width, channels },
-        });
+        const got = await reference(each.image);
         const differs = rounded.some(({ proof, output: { name, step } }) => {
           const values = got.activations.get(name);
           if (!values) throw new Error(`${name}: the reference has no such activation`);

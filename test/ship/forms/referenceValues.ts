@@ -1,6 +1,6 @@
 /** The float64 reference's quantized activations and logits, for comparison with integers. */
 
-import type { ImageSet } from '../../../src/data/imageSet.js';
+import { emptyImageSet } from '../../../src/data/imageSet.js';
 import { createReferenceEngine } from '../../../src/engine/reference/index.js';
 import { elementCount, type Storage } from '../../../src/graph/index.js';
 import { STORAGE } from '../../../src/nn/index.js';
@@ -14,7 +14,8 @@ export interface ReferenceValues {
   readonly logits: readonly number[];
 }
 
-export type Reference = (image: ImageSet) => Promise<ReferenceValues>;
+/** @param image bytes [H, W, C] */
+export type Reference = (image: Uint8Array) => Promise<ReferenceValues>;
 
 /** The reference engine with a program for batches of one image; every quantized activation becomes a storage. */
 export async function openReference(training: TrainingProgram): Promise<Reference> {
@@ -32,10 +33,11 @@ export async function openReference(training: TrainingProgram): Promise<Referenc
   }
   const plan = makePlan({ evaluate: { nodes } as never });
   const session = await openSession(createReferenceEngine(), { ...training, plan });
-  const { targetShape } = training.options;
+  const { targetShape, imageShape } = training.options;
+  const set = emptyImageSet(1, ...imageShape);
   const targets = targetShape && { values: new Int32Array(elementCount(targetShape)), shape: targetShape };
-  return async (image) => {
-    session.setEvaluationImages({ ...image, ...(targets && { targets }) });
+  return async (images) => {
+    session.setEvaluationImages({ ...set, images, ...(targets && { targets }) });
     await session.evaluate();
     const logits = Array.from(await session.program.read(STORAGE.logits));
     const activations = new Map<string, ArrayLike<number>>();
