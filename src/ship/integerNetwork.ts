@@ -328,8 +328,8 @@ export function integersOf(grid: Grid): number[] {
 }
 
 /**
- * Bits of a code: for uniform and signed grids two's complement, for powers an index, with a leading sign bit if
- * signed.
+ * Bits of a code: in uniform grids two's complement if there are negative integers, for powers an index, with a leading
+ * sign bit if signed.
  */
 export function codeBits(grid: Grid): number {
   if (grid.type === 'uniform') {

@@ -26,7 +26,7 @@ import {
 export type Tensors = ReadonlyMap<string, Int32Array>;
 
 /**
- * The logits of one image in units of the classifier's `unit`.
+ * The logits of one image, in units of the last layer.
  *
  * @param image bytes [H, W, C]
  * @param visit called with every tensor that a layer writes

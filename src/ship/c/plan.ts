@@ -2,7 +2,7 @@
  * Buffers, widths and functions of C that a network needs, and their use by each layer.
  *
  * A convolution unpacks rows of its input into a window of rows, and computes a few output rows at once (a band). For
- * each pair of output channels it unpacks their weights, one row of the filter at a time, and sums over the whole band.
+ * every four output channels it unpacks their weights, one row of the filter at a time, and sums over the whole band.
  */
 
 import { InputError } from '../../errors.js';
