@@ -137,7 +137,10 @@ export function checkPlaces(places: readonly Place[], weights: StartingWeights, 
   if (strange !== undefined) throw fault(`has ${strange}, which this network does not have`);
 }
 
-/** Writes checked values to their places; gaps between them become zero, as in a new program. */
+/**
+ * Writes checked values to their places; gaps between them become zero, as in a new program. An evaluation has no storage
+ * for the moments of layers that its output does not need.
+ */
 export function writePlaces(
   { plan }: Pick<TrainingProgram, 'plan'>,
   program: Program,
@@ -149,7 +152,7 @@ export function writePlaces(
     if (places.some(({ storage }) => storage === name)) storages.set(name, new Float64Array(length));
   }
   for (const { name, storage, offset, shape, layout } of places) {
-    storages.get(storage)!.set(fromStored(weights.get(name)!.values, shape, layout), offset);
+    storages.get(storage)?.set(fromStored(weights.get(name)!.values, shape, layout), offset);
   }
   for (const [name, values] of storages) program.write(name, values);
 }

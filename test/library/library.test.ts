@@ -346,6 +346,20 @@ describe('an opened network', () => {
     await expect(train({ data, settings, weights })).rejects.toThrow('weights: conv1/bn/var holds -1');
   });
 
+  it('opens a network with the only normalisation in a layer that nothing reads', async () => {
+    const unread = network({ input: [8, 8, 3] }, (n, x) => {
+      n.conv(x, 2);
+      return n.linear(n.flatten(x), 2);
+    });
+    const { lastParameters } = await train({
+      ...{ data: plainImages(3, 16), network: unread },
+      settings: { epochs: 1, batch_size: 8, device: 'cpu', threads: 1 },
+    });
+    const opened = await open(lastParameters!, { device: 'cpu', threads: 1 });
+    expect(await opened.predict(plainImages(3, 2).test.images as Uint8Array)).toHaveLength(2);
+    await opened.close();
+  });
+
   it('of a file that does not describe itself is refused', async () => {
     await expect(open('nowhere.safetensors')).rejects.toThrow('nowhere.safetensors: no such file');
     await expect(open(new Uint8Array(3))).rejects.toThrow(InputError);
