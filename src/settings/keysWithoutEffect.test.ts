@@ -44,6 +44,10 @@ describe('a key without effect', () => {
       'budget_measure = 8\nbudget_search = 0\nbudget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = fp',
       'budget_measure = 8: has no effect with budget_search = 0: bits are given once',
     ],
+    [
+      'initial_cost_lambda2 = 1\nbudget_search = 0\nbudget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = fp',
+      'initial_cost_lambda2 = 1: has no effect with budget_search = 0: bits are given once and not penalised',
+    ],
     ['initial_cost_lambda2 = 1', 'has no effect without a target: set target_weight_kbytes'],
     ['target_activation_type = sum', 'has no effect without a target: set target_activation_kbytes'],
     ['w_bitwidth = 8', 'has no effect where no weight is quantized: set w_quantize'],

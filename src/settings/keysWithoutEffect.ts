@@ -119,6 +119,12 @@ const idleKeys: readonly IdleKeys[] = [
     reason: () => 'with budget_search = 0: bits are given once, before the first step',
   },
   {
+    keys: ['initial_cost_lambda2', 'initial_cost_lambda3'],
+    because: ['budget', 'budget_search'],
+    areIdle: ({ budget, budget_search }) => budget === 'guaranteed' && budget_search === 0,
+    reason: () => 'with budget_search = 0: bits are given once and not penalised',
+  },
+  {
     keys: ['budget_prune'],
     because: ['budget', 'target_weight_kbytes', 'target_gbops', 'target_cost'],
     areIdle: (settings) => settings.budget_prune && !canPrune(settings),
