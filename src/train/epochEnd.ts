@@ -12,6 +12,7 @@ import { copyCheckpoint, copyParametersFile } from './checkpoint.js';
 import type { CheckpointState } from './checkpointState.js';
 import type { EpochReport } from './recorder.js';
 import type { TrainingRun } from './train.js';
+import { TrainingFault } from './trainingSteps.js';
 
 /** Evaluations under way; there is none of test images if these select. */
 export interface QueuedEvaluations {
@@ -93,6 +94,7 @@ function recordedParts(
     const difference = await disagreement(session.ranks, { parameters });
     if (difference) throw new Error(`${difference} after epoch ${finished.epoch}; nothing of it is kept`);
     yield false;
+    refuseNoNumber(run, finished, { evaluation, test });
     const { report, judgement } = judge(run, finished, { ...results, evaluation, test }, table);
     recorder.epoch(report);
     yield true;
@@ -110,6 +112,26 @@ function recordedParts(
     return judgement;
   }
   return parts();
+}
+
+/**
+ * Ends the run where an error is no finite number: nothing could be chosen by it, and no file holds it.
+ *
+ * @throws TrainingFault
+ */
+function refuseNoNumber(
+  { experiment }: TrainingRun,
+  { epoch }: CheckpointState,
+  { evaluation, test }: Pick<EpochReport, 'evaluation' | 'test'>,
+): void {
+  const sets = { [experiment.training.select]: evaluation, ...(test && { test }) };
+  const bad = Object.entries(sets).find(([, { error }]) => !Number.isFinite(error));
+  if (!bad) return;
+  throw new TrainingFault(
+    `${experiment.name}: the error on the ${bad[0]} inputs is not a finite number after epoch ${epoch}, though the training ` +
+      'loss is; the last checkpoint is kept; look among these inputs for values far beyond those of training, or lower ' +
+      'initial_learning_rate and start anew',
+  );
 }
 
 /** Judges the parameters of a finished epoch by its evaluation and by the table of its quantizers. */

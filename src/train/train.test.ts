@@ -214,6 +214,18 @@ describe('what is kept', () => {
     expect(run.kept).toEqual(['best', 'last', 'last', 'last']);
   });
 
+  it('is nothing of an epoch whose error is no number, which no file could hold', async () => {
+    for (const error of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const run = await opened({ batch_size: 32, epochs: 3 });
+      const results = [0.5, error].map((error) => ({ result: Promise.resolve({ error, loss: 1 }) }));
+      vi.spyOn(run.session, 'queueEvaluation').mockResolvedValueOnce(results[0]!).mockResolvedValueOnce(results[1]!);
+      const message = 'the error on the test inputs is not a finite number after epoch 2, though the training loss is';
+      await expect(run.train()).rejects.toThrow(message);
+      expect(run.checkpoints.map(({ epoch, batch }) => [epoch, batch])).toEqual([[1, 0]]);
+      expect(run.kept).toEqual(['best', 'last']);
+    }
+  });
+
   it('within an epoch is a checkpoint as often as the settings say', async () => {
     const run = await opened({ batch_size: 4, epochs: 1, checkpoint_minutes: 1 });
     // A step takes ten seconds.

@@ -16,7 +16,10 @@ import type { StepReport, TrainingMetrics } from './recorder.js';
 import { averageWeight, dampingWeight, learningRate, stepSize } from './schedule.js';
 import type { TrainingRun } from './train.js';
 
-/** The end of a diverged run; the message names the step and the first layer with non-finite numbers. */
+/**
+ * The end of a diverged run; the message names the step and the first layer with non-finite numbers, or the inputs whose
+ * error is none.
+ */
 export class TrainingFault extends Error {
   override readonly name = 'TrainingFault';
 }
