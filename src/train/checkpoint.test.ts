@@ -96,6 +96,7 @@ const state: CheckpointState = {
   step: 17,
   random: [0, 1, 2 ** 31, 2 ** 32 - 1],
   best: { error: 1 / 3, epoch: 2, testError: 0.35 },
+  seconds: 0.5,
   trainingSeconds: 0.1 + 0.2,
   imagesTrained: 34,
   lastError: 0.7,
@@ -218,11 +219,12 @@ describe('a checkpoint', () => {
       await checkpointFile(training, float32Program(training), state),
       source,
     );
-    const { lastTestError: _, fittedEpochs: __, ...older } = { ...state, best: { error: 0.5, epoch: 1 } };
+    const { lastTestError: _, fittedEpochs: __, seconds: ___, ...older } = { ...state, best: { error: 0.5, epoch: 1 } };
     const file = safetensorsFile([...tensors.values()], { ...metadata, state: JSON.stringify(older) });
     expect(readCheckpoint({ file, source }, training).state).toEqual({
       ...older,
       best: { error: 0.5, epoch: 1, testError: null },
+      seconds: state.trainingSeconds,
       lastTestError: null,
       fittedEpochs: 0,
     });

@@ -13,6 +13,9 @@ export interface CheckpointState {
   readonly random: RandomState;
   /** The smallest error of an epoch that obeys the budget, so far. */
   readonly best: { readonly error: number; readonly epoch: number; readonly testError: number | null } | null;
+  /** Seconds in which processes trained and evaluated the run; without an evaluation that had not ended yet. */
+  readonly seconds: number;
+  /** Those of the steps alone. */
   readonly trainingSeconds: number;
   readonly imagesTrained: number;
   /** Error of the last evaluation. */
@@ -27,11 +30,10 @@ export interface CheckpointState {
 export function readState(value: unknown): CheckpointState | null {
   if (!isRecord(value)) return null;
   const { epoch, batch, step, random, best, trainingSeconds, imagesTrained } = value;
-  const { lastError, lastTestError = null, fittedEpochs = 0 } = value;
+  const { seconds = trainingSeconds, lastError, lastTestError = null, fittedEpochs = 0 } = value;
   if (![epoch, batch, step, imagesTrained, fittedEpochs].every(isCount)) return null;
-  if (!isNumber(trainingSeconds) || trainingSeconds < 0 || !isNumber(lastError) || !isNumberOrNull(lastTestError)) {
-    return null;
-  }
+  if (![seconds, trainingSeconds].every((time) => isNumber(time) && time >= 0)) return null;
+  if (!isNumber(lastError) || !isNumberOrNull(lastTestError)) return null;
   if (!Array.isArray(random) || random.length !== 4 || !random.every((word) => isCount(word) && word < 2 ** 32)) {
     return null;
   }
@@ -39,6 +41,7 @@ export function readState(value: unknown): CheckpointState | null {
   if (bestSoFar === undefined) return null;
   return {
     ...(value as unknown as CheckpointState),
+    seconds: Number(seconds),
     best: bestSoFar,
     lastTestError,
     fittedEpochs: Number(fittedEpochs),

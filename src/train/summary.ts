@@ -25,6 +25,7 @@ export interface RunSummary extends Sizes {
   readonly bits: Readonly<Record<string, number>>;
   /** Speed of training, without start-up and evaluation. */
   readonly images_per_second: number;
+  /** Time of training and evaluation, in all processes that went on with the run. */
   readonly seconds: number;
   readonly epochs: number;
   /** Epochs that ended inside the budget; all epochs without a budget. */

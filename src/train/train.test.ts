@@ -214,6 +214,18 @@ describe('what is kept', () => {
     expect(run.kept).toEqual(['best', 'last', 'last', 'last']);
   });
 
+  it('is the time of evaluations, too, for the run that is resumed', async () => {
+    const run = await opened({ batch_size: 32, epochs: 2 });
+    // A step takes ten seconds, an evaluation five.
+    const queued = vi.spyOn(run.session, 'queueEvaluation');
+    const steps = () => run.written.filter(({ storage }) => storage === 'run').length;
+    vi.spyOn(performance, 'now').mockImplementation(() => 10_000 * steps() + 5000 * queued.mock.calls.length);
+    expect(await run.train()).toMatchObject({ seconds: 50 });
+    const [first] = run.checkpoints;
+    expect(first).toMatchObject({ epoch: 1, seconds: 25, trainingSeconds: 20 });
+    expect(await run.train(first)).toMatchObject({ seconds: 50 });
+  });
+
   it('is nothing of an epoch whose error is no number, which no file could hold', async () => {
     for (const error of [Number.NaN, Number.POSITIVE_INFINITY]) {
       const run = await opened({ batch_size: 32, epochs: 3 });

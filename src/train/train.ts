@@ -52,6 +52,7 @@ export function initialState(experiment: Experiment): CheckpointState {
     step: 0,
     random: createRandom(experiment.training.seed, randomStreams.batches).getState(),
     best: null,
+    seconds: 0,
     trainingSeconds: 0,
     imagesTrained: 0,
     lastError: 1,
@@ -77,7 +78,8 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
   await settleChannels(session);
   if (state.step === 0 || run.hasNewTargets) await beginBudget(experiment, session, state.epoch);
   const started = performance.now();
-  const secondsBefore = state.trainingSeconds;
+  const secondsBefore = state.seconds;
+  const secondsSoFar = () => secondsBefore + (performance.now() - started) / 1000;
   /** Of the epoch, as far as this call trains it: there may be checkpoints in between. */
   let spent = { ms: 0, waitMs: 0 };
   while (state.epoch < epochs) {
@@ -103,6 +105,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
       ...(await conclusion.finish()),
       step: state.step + done - state.batch,
       imagesTrained: state.imagesTrained + (done - state.batch) * batchSize,
+      seconds: secondsSoFar(),
       trainingSeconds: state.trainingSeconds + elapsedMs / 1000,
       batch: done,
     };
@@ -117,7 +120,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
     state = await fitted(run, state, table);
     const { momentsMs, ...evaluations } = await orKept(run, state, queueEvaluations(run, table));
     const trainingSeconds = state.trainingSeconds + momentsMs / 1000;
-    state = { ...state, trainingSeconds, epoch: state.epoch + 1, batch: 0, random: after };
+    state = { ...state, seconds: secondsSoFar(), trainingSeconds, epoch: state.epoch + 1, batch: 0, random: after };
     conclusion = endEpoch(run, state, { training: metrics, waiting, oscillating, ...evaluations, metadata });
     if (stepsBetween(run, table.batches) === 0) await conclusion.finish();
     if (state.epoch < epochs && (await isStopping(run))) {
@@ -126,8 +129,8 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
     }
   }
   state = { ...state, ...(await conclusion.finish()) };
-  const seconds = secondsBefore + (performance.now() - started) / 1000;
-  const summary = summarize(experiment, session.training.variables, recorder, state, { seconds, device: run.device });
+  const times = { seconds: secondsSoFar(), device: run.device };
+  const summary = summarize(experiment, session.training.variables, recorder, state, times);
   recorder.finish(summary);
   return summary;
 }
