@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { npy, zip } from '../../test/arrayFiles.js';
 import { temporaryFolder } from '../../test/temporaryFolder.js';
+import { png } from '../disk/png.js';
 import { type Define, network } from '../nn/index.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { type Overrides, withDefinition } from '../settings/index.js';
@@ -87,6 +88,21 @@ it('counts the same tensors in float and with learned bits', async () => {
     events,
   );
   expect(off.experiments.map(({ linear }) => linear)).toEqual([null, null]);
+});
+
+it('takes pictures as they are for a network of images that are no squares', async () => {
+  const folder = temporaryFolder();
+  for (const [i, place] of ['train/a', 'train/b', 'val/a', 'val/b'].entries()) {
+    mkdirSync(join(folder, place), { recursive: true });
+    const pixels = new Uint8Array(8 * 12 * 3).fill(60 * i);
+    writeFileSync(join(folder, place, '1.png'), png(pixels, [8, 12, 3]));
+  }
+  const net: Define = (n, image) => n.linear(n.globalAverage(n.conv(image, 4)), 2);
+  const ask = askedFor({ data: `images:${folder}`, model: './net.mjs', select: 'test' });
+  const own = await recommend(withDefinition(ask, network({ input: [8, 12, 3] }, net)), events);
+  expect(own.experiments.map(({ data }) => data.imageSize)).toEqual([null, null]);
+  const square = await recommend(withDefinition(ask, network({ input: [12, 12, 3] }, net)), events);
+  expect(square.experiments.map(({ data }) => data.imageSize)).toEqual([12, 12]);
 });
 
 describe('of other losses', () => {

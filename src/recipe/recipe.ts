@@ -179,7 +179,8 @@ function linesOf(
   const areImages = network.definition === null && task.target === 'data';
   const larger = areImages ? 'larger ones: resnet56, resnet18, mobilenetv2' : undefined;
   put(shared, 'model', model, fromFile ? 'the network of the weights to start from' : larger);
-  if (seen.areFiles) {
+  // Pictures are scaled to squares: others are taken in their own size.
+  if (seen.areFiles && !oblongInput({ network })) {
     const remark = 'pixels; half the side trains and predicts four times as fast';
     put(shared, 'image_size', size, network.definition ? 'the input of the network' : remark);
   }
@@ -295,9 +296,16 @@ function nameOf({ overrides, data: { source } }: Experiment): string {
   );
 }
 
+/** Height and width of the images of a network of one's own that are no squares; null for squares. */
+function oblongInput({ network: { definition } }: Pick<Experiment, 'network'>): readonly [number, number] | null {
+  const [height, width] = definition?.input ?? [0, 0];
+  return height === width ? null : [height, width];
+}
+
 function shapeOf(experiment: Experiment, seen: Survey): DataShape {
   const side = experiment.data.imageSize ?? seen.side;
   const { classes, targetShape, channels, trainImages, testImages } = seen;
-  const [height, width] = seen.inputSize ?? [side, side];
+  const taken = seen.areFiles && oblongInput(experiment);
+  const [height, width] = taken || (seen.inputSize ?? [side, side]);
   return { classes, targetShape, imageShape: [height, width, channels], trainImages, evaluationImages: testImages };
 }
