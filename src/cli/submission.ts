@@ -1,6 +1,6 @@
 /** Sending a plan of runs to a cluster: the options shared by `submit` and `--submit`, and the output. */
 
-import { resolve } from 'node:path';
+import { realpathSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import {
   keepRecord,
@@ -126,7 +126,8 @@ export function submit(
   if (kubernetes !== undefined) {
     process.stdout.write(kubernetesManifest(submission, parseKubernetesOptions(kubernetes)));
   } else {
-    const program = [process.execPath, resolve(process.argv[1] ?? '')];
+    // npx puts a link in a folder of its own, which other machines may lack.
+    const program = [process.execPath, realpathSync(process.argv[1] ?? '')];
     const jobs = slurmJobs(submission, parseSlurmOptions(slurm), program);
     if (dryRun) {
       process.stdout.write(sendingScript(jobs, queuedJob));

@@ -1,6 +1,6 @@
 /** The texts that are sent to a cluster, without any. */
 
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { mpdnn, succeeds } from '../../test/cli/runMpdnn.js';
@@ -337,6 +337,19 @@ describe('status', () => {
 describe('the commands', () => {
   const fresh = ['submit', 'Q0', '--cfg', 'sweep.cfg'];
   const call = [...fresh, '--out', 'sent'];
+
+  it('name the program itself in jobs, not a link to it, which npx puts where other machines may not look', async () => {
+    const link = join(folder, 'mpdnn');
+    symlinkSync(process.argv[1]!, link);
+    const called = process.argv;
+    process.argv = [process.execPath, link];
+    try {
+      const { stdout } = await mpdnn([...call, '--dry-run'], folder);
+      expect(stdout).toContain(`${process.execPath} ${realpathSync(link)} submit Q0`);
+    } finally {
+      process.argv = called;
+    }
+  });
 
   it('say in one line what to install where there is no Slurm, and leave nothing', async () => {
     const env = { PATH: folder };
