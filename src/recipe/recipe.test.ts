@@ -101,8 +101,10 @@ it('takes pictures as they are for a network of images that are no squares', asy
   const ask = askedFor({ data: `images:${folder}`, model: './net.mjs', select: 'test' });
   const own = await recommend(withDefinition(ask, network({ input: [8, 12, 3] }, net)), events);
   expect(own.experiments.map(({ data }) => data.imageSize)).toEqual([null, null]);
+  expect(own.notes[1]).toBe('--batch-size 2 epochs 100 and 100: by their number and size');
   const square = await recommend(withDefinition(ask, network({ input: [12, 12, 3] }, net)), events);
   expect(square.experiments.map(({ data }) => data.imageSize)).toEqual([12, 12]);
+  expect(square.notes[1]).toMatch(/^--image-size 12 --batch-size 2 epochs/);
 });
 
 describe('of other losses', () => {

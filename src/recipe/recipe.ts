@@ -146,7 +146,15 @@ function build(
     const line = learned.get(key);
     return line?.remark ? [`--${key.replaceAll('_', '-')} ${line.value}: ${line.remark}`] : [];
   });
-  return { text, file, experiments, notes: [summary, ...budget] };
+  const chosen = ['model', 'image_size', 'batch_size'].flatMap((key) => {
+    const line = asked.overrides.has(key) ? undefined : shared.get(key);
+    return line ? [`--${key.replaceAll('_', '-')} ${line.value}`] : [];
+  });
+  if (!asked.overrides.has('epochs')) {
+    chosen.push(`epochs ${experiments.map(({ training }) => training.epochs).join(' and ')}`);
+  }
+  const choices = chosen.length > 0 ? [`${chosen.join(' ')}: by their number and size`] : [];
+  return { text, file, experiments, notes: [summary, ...choices, ...budget] };
 }
 
 /** The keys of both sections in the order of the file, with the call's values in place of the chosen ones. */
