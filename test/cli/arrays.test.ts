@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { network } from '../../src/nn/index.js';
 import { load } from '../../src/runtime/index.js';
 import { npy, zip } from '../arrayFiles.js';
 import { temporaryFolder } from '../temporaryFolder.js';
@@ -86,4 +87,22 @@ it('is exported where its inputs are quantized: the runtime takes numbers, files
   const cut = codes.map((code) => made.zero + Math.min(Math.max(code, -made.limit), made.limit));
   expect([...network.bytes(x)]).toEqual(cut);
   expect([...network.logits(x)]).toEqual([...network.trace(Uint8Array.from(cut), () => {})]);
+});
+
+it('ends with what learned bits save, in digits that small networks need, and with nothing of activations where there are none', async () => {
+  const bytes = Uint8Array.from({ length: 40 * 24 }, (_, place) => 100 * (Math.floor(place / 24) % 2) + (place % 7));
+  const x = npy([40, 6, 4], bytes);
+  const y = npy(
+    [40],
+    Uint8Array.from({ length: 40 }, (_, index) => index % 2),
+  );
+  write('bytes.npz', zip({ 'x_train.npy': x, 'y_train.npy': y, 'x_test.npy': x, 'y_test.npy': y }));
+  const net = network({ input: [6, 4, 1] }, (n, image) => n.linear(n.flatten(image), 2));
+  write('logistic.mjs', `export default ${JSON.stringify(net)};`);
+  const call = ['train', '--model', './logistic.mjs', '--data', 'arrays:bytes.npz', '--epochs', '2', '--no-plots'];
+  const { stdout, stderr } = await succeeds([...call, '--device', 'cpu'], folder);
+  expect(stderr).toMatch(/^NOTE: cannot be exported as integers: logits: C reads the image in convolutions only; /m);
+  expect(stderr).toMatch(/^epoch 1\/1 .* W 0\.\d{4}\/0\.0196 kB {2}A\(max\) 0\.0 kB .* inside/m);
+  expect(stdout).toMatch(/^ {2}weights +0\.195 kB +→ +0\.0\d{3} kB +\d+\.\d times smaller$/m);
+  expect(stdout).not.toMatch(/largest activation|NaN/);
 });
