@@ -295,9 +295,10 @@ function epochsOf(given: number | null, images: number, fromFile: boolean): read
 }
 
 function nameOf({ overrides, data: { source } }: Experiment): string {
-  const fromFolder = source.location === undefined ? source.kind : basename(resolve(source.location));
+  const place = source.location === undefined ? source.kind : basename(resolve(source.location));
+  const fromPlace = place.replace(/\.(npz|safetensors|csv)$/, '');
   const name =
-    overrides.get('name') ?? (fromFolder.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[.-]+/, '') || source.kind);
+    overrides.get('name') ?? (fromPlace.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[.-]+/, '') || source.kind);
   if (!/[\]\s]/.test(name) && name !== 'DEFAULT') return name;
   throw new InputError(
     `${name}: is no name for a section of a .cfg file; give another without blanks and brackets: --name`,

@@ -105,4 +105,5 @@ it('ends with what learned bits save, in digits that small networks need, and wi
   expect(stderr).toMatch(/^epoch 1\/1 .* W 0\.\d{4}\/0\.0196 kB {2}A\(max\) 0\.0 kB .* inside/m);
   expect(stdout).toMatch(/^ {2}weights +0\.195 kB +→ +0\.0\d{3} kB +\d+\.\d times smaller$/m);
   expect(stdout).not.toMatch(/largest activation|NaN/);
+  expect(stdout).toContain('predict experiments/bytes FILE.npy');
 });
