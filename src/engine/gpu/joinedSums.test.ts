@@ -46,3 +46,33 @@ describe('sums of partial sums', () => {
     ]);
   });
 });
+
+it('are not joined if they would write two parts of one buffer, which overlap for several networks', () => {
+  const graph = new Graph();
+  const whole = (name: string, shape: readonly number[]) =>
+    graph.whole({ name, dtype: 'float', length: shape.reduce((a, b) => a * b, 1) }, shape);
+  const [x, factor] = [whole('x', [16, 16]), whole('factor', [1, 1])];
+  // Buffers that are free again, in each of which there is room for both sums.
+  const copied = (from: Tensor) => {
+    const y = graph.tensor('copy', [16, 16]);
+    graph.append('copy', { x: from }, { y }, {});
+    return y;
+  };
+  const kept = (from: Tensor, name: string) => graph.append('copy', { x: from }, { y: whole(name, [16, 16]) }, {});
+  const [one, ...others] = [copied(x), copied(x), copied(x)];
+  others.forEach((each, index) => void kept(each, `other ${index}`));
+  kept(copied(one!), 'one');
+  const sums = ['first', 'second'].map((name) => {
+    const [dx, dfactor] = [graph.tensor('dx', [16, 16]), graph.tensor(name, [1, 1])];
+    graph.append('scaleGradient', { x, factor, dy: x }, { dx, dfactor }, {});
+    kept(dx, `dx ${name}`);
+    return dfactor;
+  });
+  graph.append('add', { a: sums[0]!, b: sums[1]! }, { y: whole('sum', [1, 1]) }, {});
+  const plan = makePlan({ step: graph });
+  const placement = placePlan(plan).forPhase('step');
+  const [first, second] = sums.map((tensor) => placement.place(tensor).buffer);
+  expect(first!.within!.buffer).toBe(second!.within!.buffer);
+  const added = lowerPhase(plan.phases.step!, placement).filter(({ call }) => call.sums);
+  expect(added.map(({ nodes }) => nodes.length)).toEqual([1, 1]);
+});
