@@ -52,10 +52,16 @@ function canBePooled({ operands: { x, shortcut } }: Node<'batchNorm' | 'batchNor
   return !shortcut && dimension(x, 3) % 4 === 0;
 }
 
-/** The nodes of a phase with the operands and results for which their kernels need memory. */
+/**
+ * The nodes of a phase with the operands and results for which their kernels need memory. The second half of a
+ * normalisation's gradient may mask again what the first one has, and reads what that reads.
+ */
 export function nodesInMemory(nodes: readonly AnyNode[]): AnyNode[] {
-  const { norms, pools, reductions, averages } = pooledNorms(nodes);
+  const { norms, pools, averages } = pooledNorms(nodes);
   const absorbed = new Set<AnyNode>([...norms.values(), ...pools.values(), ...averages.values()]);
+  const firstHalves = new Map(
+    nodes.flatMap((node) => (node.op === 'batchNormGradientReduce' ? [[node.results.dz, node] as const] : [])),
+  );
   return nodes.flatMap((node): AnyNode[] => {
     if (absorbed.has(node)) return [];
     const norm = norms.get(node);
@@ -63,9 +69,13 @@ export function nodesInMemory(nodes: readonly AnyNode[]): AnyNode[] {
     const average = averages.get(node);
     if (average) return [{ ...node, operands: { ...node.operands, dy: average.operands.dy } } as AnyNode];
     const pool = pools.get(node);
-    if (!pool) return [node];
+    const first = node.op === 'batchNormGradientApply' ? firstHalves.get(node.operands.dz)?.operands : null;
+    if (!pool) {
+      const masks = first && { beta: first.beta, ranges: first.ranges };
+      return [{ ...node, operands: { ...node.operands, ...masks } } as AnyNode];
+    }
     const { dz: _, ...results } = node.results as { readonly dz?: Tensor };
-    const reads = { ...node.operands, ...reductions.get(node)?.operands, dz: null, ...pool.operands };
+    const reads = { ...node.operands, ...first, dz: null, ...pool.operands };
     return [{ ...node, operands: reads, results } as unknown as AnyNode];
   });
 }
