@@ -108,6 +108,17 @@ export function interfere(a: KernelCall, b: KernelCall): boolean {
   return a.accesses.map(placed).some((access) => others.some((other) => clash(access, other)));
 }
 
+/**
+ * Tells whether one dispatch may do both: it may not write a part of a buffer and bind another, which overlaps it where parts
+ * are those of several networks.
+ */
+export function arePartsApart(a: KernelCall, b: KernelCall): boolean {
+  const bindings = [...a.bindings, ...b.bindings];
+  const others = (part: BufferPlan) =>
+    bindings.some(({ buffer }) => buffer !== part && wholeOf(buffer) === wholeOf(part));
+  return !bindings.some(({ buffer, writes }) => writes && others(buffer));
+}
+
 type PlacedAccess = ReturnType<typeof placed>;
 
 function clash(a: PlacedAccess, b: PlacedAccess): boolean {

@@ -5,8 +5,8 @@
  * does not make, these are added up beside it.
  */
 
-import { interfere } from './dispatchOrder.js';
-import { type BufferPlan, type Placement, wholeOf } from './kernel.js';
+import { arePartsApart, interfere } from './dispatchOrder.js';
+import type { Placement } from './kernel.js';
 import { finishSums } from './kernels/sums.js';
 import type { LoweredCall } from './lowering.js';
 import { mostBuffersTogether } from './together.js';
@@ -78,15 +78,8 @@ function both(a: LoweredCall, b: LoweredCall, placement: Placement): LoweredCall
   return { nodes: [...a.nodes, ...b.nodes], call };
 }
 
-/**
- * Tells whether one kernel may bind the buffers of both: few enough, and no written part beside another part of the same buffer,
- * which overlaps it where parts are those of several networks.
- */
+/** Tells whether one kernel may bind the buffers of both. */
 function fitTogether(a: LoweredCall, b: LoweredCall, placement: Placement): boolean {
-  const bindings = [...a.call.bindings, ...b.call.bindings];
-  const buffers = new Set(bindings.map(({ buffer }) => buffer));
-  if (buffers.size > mostBuffersTogether(placement)) return false;
-  const isBeside = (written: BufferPlan) =>
-    [...buffers].some((other) => other !== written && wholeOf(other) === wholeOf(written));
-  return !bindings.some(({ buffer, writes }) => writes && isBeside(buffer));
+  const buffers = new Set([...a.call.bindings, ...b.call.bindings].map(({ buffer }) => buffer));
+  return buffers.size <= mostBuffersTogether(placement) && arePartsApart(a.call, b.call);
 }

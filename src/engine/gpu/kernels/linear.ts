@@ -6,7 +6,7 @@
  */
 
 import { dimension } from '../../../graph/tensor.js';
-import { interfere } from '../dispatchOrder.js';
+import { arePartsApart, interfere } from '../dispatchOrder.js';
 import {
   branches,
   type KernelCall,
@@ -159,7 +159,8 @@ export function joinedProducts(calls: readonly LoweredCall[]): LoweredCall[] {
   for (const each of calls) {
     const last = joined.at(-1);
     const [first, second] = [last?.call.products ?? [], each.call.products ?? []];
-    const together = first.length + second.length === 2 && first.length === 1 && !interfere(last!.call, each.call);
+    const areTwo = first.length === 1 && second.length === 1;
+    const together = areTwo && !interfere(last!.call, each.call) && arePartsApart(last!.call, each.call);
     const call = together ? dispatchOf([...first, ...second]) : null;
     if (call && call.workgroups[0] <= longestDispatch) {
       joined.splice(-1, 1, { nodes: [...last!.nodes, ...each.nodes], call });
