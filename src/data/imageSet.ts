@@ -121,16 +121,19 @@ function copyInputs(from: ImageSet<InputArray>, first: number, count: number, to
   if (from.groups) to.groups?.set(from.groups.subarray(first, first + count), place);
 }
 
+/** Settings that limit a set, and its name. */
+const limitedSets = { limit_train: 'training set', limit_val: 'test set' } as const;
+
 /**
- * `count` images chosen by `seed`, in their old order.
+ * `count` images chosen by `seed`, in their old order. `key`: the setting that gives `count`.
  *
- * @throws InputError, naming the set `what`, if `count` is not a whole number between 1 and the set's size
+ * @throws InputError if `count` is not a whole number between 1 and the set's size
  */
-export function limit<T extends Images>(set: T, count: number, seed: number, what = 'set'): T {
+export function limit<T extends Images>(set: T, count: number, seed: number, key?: keyof typeof limitedSets): T {
   if (!Number.isInteger(count) || count < 1 || count > set.count) {
     throw new InputError(
-      `limit of ${count} images: the ${what} has ${set.count}; give a whole number from 1 to ${set.count}, ` +
-        'or no limit to use all',
+      `${key ?? 'limit'} = ${count}: the ${key ? limitedSets[key] : 'set'} has ${set.count} images; ` +
+        `give a whole number from 1 to ${set.count}, or all`,
     );
   }
   return choose(set, shuffledIndices(set.count, seed).subarray(0, count));

@@ -197,7 +197,7 @@ function imagesOf(
         `data.${what}: has ${inputKind(given)}, data.train has ${inputKind(train)}; all are of one kind`,
       );
     }
-    return count === null ? images : limit(images, count, training.seed, `${what} set`);
+    return count === null ? images : limit(images, count, training.seed, what === 'test' ? 'limit_val' : 'limit_train');
   };
   const all = limited(train, data.limitTrain, 'train');
   const choosing = validation && limited(validation, null, 'validation');

@@ -221,7 +221,11 @@ describe('the experiment', () => {
       'activations (peak) need 3.25 kB, 0.250 kB too much; most of it is',
     ],
     ['batch beyond the data', ['FLOAT', '--cfg', 'tiny.cfg', '--batch-size', '97'], 'more than the 96 training images'],
-    ['limit beyond the data', ['FLOAT', '--cfg', 'tiny.cfg', '--limit-train', '97'], '96'],
+    [
+      'limit beyond the data',
+      ['FLOAT', '--cfg', 'tiny.cfg', '--limit-train', '97'],
+      'limit_train = 97: the training set has 96 images; give a whole number from 1 to 96, or all',
+    ],
     ['start from nothing', ['A', '--cfg', 'ownWeights.cfg', '--data', 'synthetic:128'], "did you mean 'BB'?"],
   ])('%s', (_, args, message) => expectFault(['train', ...args], 2, message));
 });

@@ -18,7 +18,7 @@ it('applies the limits to a generated set, the same for a seed', async () => {
 
 it('names the set whose limit is too large', async () => {
   const loading = loadDataset(parseDataSpec('synthetic:100'), { seed: 5, limitTest: 21 });
-  await expect(loading).rejects.toThrow('limit of 21 images: the test set has 20');
+  await expect(loading).rejects.toThrow('limit_val = 21: the test set has 20 images');
 });
 
 it('passes the location on', async () => {

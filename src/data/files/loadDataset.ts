@@ -68,8 +68,8 @@ export async function loadDataset(spec: DataSpec, options: LoadOptions): Promise
   const { train, test, ...rest } = await loadAll(spec, options);
   return {
     ...rest,
-    train: limitTrain === undefined || testOnly ? train : limit(train, limitTrain, seed, 'training set'),
-    test: limitTest === undefined ? test : limit(test, limitTest, seed, 'test set'),
+    train: limitTrain === undefined || testOnly ? train : limit(train, limitTrain, seed, 'limit_train'),
+    test: limitTest === undefined ? test : limit(test, limitTest, seed, 'limit_val'),
   };
 }
 
