@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../data/random.js';
-import { checkParts, inOrderOfFewWaits, waitsOf } from './dispatchOrder.js';
+import { arePartsApart, checkParts, inOrderOfFewWaits, waitsOf } from './dispatchOrder.js';
 import type { BufferAccess, BufferPlan } from './kernel.js';
 import type { LoweredCall } from './lowering.js';
 
@@ -92,4 +92,19 @@ describe('the check of parts', () => {
     const read = written.length > 1 ? written[0] : part(0);
     expect(() => checked(...calls, ['sums', read, false])).toThrow('sums reads a part of scratch');
   });
+});
+
+it('calls become one dispatch only if no part is written whose buffer has another part in it', () => {
+  const buffer = memory('transients');
+  const part = (byteOffset: number) => ({ label: buffer.label, bytes: 32, within: { buffer, byteOffset } });
+  const [a, b] = [part(0), part(32)];
+  const mayJoin = (...parts: readonly (readonly [part: BufferPlan, writes: boolean])[]) => {
+    const [first, second] = parts.map(([at, writes]) => lowered('call', [whole(at, writes)]).call);
+    return arePartsApart(first!, second!);
+  };
+  expect(mayJoin([a, false], [b, false])).toBe(true);
+  expect(mayJoin([a, true], [a, false])).toBe(true);
+  expect(mayJoin([a, true], [memory('other'), false])).toBe(true);
+  expect(mayJoin([a, true], [b, false])).toBe(false);
+  expect(mayJoin([a, true], [b, true])).toBe(false);
 });
