@@ -10,7 +10,7 @@ export const kernelsApart = {
   onlyExplicitManualChunks: true,
   manualChunks: (module: string) => {
     if (
-      /gpu\/kernels\/(matrixKernels|matrixTile(Shapes)?|rowsSeen|rowTile(Product|Shapes|Gradient(Shapes)?))\b/.test(
+      /gpu\/kernels\/(imageStrip|matrixKernels|matrixTile(Shapes)?|rowsSeen|rowGradients|rowTile(Product|Shapes|Gradient(Shapes)?))\b/.test(
         module,
       )
     )

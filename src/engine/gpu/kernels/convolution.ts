@@ -37,18 +37,8 @@ import {
 import { type StripProduct, type TileProduct, type TileShape, tileDispatch, tileProduct } from './convolutionTile.js';
 import { directTiles, gradientSplits, pixelTiles, weightTiles } from './convolutionTileShapes.js';
 import { convolutionOfGroups, weightGradientOfGroups } from './groupedConvolution.js';
-import {
-  rowDepth,
-  stripColumns,
-  stripOutput,
-  stripRows,
-  stripUpstream,
-  stripWeightRow,
-  stripWeights,
-} from './imageStrip.js';
 import { finishMoments, momentsEpilogue, rowPerPixel, type TileRows } from './moments.js';
-import { onMatrixUnits } from './onMatrixUnits.js';
-import { octetsIf, rowsInputGradient, rowsWeightGradient } from './rowGradients.js';
+import { octetsIf, onMatrixUnits } from './onMatrixUnits.js';
 import { isRowTile, pixelsInTurn, type RowTileProduct } from './rowTiles.js';
 import {
   type Positions,
@@ -123,16 +113,8 @@ export function conv2d(
       }
     : shape.strips
       ? {
-          ...common,
-          m,
-          k: sizes.kernelHeight * rowDepth(sizes),
-          a: stripRows(sizes, operands.x),
-          b: stripWeights(sizes, operands.w),
-          place: (row) => {
-            const { outputWidth: width } = sizes;
-            return `${row} / ${width}u * ${width}u + ${stripOutput(sizes, `(${row} % ${width}u)`)}`;
-          },
-          store,
+          ...{ ...common, m, store },
+          ...placement.matrixUnits!.kernels.stripForward(sizes, operands.x, operands.w),
         }
       : {
           ...common,
@@ -153,7 +135,7 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
   const sizes = convolutionSizes(dx, w, dy, node.attributes);
   const { inputPixels: m, inputChannels: n, outputChannels, taps } = sizes;
   const shape = pixelTile(placement, 'conv2dInputGradient', sizes, m, n);
-  if (isRowTile(shape)) return rowsInputGradient(node, placement, shape, null)!;
+  if (isRowTile(shape)) return placement.matrixUnits!.kernels.rowsInputGradient(node, placement, shape, null)!;
   const { operands, finish } = kernelSource(
     {
       dy: tensorOperand(placement, dy, 'read'),
@@ -228,7 +210,7 @@ export function reducedInputGradient(
   const { dx } = node.results;
   const sizes = convolutionSizes(dx, w, dy, node.attributes);
   const shape = pixelTile(placement, 'conv2dInputGradient', sizes, sizes.inputPixels, sizes.inputChannels);
-  return isRowTile(shape) ? rowsInputGradient(node, placement, shape, behind) : null;
+  return isRowTile(shape) ? placement.matrixUnits!.kernels.rowsInputGradient(node, placement, shape, behind) : null;
 }
 
 export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, placement) => {
@@ -258,7 +240,9 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
     partials
       ? [call, finishSums(placement, `${label} sum`, [{ partials, start: 0, rows: splits, results: [dw] }])]
       : [call];
-  if (isRowTile(shape)) return calls(rowsWeightGradient(node, placement, shape, sizes, partials));
+  if (isRowTile(shape)) {
+    return calls(placement.matrixUnits!.kernels.rowsWeightGradient(node, placement, shape, sizes, partials));
+  }
   const { operands, finish } = kernelSource(
     {
       x: tensorOperand(placement, x, 'read'),
@@ -281,12 +265,8 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
       }
     : shape.strips
       ? {
-          ...common,
-          m: shape.m,
-          a: stripColumns(sizes, operands.x),
-          b: stripUpstream(sizes, operands.dy),
-          place: (row) => stripWeightRow(sizes, row),
-          store,
+          ...{ ...common, m: shape.m, store },
+          ...placement.matrixUnits!.kernels.stripWeightGradient(sizes, operands.x, operands.dy),
         }
       : {
           ...common,

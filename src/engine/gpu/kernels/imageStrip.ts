@@ -12,7 +12,7 @@
 import type { Operand } from '../kernel.js';
 import type { ConvolutionSizes } from './convolutionSizes.js';
 import { runFunctions, runsAt } from './convolutionSources.js';
-import type { TileSource } from './convolutionTile.js';
+import type { StripProduct, TileSource } from './convolutionTile.js';
 
 /** Most channels of the images: a pixel is a vector of four. */
 const most = 4;
@@ -63,8 +63,36 @@ function stripWidth(sizes: ConvolutionSizes): number {
   return columns.stride * (outputWidth - 1) + rowDepth(sizes) / most;
 }
 
+/** The forward product: A, B, the depth, and the places of its rows in the result. */
+export function stripForward(
+  sizes: ConvolutionSizes,
+  x: Operand,
+  w: Operand,
+): Pick<StripProduct, 'k' | 'a' | 'b' | 'place'> {
+  const { kernelHeight, outputWidth: width } = sizes;
+  return {
+    k: kernelHeight * rowDepth(sizes),
+    a: stripRows(sizes, x),
+    b: stripWeights(sizes, w),
+    place: (row) => `${row} / ${width}u * ${width}u + ${stripOutput(sizes, `(${row} % ${width}u)`)}`,
+  };
+}
+
+/** The weight gradient's product: A, B, and the places of its rows in the result. */
+export function stripWeightGradient(
+  sizes: ConvolutionSizes,
+  x: Operand,
+  dy: Operand,
+): Pick<StripProduct, 'a' | 'b' | 'place'> {
+  return {
+    a: stripColumns(sizes, x),
+    b: stripUpstream(sizes, dy),
+    place: (row) => stripWeightRow(sizes, row),
+  };
+}
+
 /** Forward: rows are the pixels of some rows of outputs, a slice is a row of the window. */
-export function stripRows(sizes: ConvolutionSizes, x: Operand): Strip {
+function stripRows(sizes: ConvolutionSizes, x: Operand): Strip {
   const { outputWidth, rows, columns } = sizes;
   const width = stripWidth(sizes);
   const fragments = outputWidth / 16;
@@ -82,7 +110,7 @@ export function stripRows(sizes: ConvolutionSizes, x: Operand): Strip {
 }
 
 /** Weight gradient: rows are places in the window, a slice is a row of outputs. */
-export function stripColumns(sizes: ConvolutionSizes, x: Operand): Strip {
+function stripColumns(sizes: ConvolutionSizes, x: Operand): Strip {
   const { outputWidth, columns } = sizes;
   const fragments = rowDepth(sizes) / 16;
   return {
@@ -127,7 +155,7 @@ fn stripPixel(place: u32) -> vec4f {
 }
 
 /** Forward, B: the weights of a row of the window, those of missing channels and behind its end zero. */
-export function stripWeights(sizes: ConvolutionSizes, w: Operand): TileSource {
+function stripWeights(sizes: ConvolutionSizes, w: Operand): TileSource {
   const { inputChannels, outputChannels: n, kernelWidth } = sizes;
   const { run } = w;
   return {
@@ -145,12 +173,12 @@ export function stripWeights(sizes: ConvolutionSizes, w: Operand): TileSource {
 }
 
 /** WGSL for the output at a place in its row, in the order in which fragments have them. */
-export function stripOutput({ outputWidth }: ConvolutionSizes, place: string): string {
+function stripOutput({ outputWidth }: ConvolutionSizes, place: string): string {
   return `(${place} / 16u + ${place} % 16u * ${outputWidth / 16}u)`;
 }
 
 /** Weight gradient, B: the upstream gradient of a row of outputs. */
-export function stripUpstream(sizes: ConvolutionSizes, dy: Operand): TileSource {
+function stripUpstream(sizes: ConvolutionSizes, dy: Operand): TileSource {
   const { run } = dy;
   const perPixel = sizes.outputChannels / run.width;
   return {
@@ -163,7 +191,7 @@ export function stripUpstream(sizes: ConvolutionSizes, dy: Operand): TileSource 
 }
 
 /** WGSL for the row of the stored weights of a row of the weight gradient's product; at or above their number if none. */
-export function stripWeightRow(sizes: ConvolutionSizes, row: string): string {
+function stripWeightRow(sizes: ConvolutionSizes, row: string): string {
   const { inputChannels, kernelWidth, taps } = sizes;
   const depth = rowDepth(sizes);
   const within = `${row} % ${depth}u`;

@@ -10,3 +10,12 @@ export function onMatrixUnits<K extends 'matrixTileProduct' | 'rowTileProduct' |
   const source = kernels[kernel] as (of: typeof product, units: MatrixUnits) => string;
   return [source(product, matrixUnits!), kernels.matrixDirectives];
 }
+
+/** Operands that are loaded as float16, to which a product rounds them anyway, eight at a time where channels allow it. */
+export function octetsIf<const Name extends string>(
+  { matrixUnits }: Placement,
+  channels: number,
+  names: readonly Name[],
+): readonly Name[] {
+  return matrixUnits?.precision === 'float16' && channels % 8 === 0 ? names : [];
+}

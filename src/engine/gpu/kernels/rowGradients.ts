@@ -16,7 +16,7 @@ import {
 import { gradientScale } from '../kernelTraits.js';
 import { noReduction, type ReductionBehind, reductionInProduct, reductionRequests } from './batchNorm.js';
 import { type ConvolutionSizes, convolutionSizes } from './convolutionSizes.js';
-import { onMatrixUnits } from './onMatrixUnits.js';
+import { octetsIf, onMatrixUnits } from './onMatrixUnits.js';
 import { pixelsInTurn, type RowTile, type RowTileProduct, threadsOf } from './rowTiles.js';
 import { slidingRotated } from './slidingWindow.js';
 import { addedSums, sumsRequests } from './sums.js';
@@ -93,13 +93,4 @@ export function rowsWeightGradient(
   const beside = (others: readonly PartialSums[]) =>
     rowsWeightGradient(node, placement, shape, sizes, partials, others);
   return tables.length > 0 ? call : { ...call, beside };
-}
-
-/** Operands that are loaded as float16, to which a product rounds them anyway, eight at a time where channels allow it. */
-export function octetsIf<const Name extends string>(
-  { matrixUnits }: Placement,
-  channels: number,
-  names: readonly Name[],
-): readonly Name[] {
-  return matrixUnits?.precision === 'float16' && channels % 8 === 0 ? names : [];
 }
