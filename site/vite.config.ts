@@ -1,5 +1,12 @@
+import { parse } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+
+/** Files of `engine/gpu` that only devices with matrix units fetch. */
+const ofMatrixUnits = [
+  ...['matrixTrial', 'matrixKernels', 'matrixTile', 'matrixTileShapes', 'imageStrip', 'rowsSeen', 'rowGradients'],
+  ...['rowTileProduct', 'rowTileShapes', 'rowTileGradient', 'rowTileGradientShapes'],
+];
 
 /**
  * Output with WGSL and the code that writes it in a file of its own, like WebAssembly: kernels have a limit of size,
@@ -9,12 +16,7 @@ export const kernelsApart = {
   // Code that kernels share with other code stays with that.
   onlyExplicitManualChunks: true,
   manualChunks: (module: string) => {
-    if (
-      /gpu\/kernels\/(imageStrip|matrixKernels|matrixTile(Shapes)?|rowsSeen|rowGradients|rowTile(Product|Shapes|Gradient(Shapes)?))\b/.test(
-        module,
-      )
-    )
-      return 'gpuMatrixKernels';
+    if (module.includes('/engine/gpu/') && ofMatrixUnits.includes(parse(module).name)) return 'gpuMatrixKernels';
     return /engine\/gpu\/(kernel|wgsl|lanes|formats)/.test(module) ? 'gpuKernels' : undefined;
   },
 };
