@@ -13,6 +13,7 @@ const common = [
   'elementCount',
   'errors',
   'eventLoop',
+  'gbops',
   'kilobytes',
   'median',
   'nearestName',

@@ -5,6 +5,7 @@ import type { Images } from '../data/index.js';
 import { evaluateDeployed, testLogitsOf } from '../deploy/deployedEvaluation.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { usableCores } from '../engine/cpu/nodePlatform.js';
+import { gbopsText } from '../gbops.js';
 import { kilobytesText } from '../kilobytes.js';
 import { type InferenceEvents, openInference } from '../program/inference.js';
 import type { Sizes } from '../program/quantizerReport.js';
@@ -157,7 +158,7 @@ function describe(result: EvalResult): string {
   const kb = (kbytes: number) => kilobytesText(kbytes, 2);
   return [
     `${result.run}  ${metricWords(result)}  loss ${result.loss.toFixed(4)}  on ${result.images} images`,
-    `weights ${kb(weights_kb)} kB  activations max ${kb(activations_max_kb)} kB, sum ${kb(activations_sum_kb)} kB, peak ${activations_peak_kb === null ? '–' : kb(activations_peak_kb)} kB  ${gbops?.toPrecision(3)} GBOPs${cost === null ? '' : `  cost ${Number(cost.toPrecision(4))}`}`,
+    `weights ${kb(weights_kb)} kB  activations max ${kb(activations_max_kb)} kB, sum ${kb(activations_sum_kb)} kB, peak ${activations_peak_kb === null ? '–' : kb(activations_peak_kb)} kB  ${gbops === null ? '–' : gbopsText(gbops)} GBOPs${cost === null ? '' : `  cost ${Number(cost.toPrecision(4))}`}`,
     ...(deployed
       ? [
           `in integers  ${metricWords(deployed)}  loss ${deployed.loss.toFixed(4)}` +

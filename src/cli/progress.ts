@@ -1,5 +1,6 @@
 /** Progress of a run in words, on stderr: the texts behind its bar, and a line an epoch. */
 
+import { gbopsText } from '../gbops.js';
 import { kilobyteDecimals, kilobytesText } from '../kilobytes.js';
 import type { ActivationType } from '../quant/index.js';
 import type { RunEvents } from '../runs/runEvents.js';
@@ -173,7 +174,7 @@ function waitText(waiting: number): string {
 function sizesText(report: EpochReport, budget: BudgetTargets): string {
   const { weights, activations } = sizesAgainst(report, budget);
   const { gbops, cost } = report.quantizers.sizes;
-  const operations = budget.gbops > 0 ? `  ${gbops?.toPrecision(3)}/${budget.gbops} GBOPs` : '';
+  const operations = budget.gbops > 0 && gbops !== null ? `  ${gbopsText(gbops)}/${budget.gbops} GBOPs` : '';
   const spent = budget.cost > 0 ? `  cost ${Number(cost?.toPrecision(4))}/${budget.cost}` : '';
   return `W ${weights} kB  A(${budget.activationType}) ${activations} kB${operations}${spent}`;
 }

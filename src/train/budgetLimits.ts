@@ -1,6 +1,7 @@
 /** The budget of an experiment as limits for its network. */
 
 import { InputError } from '../errors.js';
+import { gbopsText } from '../gbops.js';
 import { kilobytesText } from '../kilobytes.js';
 import type { Counted } from '../nn/index.js';
 import { fewestChannels } from '../program/prunedChannels.js';
@@ -113,7 +114,7 @@ export function budgetOutlook(
 /** Formats of amounts: kB suit networks of all sizes, but small ones have few bit operations. */
 const digits: Readonly<Record<BudgetLimit['unit'], (amount: number) => string>> = {
   kB: (amount) => kilobytesText(amount, 2),
-  GBOPs: (amount) => String(Number(amount.toPrecision(3))),
+  GBOPs: gbopsText,
   'of cost': (amount) => String(Number(amount.toPrecision(4))),
 };
 

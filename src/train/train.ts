@@ -80,7 +80,7 @@ export async function train(run: TrainingRun): Promise<RunSummary | null> {
   const started = performance.now();
   const secondsBefore = state.seconds;
   const secondsSoFar = () => secondsBefore + (performance.now() - started) / 1000;
-  /** Of the epoch, as far as this call trains it: there may be checkpoints in between. */
+  /** Time of the epoch, as far as this call trains it: there may be checkpoints in between. */
   let spent = { ms: 0, waitMs: 0 };
   while (state.epoch < epochs) {
     const { table, after } = drawn(state.random);
