@@ -138,15 +138,18 @@ export class PhaseBuilder {
     return graph;
   }
 
-  /** @param places storages of activations, by name */
-  floatForward(places: ReadonlyMap<string, string>): Graph {
+  /** The forward pass, and the storages of the activations `kept`, by name. */
+  floatForward(kept: readonly string[]): { readonly graph: Graph; readonly activations: ReadonlyMap<string, string> } {
     const graph = new Graph(this.#ids);
+    const outputs = new Map<string, Tensor>();
     const onActivation = (name: string, output: Tensor) => {
-      const storage = places.get(name);
-      if (storage) output.view = { storage: this.#storage(storage, elementCount(output.shape)), offset: 0 };
+      if (!kept.includes(name)) return;
+      output.view = { storage: this.#storage(`activation ${name}`, elementCount(output.shape)), offset: 0 };
+      outputs.set(name, output);
     };
     this.forward(graph, true, { onActivation });
-    return graph;
+    // One that is the network's output is in the storage of the logits.
+    return { graph, activations: new Map([...outputs].map(([name, { view }]) => [name, view!.storage.name])) };
   }
 
   /** @param places storages of the inputs of batch normalisations, by their γ */

@@ -174,17 +174,9 @@ export function buildFloatForward(options: ProgramOptions, kept: readonly string
   const variables = startVariables(options);
   const builder = new PhaseBuilder(float, variables);
   builder.declare();
-  const places = new Map(kept.map((name) => [name, `activation ${name}`]));
-  const graph = builder.floatForward(places);
+  const { graph, activations } = builder.floatForward(kept);
   const plan = makePlan({ train: graph });
-  return {
-    plan,
-    variables,
-    teacher: null,
-    options: float,
-    activationNames: builder.activationNames,
-    activations: places,
-  };
+  return { plan, variables, teacher: null, options: float, activationNames: builder.activationNames, activations };
 }
 
 /** An evaluation without quantizers, with storages for the requested inputs of batch normalisations. */

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { generateSynthetic, type ImageSet, limit } from '../data/index.js';
 import { type Device, selectEngine } from '../engine/selectEngine.js';
-import type { StartingWeights } from '../nn/index.js';
+import { type Define, network, type StartingWeights } from '../nn/index.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { bestStart, type Quantizer, startWithStep } from '../quant/index.js';
-import { experimentFromSettings } from '../settings/index.js';
+import { experimentFromSettings, withDefinition } from '../settings/index.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { startOnActivations } from './activationStart.js';
 
@@ -21,14 +21,16 @@ async function started(
   device: Device,
   settings: Readonly<Record<string, unknown>> = {},
   starting: StartingWeights | null = null,
+  define: Define | null = null,
 ) {
-  const experiment = experimentFromSettings('test', 'test', {
+  const named = experimentFromSettings('test', 'test', {
     w_quantize: 'parametric_fp_d_xmax',
     a_quantize: 'parametric_fp_d_xmax_relu',
     model: 'tiny',
     batch_size: 2,
     ...settings,
   });
+  const experiment = withDefinition(named, define && network({ input: [32, 32, 3] }, define));
   const training = buildTrainingProgram(
     programOptions(experiment, dataShape(dataset, undefined, dataset.test.count), starting),
   );
@@ -102,6 +104,15 @@ describe('where quantizers of activations start', () => {
     expect(
       new Set([...exact.rows.values()].map(({ start, quantizer }) => `${quantizer.fixed} ${start}`)).size,
     ).toBeGreaterThan(1);
+  });
+
+  it('is found for the output of the network, too, as if a layer read it', async () => {
+    const own = { model: './net.mjs', a_quantize_linear: true };
+    const last: Define = (n, x) => n.linear(n.flatten(n.conv(x, 4, { stride: 8 })), 10, { activation: 'silu' });
+    const { rows } = await started('cpu', own, null, last);
+    const { rows: read } = await started('cpu', own, null, (n, x) => n.linear(last(n, x), 10));
+    expect([...rows.keys()]).toContain('linear1');
+    expect(rows).toEqual(new Map([...read].filter(([name]) => rows.has(name))));
   });
 
   it('is that of a file where it gives one', async () => {
