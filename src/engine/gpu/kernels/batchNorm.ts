@@ -139,7 +139,7 @@ interface ShortcutCode {
   readonly value: string;
 }
 
-/** Of a shortcut that is normalised here, each element's `normalizedOfShortcut` is declared as well. */
+/** The code by which a kernel reads its shortcut; where it normalises that, `normalizedOfShortcut` of each element is declared, too. */
 function shortcutCode(
   lanes: Lanes,
   perPixel: number,
