@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
-import { openRunFolder, readResults, readSummary } from '../runs/index.js';
+import { isRunFolder, openRunFolder, readResults, readSummary } from '../runs/index.js';
 import { isLocked } from '../runs/lock.js';
 import { faultOf } from '../runs/plan/standing.js';
 import type { MetricName } from '../task.js';
@@ -34,7 +34,7 @@ export function runStatuses(out: string, queued: () => ReadonlyMap<string, Queue
   const records = readRecords(out);
   const names = [...new Set([...runFolders(out), ...records.keys()])].sort();
   if (names.length === 0) {
-    const why = existsSync(join(out, 'config.json'))
+    const why = isRunFolder(out)
       ? 'is a run folder; give the folder in which it lies'
       : 'has no run folders, and no jobs were sent for it';
     throw new InputError(`${out}: ${why}`);
@@ -84,7 +84,7 @@ function openState(
 }
 
 function epochsOf(root: string): RunStatus['epochs'] {
-  if (!existsSync(join(root, 'config.json'))) return null;
+  if (!isRunFolder(root)) return null;
   const { folder, config } = openRunFolder(root);
   return { done: readResults(folder).length, all: Number(config.settings.epochs) };
 }
@@ -106,5 +106,5 @@ function runFolders(out: string): string[] {
       : [];
   return below('')
     .flatMap((name) => (/^seed-\d+$/.test(name) ? below(name) : [name]))
-    .filter((name) => existsSync(join(out, name, 'config.json')));
+    .filter((name) => isRunFolder(join(out, name)));
 }

@@ -134,13 +134,18 @@ export function runRoot({ runName, configPath, out }: Experiment): string {
   );
 }
 
+/** Tells whether there is a run folder at a path. */
+export function isRunFolder(root: string): boolean {
+  return existsSync(join(root, 'config.json'));
+}
+
 /**
  * Throws the `InputError` that `createRunFolder` would throw for what is at its place now, before anything is loaded.
  */
 export function checkReplaceable(experiment: Experiment, force: boolean): void {
   const root = runRoot(experiment);
   if (!existsSync(root)) return;
-  if (!existsSync(join(root, 'config.json'))) {
+  if (!isRunFolder(root)) {
     throw new InputError(`${root}: is in the way and no run folder (it has no config.json); move it, or choose --out`);
   }
   if (!force)
@@ -429,7 +434,7 @@ function noRunFolder(root: string, config: string, error: unknown): unknown {
 function runsBeside(root: string): string[] {
   try {
     const names = readdirSync(dirname(root)).filter((name) => name !== basename(root) && !name.startsWith('.'));
-    return names.filter((name) => existsSync(join(dirname(root), name, 'config.json')));
+    return names.filter((name) => isRunFolder(join(dirname(root), name)));
   } catch {
     return [];
   }

@@ -14,6 +14,7 @@ import { didYouMean } from '../settings/didYouMean.js';
 import type { Experiment } from '../settings/experiment.js';
 import { isOnnxFile } from '../settings/settings.js';
 import { type LoadedWeights, readStartingWeights, readWeightFile } from '../weights/index.js';
+import { isRunFolder } from './runFolder.js';
 
 /**
  * The file to start from, or `null` for random weights. A name in the .cfg is searched first among the run folders,
@@ -62,10 +63,6 @@ export function resolveParameters(experiment: Experiment, file: ConfigFile, name
 function withoutBest(run: string, { without }: NamedParameters): string {
   const last = join(run, 'params_last.safetensors');
   return `${run} has no best parameters: no epoch has ended inside its budget yet; name ${last}, or none ${without}`;
-}
-
-function isRunFolder(path: string): boolean {
-  return existsSync(join(path, 'config.json'));
 }
 
 /** The place of a key and its value, for messages. */

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { InputError } from '../errors.js';
 import { distinctNames } from '../report/labels.js';
-import { openRunFolder, type RunFolder, readResults, readSizes, readSummary } from '../runs/index.js';
+import { isRunFolder, openRunFolder, type RunFolder, readResults, readSizes, readSummary } from '../runs/index.js';
 import { isLocked } from '../runs/lock.js';
 import type { FaultyRun, RunOverview } from './messages.js';
 
@@ -25,17 +25,13 @@ export function findRuns(folders: readonly string[]): ReadonlyMap<string, string
 }
 
 function runsIn(folder: string): string[] {
-  if (isRun(folder)) return [resolve(folder)];
+  if (isRunFolder(folder)) return [resolve(folder)];
   try {
     const inside = readdirSync(folder).filter((name) => !name.startsWith('.'));
-    return inside.map((name) => resolve(folder, name)).filter(isRun);
+    return inside.map((name) => resolve(folder, name)).filter(isRunFolder);
   } catch {
     return [];
   }
-}
-
-function isRun(folder: string): boolean {
-  return existsSync(join(folder, 'config.json'));
 }
 
 /** Makes a function that gives the overview of a run, and reads its tables only if they have changed. */
