@@ -1,7 +1,6 @@
 /** Texts of the plots: short names of runs and layers, and a run's final numbers in one line. */
-
 import { resolve, sep } from 'node:path';
-import { kilobytesText } from '../kilobytes.js';
+import { shortKilobytes } from '../kilobytes.js';
 import { metrics, namedMetric } from '../task.js';
 import { textWidth } from './fontMetrics.js';
 import type { RunRecord } from './runRecord.js';
@@ -74,9 +73,9 @@ export function shownEpoch(run: RunRecord): number | undefined {
   return run.bestEpoch ?? run.sizes.at(-1)?.epoch ?? run.quantizers.at(-1)?.epoch;
 }
 
-/** kB with three to four digits: 7.94 kB, 69.8 kB, 1048 kB; a configured number (`exact`) as written: 70 kB. */
+/** kB with their unit; a configured number (`exact`) as written: 70 kB. */
 export function kbytes(value: number, exact = false): string {
-  return `${exact ? Number(value.toPrecision(6)) : kilobytesText(value, value >= 100 ? 0 : value >= 10 ? 1 : 2)} kB`;
+  return `${exact ? Number(value.toPrecision(6)) : shortKilobytes(value)} kB`;
 }
 
 /** Breaks a name at `_`, `-`, `/` and spaces into lines of at most `width` pixels, if its parts allow that. */

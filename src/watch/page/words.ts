@@ -1,13 +1,13 @@
 /** Numbers as texts. */
 
-import { kilobytesText } from '../../kilobytes.js';
+import { shortKilobytes } from '../../kilobytes.js';
 
 export function percent(fraction: number, digits = 1): string {
   return `${(100 * fraction).toFixed(digits)} %`;
 }
 
 export function kbytes(value: number): string {
-  return `${kilobytesText(value, value >= 100 ? 0 : value >= 10 ? 1 : 2)} kB`;
+  return `${shortKilobytes(value)} kB`;
 }
 
 /** Operations in billions. */
