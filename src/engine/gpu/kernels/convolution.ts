@@ -38,7 +38,7 @@ import { type StripProduct, type TileProduct, type TileShape, tileDispatch, tile
 import { directTiles, gradientSplits, pixelTiles, weightTiles } from './convolutionTileShapes.js';
 import { convolutionOfGroups, weightGradientOfGroups } from './groupedConvolution.js';
 import { finishMoments, momentsEpilogue, rowPerPixel, type TileRows } from './moments.js';
-import { octetsIf, onMatrixUnits } from './onMatrixUnits.js';
+import { matrixKernels, octetsIf, onMatrixUnits } from './onMatrixUnits.js';
 import { isRowTile, pixelsInTurn, type RowTileProduct } from './rowTiles.js';
 import {
   type Positions,
@@ -95,7 +95,7 @@ export function conv2d(
     const product: RowTileProduct = {
       ...{ sizes, shape, direction: 'forward', x: operands.x, weights: slidingWeights(sizes, operands.w, shape) },
       store: operands.y.store4,
-      end: moments && placement.matrixUnits!.kernels.momentsEnd(shape, m, operands.partials),
+      end: moments && matrixKernels(placement).momentsEnd(shape, m, operands.partials),
     };
     return calls(finish(label, [Math.ceil(m / tile)], ...onMatrixUnits(placement, 'rowTileProduct', product)));
   }
@@ -114,7 +114,7 @@ export function conv2d(
     : shape.strips
       ? {
           ...{ ...common, m, store },
-          ...placement.matrixUnits!.kernels.stripForward(sizes, operands.x, operands.w),
+          ...matrixKernels(placement).stripForward(sizes, operands.x, operands.w),
         }
       : {
           ...common,
@@ -135,7 +135,7 @@ export const conv2dInputGradient: Lowering<'conv2dInputGradient'> = (node, place
   const sizes = convolutionSizes(dx, w, dy, node.attributes);
   const { inputPixels: m, inputChannels: n, outputChannels, taps } = sizes;
   const shape = pixelTile(placement, 'conv2dInputGradient', sizes, m, n);
-  if (isRowTile(shape)) return placement.matrixUnits!.kernels.rowsInputGradient(node, placement, shape, null)!;
+  if (isRowTile(shape)) return matrixKernels(placement).rowsInputGradient(node, placement, shape, null)!;
   const { operands, finish } = kernelSource(
     {
       dy: tensorOperand(placement, dy, 'read'),
@@ -210,7 +210,7 @@ export function reducedInputGradient(
   const { dx } = node.results;
   const sizes = convolutionSizes(dx, w, dy, node.attributes);
   const shape = pixelTile(placement, 'conv2dInputGradient', sizes, sizes.inputPixels, sizes.inputChannels);
-  return isRowTile(shape) ? placement.matrixUnits!.kernels.rowsInputGradient(node, placement, shape, behind) : null;
+  return isRowTile(shape) ? matrixKernels(placement).rowsInputGradient(node, placement, shape, behind) : null;
 }
 
 export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, placement) => {
@@ -241,7 +241,7 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
       ? [call, finishSums(placement, `${label} sum`, [{ partials, start: 0, rows: splits, results: [dw] }])]
       : [call];
   if (isRowTile(shape)) {
-    return calls(placement.matrixUnits!.kernels.rowsWeightGradient(node, placement, shape, sizes, partials));
+    return calls(matrixKernels(placement).rowsWeightGradient(node, placement, shape, sizes, partials));
   }
   const { operands, finish } = kernelSource(
     {
@@ -266,7 +266,7 @@ export const conv2dWeightGradient: Lowering<'conv2dWeightGradient'> = (node, pla
     : shape.strips
       ? {
           ...{ ...common, m: shape.m, store },
-          ...placement.matrixUnits!.kernels.stripWeightGradient(sizes, operands.x, operands.dy),
+          ...matrixKernels(placement).stripWeightGradient(sizes, operands.x, operands.dy),
         }
       : {
           ...common,

@@ -1,5 +1,10 @@
 import type { MatrixUnits, Placement } from '../kernel.js';
 
+/** The kernels for the device's matrix units, which has some. */
+export function matrixKernels({ matrixUnits }: Placement): MatrixUnits['kernels'] {
+  return matrixUnits!.kernels;
+}
+
 /** A kernel for the device's matrix units, which has some: source and directives. */
 export function onMatrixUnits<K extends 'matrixTileProduct' | 'rowTileProduct' | 'rowTileGradient'>(
   { matrixUnits }: Placement,

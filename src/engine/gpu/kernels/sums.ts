@@ -74,18 +74,18 @@ export function addedSums(
     return Math.min(nextPowerOfTwo(widths[table]!), rows >= 64 ? 16 : rows >= 16 ? 64 : threads);
   };
   const groups = widths.map((width, table) => Math.ceil(width / columnsOf(table)));
-  const code = branches('group.x', groups, (table, begin) => {
+  const code = branches('group.x', groups, (table, first) => {
     const { start, rows, results } = tables[table]!;
     const [width, columns] = [widths[table]!, columnsOf(table)];
     const load = (row: string) => operands[`partials${table}`]!.load(`${start}u + ${row} * ${width}u + column`);
     const step = threads / columns;
     const loop = (row: string) => `for (${row}; row < ${rows}u; row += ${step}u) { sum += ${load('row')}; }`;
     const ahead = [...Array(atOnce).keys()].map((j) => [`row${j}`, load(`(row + ${j * step}u)`)] as const);
-    const first = `var row = t / ${columns}u`;
+    const init = `var row = t / ${columns}u`;
     const add =
       atOnce === 1 || rows < atOnce * step
-        ? loop(first)
-        : `${first};
+        ? loop(init)
+        : `${init};
       for (; row + ${(atOnce - 1) * step}u < ${rows}u; row += ${atOnce * step}u) {
         ${ahead.map(([name, loaded]) => `let ${name} = ${loaded};`).join(' ')}
         ${ahead.map(([name]) => `sum += ${name};`).join(' ')}
@@ -95,7 +95,7 @@ export function addedSums(
     const stores = branches('column', sizes, (result, begin) =>
       operands[`result${table}_${result}`]!.store(`column - ${begin}u`, 'sum'),
     );
-    return `let column = (group.x - ${begin}u) * ${columns}u + t % ${columns}u;
+    return `let column = (group.x - ${first}u) * ${columns}u + t % ${columns}u;
     var sum = 0.0;
     if (column < ${width}u) {
       ${add}
