@@ -51,7 +51,7 @@ const model: Reader<ModelName> = {
 };
 
 /**
- * Normalisations of a byte p: `shift` is (p − 128)/128, a multiple of 2⁻⁷; `unit` p/255; `symmetric` p/127.5 − 1, as
+ * Normalisations of a byte p: `shift` is (p − 128)/128, a multiple of 2⁻⁷; `unit` p/256; `symmetric` p/127.5 − 1, as
  * published.
  */
 export const normalisationNames = ['shift', 'unit', 'symmetric'] as const;
