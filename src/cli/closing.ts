@@ -12,10 +12,12 @@ import { InputError } from '../errors.js';
 import { kilobytesText } from '../kilobytes.js';
 import type { Variables } from '../nn/index.js';
 import { type BitRange, type ComparedRun, compareRuns } from '../report/comparison.js';
+import { trainedExperiment } from '../runs/evaluationData.js';
 import { openRunFolder } from '../runs/index.js';
 import type { RunEvents } from '../runs/runEvents.js';
-import { commandWords, programName } from '../settings/index.js';
+import { commandWords, kindsOf, programName } from '../settings/index.js';
 import { multiplications } from '../ship/integerNetwork.js';
+import { formsOf, type Shippable, usualForms } from '../ship/shippable.js';
 import { metrics, metricText, namedMetric, type Task } from '../task.js';
 import type { RunSummary } from '../train/summary.js';
 import { duration } from './progress.js';
@@ -46,11 +48,19 @@ export function channelsLine({ channelGroups, remains }: Variables): string {
 /** Multiplications for which each thread may evaluate the integer network at the end of a run: some 15 seconds. */
 const deployedMacs = 5e11;
 
+/** What is known of a run's integer network. */
+export interface Deployment {
+  /** Its error on the test images, or why there is none, in words; may be empty. */
+  readonly line: string;
+  /** The forms in which it can be exported; none if there is no such network. */
+  readonly forms: Shippable['forms'];
+}
+
 /**
- * The integer network's error on the test images, in words; or the reason why a quantized run has no integer network; or
- * the call that evaluates it, where that would take long or the signal came first. Empty for other runs.
+ * The integer network of a run: its error on the test images, or the reason why a quantized run has none, or the call
+ * that evaluates it, where that would take long or the signal came first.
  */
-export async function deployedLine(
+export async function deployment(
   root: string,
   test: Images,
   { best_epoch }: RunSummary,
@@ -59,8 +69,9 @@ export async function deployedLine(
     signal,
     task,
   }: { readonly threads: number; readonly signal: AbortSignal; readonly task: RunEvents['task'] },
-): Promise<string> {
-  if (!isExportable(root)) return '';
+): Promise<Deployment> {
+  const experiment = trainedExperiment(openRunFolder(root), {});
+  if (kindsOf('w_quantize', experiment).length === 0) return { line: '', forms: [] };
   const isLast = best_epoch === null;
   const call = `${programName()} ${commandWords(['eval', root, '--deployed', ...(isLast ? ['--last'] : [])])}`;
   const progressOf = (name: string) => (done: number, total: number) => task(name, done, total);
@@ -68,17 +79,24 @@ export async function deployedLine(
     if (error instanceof InputError) return error;
     throw error;
   });
-  if (trained instanceof InputError) return `no integers for a device: ${trained.message}`;
-  if (multiplications(trained.lowered.network) * test.count > deployedMacs * threads) {
-    return `in integers, as a device computes: takes minutes, ${call}`;
+  if (trained instanceof InputError) {
+    const isMeant = kindsOf('a_quantize', experiment).length > 0;
+    return { line: isMeant ? `no integers for a device: ${trained.message}` : '', forms: [] };
+  }
+  const { network } = trained.lowered;
+  const { forms } = formsOf(network);
+  if (multiplications(network) * test.count > deployedMacs * threads) {
+    return { line: `in integers, as a device computes: takes minutes, ${call}`, forms };
   }
   const onProgress = progressOf('in integers, as a device computes');
   const evaluation = await evaluateDeployed(trained, test, { threads, signal, onProgress }).catch((error) => {
     if (signal.aborted) return null;
     throw error;
   });
-  if (!evaluation) return `interrupted after the end of the run, without its error in integers: ${call}`;
-  return `in integers, as a device computes: test ${namedMetric(trained.experiment.task.metric, evaluation.error)}`;
+  const line = evaluation
+    ? `in integers, as a device computes: test ${namedMetric(experiment.task.metric, evaluation.error)}`
+    : `interrupted after the end of the run, without its error in integers: ${call}`;
+  return { line, forms };
 }
 
 /**
@@ -93,16 +111,16 @@ export function startNote(root: string): string {
 
 /**
  * A table of sizes, bits and error beside those of the run that it started from, if any, and the commands to go on
- * with.
+ * with. `forms`: those in which the run can be exported.
  */
-export function outlook(root: string): string {
+export function outlook(root: string, forms: Deployment['forms']): string {
   const start = startingRun(root);
   const { runs, fault } = start === null ? { runs: [], fault: null } : comparison([start, root]);
   const before = fault === null && start !== null ? [start] : [];
   const call = (words: readonly string[]) => `${programName()} ${commandWords(words)}`;
   const next = [
     ['predict', `${call(['predict', root])} ${inputWord(root)}`],
-    ...(isExportable(root) ? [['export', call(['export', root])]] : []),
+    ...(forms.length > 0 ? [['export', call(['export', root, ...chosenForms(forms)])]] : []),
     ...before.map((start) => ['compare', call(['compare', start, root])]),
     ['plot', call(['plot', ...before, root])],
   ];
@@ -111,6 +129,11 @@ export function outlook(root: string): string {
     'next:',
     textTable(next.map(([what = '', command = '']) => [`  ${what}`, command])),
   ].join('\n');
+}
+
+/** The option that names the forms of an export, unless they are the usual ones. */
+function chosenForms(forms: Deployment['forms']): string[] {
+  return forms.length < usualForms.length ? ['--to', forms.join()] : [];
 }
 
 /** Finished runs with their numbers, or the reason why they cannot be compared. */
@@ -145,16 +168,6 @@ function inputWord(root: string): string {
     default:
       return kind satisfies never;
   }
-}
-
-/**
- * Tells whether the run can be exported: weights and activations are quantized, and so is the input unless it is bytes.
- */
-function isExportable(root: string): boolean {
-  const { settings, data } = openRunFolder(root).config;
-  return Boolean(
-    settings.w_quantize && settings.a_quantize && (data?.values !== 'floats' || settings.a_quantize_input),
-  );
 }
 
 /** The folder of the finished run whose parameters a run started from; `null` if it started from none. */

@@ -18,6 +18,7 @@ import { InputError } from '../errors.js';
 import { kilobytesText } from '../kilobytes.js';
 import { isParametersFile } from '../runs/evaluationData.js';
 import { lockFolder } from '../runs/lock.js';
+import { usualForms } from '../ship/shippable.js';
 import { ifDrawable } from './pictures.js';
 import { taskDisplay } from './progress.js';
 import { textTable } from './textTable.js';
@@ -40,7 +41,7 @@ export function exportCommand(): Command {
     .addOption(
       new Option('--to <formats>', `formats to write, of ${exportFormats.join(', ')}`)
         .argParser(formatSet)
-        .default(new Set<ExportFormat>(['packed', 'onnx', 'c']), 'packed,onnx,c'),
+        .default(new Set<ExportFormat>(usualForms), usualForms.join()),
     )
     .addOption(
       new Option(

@@ -22,7 +22,7 @@ import {
   trainCommandLine,
 } from '../settings/index.js';
 import { readConfigFile } from '../settings/readConfigFile.js';
-import { channelsLine, deployedLine, outlook, resultLine, startNote } from './closing.js';
+import { channelsLine, deployment, outlook, resultLine, startNote } from './closing.js';
 import { INTERRUPTED } from './endingSignals.js';
 import { gpusOption, joinOnCards, onCards, runOnCards, startsRanks, withCards } from './gpus.js';
 import { interruptible } from './interruptible.js';
@@ -224,8 +224,8 @@ async function trainExperiment(
     );
     const { test } = await bench.data(experiment, display.task);
     const how = { threads: experiment.threads ?? usableCores(), signal, task: display.task };
-    const integers = await deployedLine(root, test, summary, how).finally(display.stop);
-    print(integers, isLast ? outlook(root) : '');
+    const { line, forms } = await deployment(root, test, summary, how).finally(display.stop);
+    print(line, isLast ? outlook(root, forms) : '');
     return true;
   });
 }

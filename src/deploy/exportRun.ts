@@ -21,6 +21,7 @@ import { npuModel } from '../ship/onnx/npuModel.js';
 import { qonnxModel } from '../ship/onnx/qonnxModel.js';
 import { packNetwork } from '../ship/packedFile.js';
 import { unpackNetwork } from '../ship/packedReader.js';
+import { usualForms } from '../ship/shippable.js';
 import { networkFault } from '../ship/verification.js';
 import { type CheckResult, checkOnnx, checkRuntime, type Expected, expectedResults } from './checks.js';
 import { codeBytes } from './codeBytes.js';
@@ -29,7 +30,7 @@ import { type ExportedLayer, exportedLayers } from './exportedLayers.js';
 import { type NpuMismatches, npuMismatches } from './npuMismatches.js';
 import type { TrainedNetwork } from './trainedNetwork.js';
 
-export const exportFormats = ['packed', 'onnx', 'c', 'qonnx'] as const;
+export const exportFormats = [...usualForms, 'qonnx'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
 /** `exact`: the same integers everywhere; `npu`: a form that accelerators fuse, which is not exact. */

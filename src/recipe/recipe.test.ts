@@ -6,8 +6,8 @@ import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { png } from '../disk/png.js';
 import { type Define, network } from '../nn/index.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
-import { type Overrides, withDefinition } from '../settings/index.js';
-import { shippingFault } from '../ship/shippable.js';
+import { experimentFromSettings, type Overrides, withDefinition } from '../settings/index.js';
+import { shippable } from '../ship/shippable.js';
 import { programOptions } from '../train/programOptions.js';
 import { askedFor, type Recipe, recommend } from './recipe.js';
 
@@ -66,7 +66,12 @@ it('suits inputs that are no pictures: neither shifted nor normalised as pixels,
   const shape = { classes: 2, imageShape: [1, 1, 2], trainImages: 29, evaluationImages: 11 } as const;
   const scaling = { values: 'floats', scale: [1, 1], offset: [0, 0] } as const;
   const program = buildTrainingProgram(programOptions(learned, { ...shape, scaling }, null));
-  expect(shippingFault(program)).toBe(null);
+  expect(shippable(program).fault).toBe(null);
+
+  const fault = "not for 2 numbers an input; give a network of one's own, such as --model ./net.mjs";
+  await expect(recommend(askedFor({ data: `csv:${file}` }), events)).rejects.toThrow(fault);
+  const unnamed = experimentFromSettings('A', 'a.cfg', { data: `csv:${file}` });
+  expect(() => programOptions(unnamed, { ...shape, scaling }, null)).toThrow(fault);
 });
 
 it('counts the same tensors in float and with learned bits', async () => {
@@ -162,5 +167,5 @@ describe('of other losses', () => {
 it.each(['resnet20', 'mobilenetv2'])('makes %s a network that integers can run', async (model) => {
   const [, learned] = (await recipe({ model, width_multiplier: 0.25 })).experiments;
   const shape = { classes: 10, imageShape: [32, 32, 3], trainImages: 87, evaluationImages: 19 } as const;
-  expect(shippingFault(buildTrainingProgram(programOptions(learned, shape, null)))).toBe(null);
+  expect(shippable(buildTrainingProgram(programOptions(learned, shape, null))).fault).toBe(null);
 });

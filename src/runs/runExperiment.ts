@@ -11,8 +11,9 @@ import { liveRun } from '../live/liveLines.js';
 import type { Variables } from '../nn/index.js';
 import { packageVersion } from '../packageVersion.js';
 import { disagreement, oneRank, type Ranks } from '../program/ranks.js';
-import { type ConfigFile, decidingSettings, type Experiment } from '../settings/index.js';
-import { shippingFault } from '../ship/shippable.js';
+import type { TrainingProgram } from '../program/trainingProgram.js';
+import { type ConfigFile, decidingSettings, type Experiment, kindsOf } from '../settings/index.js';
+import { shippable } from '../ship/shippable.js';
 import { eventFile } from '../tensorboard/eventFile.js';
 import { type DataDescription, describeData } from '../train/dataDescription.js';
 import { openTraining } from '../train/openTraining.js';
@@ -140,8 +141,8 @@ async function runLocked(
     const recorder = folder
       ? folderRecorder(folder, lock, watchersOf(folder, experiment, variables, { device, resume: resumeCall }))
       : followingRecorder(resumed?.folder ?? null);
-    const fault = experiment.activations.kind && shippingFault(run.program);
-    if (fault) events.line(`NOTE: cannot be exported as integers: ${fault}`);
+    const note = shippingNote(experiment, run.program);
+    if (note) events.line(note);
     events.line(`${experiment.name}  ${experiment.network.model}  ${countLine(data)}  ${device}`);
     onTraining?.();
     const summary = await run.train(recorder, { signal, events });
@@ -149,6 +150,14 @@ async function runLocked(
   } finally {
     await run.close();
   }
+}
+
+/** A note about the forms in which a quantized network could not be exported, and why; empty if there are none. */
+function shippingNote(experiment: Experiment, program: TrainingProgram): string {
+  if (kindsOf('a_quantize', experiment).length === 0) return '';
+  const { forms, fault } = shippable(program);
+  if (fault === null) return '';
+  return `NOTE: ${forms.length > 0 ? `can be exported with --to ${forms.join()} only` : 'cannot be exported as integers'}: ${fault}`;
 }
 
 /** Throws an `InputError` with the first difference between what the ranks begin with. */

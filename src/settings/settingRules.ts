@@ -110,6 +110,14 @@ function proportionalDrops(epochs: number): number[] {
   return drops.filter((drop, i) => drop > 0 && drop < epochs && drop !== drops[i - 1]);
 }
 
+/** The kinds of quantizers of weights or of activations, in the settings and in rules for single tensors. */
+export function kindsOf(
+  key: 'w_quantize' | 'a_quantize',
+  { settings, layers }: { readonly settings: Pick<Settings, typeof key>; readonly layers: readonly LayerRule[] },
+): string[] {
+  return [settings[key], ...layers.map(({ values }) => values[key])].flatMap((kind) => kind ?? []);
+}
+
 /** Throws the error made by `fail` for the first key that contradicts another. `layers`: rules for single tensors. */
 export function checkKeysTogether(settings: Settings, layers: readonly LayerRule[], fail: Fail): void {
   checkQuantizer('weights', settings, fail);
@@ -119,8 +127,7 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
   }
   checkSolver(settings, fail);
   checkTask(settings, fail);
-  const quantizes = (key: 'w_quantize' | 'a_quantize') =>
-    settings[key] !== null || layers.some(({ values }) => Boolean(values[key]));
+  const quantizes = (key: 'w_quantize' | 'a_quantize') => kindsOf(key, { settings, layers }).length > 0;
 
   const weightTarget = settings.target_weight_kbytes;
   if (weightTarget > 0 && !quantizes('w_quantize')) {

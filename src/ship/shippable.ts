@@ -1,14 +1,51 @@
-/** Tells before training whether a network could run in integers. */
+/** Tells whether a network could run in integers, and which files could hold it. */
 
 import { InputError } from '../errors.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import { planOf } from './c/plan.js';
+import type { IntegerNetwork } from './integerNetwork.js';
 import { lowerNetwork } from './lowering.js';
+import { demandExactModel } from './onnx/exactModel.js';
 
-/** The reason why a network could not be exported in all forms, with a remedy; null if it could. */
-export function shippingFault(training: TrainingProgram): string | null {
+/** The forms that an export has unless others are named. */
+export const usualForms = ['packed', 'onnx', 'c'] as const;
+
+export interface Shippable {
+  /** The usual forms that can hold the network. */
+  readonly forms: readonly (typeof usualForms)[number][];
+  /** The reason why the first of the others cannot, with a remedy; null if all can. */
+  readonly fault: string | null;
+}
+
+/** Throws an `InputError` for a network that a form cannot hold; the packed file holds all. */
+const demands: Readonly<Record<(typeof usualForms)[number], (network: IntegerNetwork) => void>> = {
+  packed: () => {},
+  onnx: demandExactModel,
+  c: planOf,
+};
+
+/** The forms that can hold a network that has been lowered. */
+export function formsOf(network: IntegerNetwork): Shippable {
+  const faults = usualForms.map((form) => faultOf(() => demands[form](network)));
+  return {
+    forms: usualForms.filter((_, index) => faults[index] === null),
+    fault: faults.find((fault) => fault !== null) ?? null,
+  };
+}
+
+/** The forms that could hold a network, before it is trained: none if it cannot run in integers. */
+export function shippable(training: TrainingProgram): Shippable {
+  let result: Shippable = { forms: [], fault: null };
+  const fault = faultOf(() => {
+    result = formsOf(lowerNetwork(training, [], { prove: false }).network);
+  });
+  return fault === null ? result : { forms: [], fault };
+}
+
+/** The message of the `InputError` that a check throws; null if it throws none. */
+function faultOf(check: () => void): string | null {
   try {
-    planOf(lowerNetwork(training, [], { prove: false }).network);
+    check();
     return null;
   } catch (error) {
     if (error instanceof InputError) return error.message;

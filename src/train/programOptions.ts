@@ -147,7 +147,8 @@ export type NetworkShape = Pick<DataShape, 'classes' | 'imageShape' | 'targetSha
  *
  * @throws InputError for a network definition that is made for other images, or whose outputs do not fit the loss
  */
-function modelOptions({ network, sources, task }: Experiment, data: NetworkShape): ModelOptions {
+function modelOptions(experiment: Experiment, data: NetworkShape): ModelOptions {
+  const { network, sources, task } = experiment;
   const { imageShape } = data;
   const { definition, model } = network;
   const where = model === 'own' ? 'network' : (sources.get('model')?.where ?? 'model');
@@ -156,6 +157,7 @@ function modelOptions({ network, sources, task }: Experiment, data: NetworkShape
   }
   const wanted = wantedOutputs(task, data);
   if (!definition) {
+    demandNamedModel(experiment, imageShape);
     const features = wanted.find((shape) => shape.length === 1);
     if (features) return { ...network, classes: features[0]! };
     throw new InputError(
@@ -179,6 +181,15 @@ function modelOptions({ network, sources, task }: Experiment, data: NetworkShape
     );
   }
   return { ...network, classes: data.classes };
+}
+
+/** Throws an `InputError` for inputs of one pixel, such as lines of a table, unless the experiment names its model. */
+export function demandNamedModel({ sources }: Experiment, [height, width, channels]: DataShape['imageShape']): void {
+  if (height * width > 1 || sources.has('model') || sources.has('num_layers')) return;
+  throw new InputError(
+    `model: is not given, and what is usual is for images, not for ${channels} numbers an input; give a network of one's ` +
+      'own, such as --model ./net.mjs (docs/own-networks.md#tables)',
+  );
 }
 
 /** Shapes that the outputs of one input may have. */

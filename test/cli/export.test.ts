@@ -172,6 +172,17 @@ describe('an export', () => {
     expect(checksum).toBe(hexadecimal(crc32(toBinary(ModelProtoSchema, model))));
   });
 
+  it('is offered at the end of a run that rules for layers alone quantize, as the start tells what hinders it', async () => {
+    const rules = (activations: string) => ['--layers', `*: w_quantize = fp, w_bitwidth = 4; ${activations}`];
+    const whole = await succeeds(train('FLOAT', '--name', 'RULES', ...rules('*: a_quantize = fp_relu')), folder);
+    expect(whole.stderr).not.toContain('NOTE');
+    expect(whole.stdout).toMatch(/^in integers, as a device computes: test error \d/m);
+    expect(whole.stdout).toMatch(/^ {2}export +npx mpdnn export experiments\/RULES$/m);
+    const part = await succeeds(train('FLOAT', '--name', 'PART', ...rules('conv1*: a_quantize = fp_relu')), folder);
+    expect(part.stderr).toMatch(/^NOTE: cannot be exported as integers: conv2\S*: its relu is not quantized/m);
+    expect(part.stdout).not.toContain('mpdnn export');
+  });
+
   it('compiles, and its own test passes', () => {
     const c = join(folder, 'experiments/GUARANTEED/export/c');
     expect(execFileSync('make', ['-s', '-C', c, 'test'], { encoding: 'utf8' })).toContain('0 logits differ');
@@ -193,8 +204,10 @@ describe('refused, with nothing written:', () => {
 
   it('images whose channels have no common grid', async () => {
     const coloured = ['--mean', '0.5,0.5,0.5', '--std', '0.2,0.3,0.4'];
-    const { stderr } = await succeeds(train('BUDGET', '--name', 'GRID', ...coloured), folder);
+    const { stdout, stderr } = await succeeds(train('BUDGET', '--name', 'GRID', ...coloured), folder);
     expect(stderr).toContain('NOTE: cannot be exported as integers: images: std differs between channels');
+    expect(stdout).toContain('no integers for a device: images: std differs between channels');
+    expect(stdout).not.toContain('mpdnn export');
     await refused(['export', 'experiments/GRID'], 'std differs between channels');
   });
 

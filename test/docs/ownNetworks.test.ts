@@ -45,6 +45,14 @@ describe('a network of one’s own', () => {
     expect(existsSync(join(folder, 'experiments/PLANNED/summary.json'))).toBe(true);
   });
 
+  it('is for a table, too', async () => {
+    const rows = Array.from({ length: 60 }, (_, i) => [i % 3, i % 7, i % 5, i % 2, `class${i % 3}`].join());
+    writeFileSync(join(folder, 'table.csv'), `a,b,c,d,label\n${rows.join('\n')}\n`);
+    const call = /^npx mpdnn (train .*table\.csv)$/m.exec(page)![1]!.split(' ');
+    const { stdout } = await succeeds([...call, '--epochs', '2', '--device', 'cpu', '--no-plots'], folder);
+    expect(stdout).toContain('in integers, as a device computes: test error');
+  });
+
   it('trains and predicts in a program', () => {
     const said = execFileSync(process.execPath, ['train.mjs'], { cwd: folder, encoding: 'utf8' });
     expect(said).toMatch(/^\d+ bits in the first block\n\d+ predictions\n$/);

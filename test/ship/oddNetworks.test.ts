@@ -16,7 +16,7 @@ import { exactModel } from '../../src/ship/onnx/exactModel.js';
 import { qonnxModel } from '../../src/ship/onnx/qonnxModel.js';
 import { packNetwork } from '../../src/ship/packedFile.js';
 import { unpackNetwork } from '../../src/ship/packedReader.js';
-import { shippingFault } from '../../src/ship/shippable.js';
+import { shippable } from '../../src/ship/shippable.js';
 import { networkFault } from '../../src/ship/verification.js';
 import { openReference } from './forms/referenceValues.js';
 import { type Shippable, shippableImages, shippableProgram } from './shippable.js';
@@ -208,7 +208,7 @@ describe.each(Object.entries(networks))('%s', (_, shippable) => {
 });
 
 describe('refused in words', () => {
-  const faultOf = (shippable: Omit<Shippable, 'side'>) => shippingFault(shippableProgram({ ...shippable, side }));
+  const faultOf = (network: Omit<Shippable, 'side'>) => shippable(shippableProgram({ ...network, side })).fault;
 
   it('channels of zeros that a convolution reads', () => {
     const wide: Shippable['define'] = (n, x) =>
@@ -224,6 +224,16 @@ describe('refused in words', () => {
     expect(faultOf({ settings: linear, define: far })).toBe(
       'conv1.weight: has a window with 256, 255 is the most; the network cannot be exported',
     );
+  });
+
+  it('a sum with the image, which C alone does not hold', () => {
+    const define: Shippable['define'] = (n, x) => {
+      const sum = n.add(n.conv(x, 3, { activation: 'none' }), x);
+      return n.linear(n.globalAverage(n.conv(sum, 6)), 10);
+    };
+    const { forms, fault } = shippable(shippableProgram({ settings: linear, define, side }));
+    expect(forms).toEqual(['packed', 'onnx']);
+    expect(fault).toContain('C reads the image in convolutions only');
   });
 
   it('weights of powers of two that no 32 bits hold', () => {
@@ -251,7 +261,7 @@ describe('refused in words', () => {
       'reads the image in convolutions only; begin with one, or set a_quantize_input = true and normalise = shift';
     const image = inputOf(network).output.name;
     expect(() => planOf(network)).toThrow(`${image}/max: C ${remedy}`);
-    expect(shippingFault(program)).toBe(`${image}/max: C ${remedy}`);
+    expect(shippable(program)).toEqual({ forms: ['packed'], fault: `${image}: ONNX ${remedy}` });
     expect(() => exactModel(network, { packed: false, metadata: {} })).toThrow(`${image}: ONNX ${remedy}`);
   });
 });

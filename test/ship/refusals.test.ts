@@ -3,7 +3,7 @@
  */
 
 import { expect, it } from 'vitest';
-import { shippingFault } from '../../src/ship/shippable.js';
+import { shippable } from '../../src/ship/shippable.js';
 import { shippableProgram } from './shippable.js';
 
 const quantized = { model: 'tiny', w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
@@ -74,7 +74,7 @@ it.each([
       'or train on bytes with normalise = shift',
   ],
 ])('%s', (_, settings, message) => {
-  expect(shippingFault(shippableProgram({ settings, side: 8 }))).toBe(message);
+  expect(shippable(shippableProgram({ settings, side: 8 })).fault).toBe(message);
 });
 
 it.each([
@@ -89,7 +89,7 @@ it.each([
   const program = shippableProgram({ settings: quantized, side: 8 });
   const { parameters, running } = program.variables;
   [...parameters, ...running].find(({ name }) => name.endsWith(`/${parameter}`))!.start.fill(value, 0, 1);
-  expect(shippingFault(program)).toBe(message);
+  expect(shippable(program).fault).toBe(message);
 });
 
 it('a hard-swish without a quantizer', () => {
@@ -98,7 +98,7 @@ it('a hard-swish without a quantizer', () => {
     side: 8,
     define: (n, x) => n.linear(n.globalAverage(n.conv(x, 4, { activation: 'hardSwish' })), 10),
   });
-  expect(shippingFault(program)).toBe(
+  expect(shippable(program).fault).toBe(
     'conv1: its hardSwish is not quantized, so it would stay float on the device; set a_quantize and a_quantize_linear = ' +
       'true, and let no rule in layers say none',
   );
@@ -116,7 +116,7 @@ it('factors of channels in steps that are no powers of two', () => {
       );
     },
   });
-  expect(shippingFault(program)).toContain(
+  expect(shippable(program).fault).toContain(
     'is 0.3, and channels are multiplied in steps that are powers of two; give it such a step',
   );
 });
@@ -131,7 +131,7 @@ it('channels side by side whose steps are too far apart', () => {
     side: 8,
     define: (n, x) => n.linear(n.globalAverage(n.concat([n.conv(x, 4), n.conv(x, 4)])), 10),
   });
-  expect(shippingFault(program)).toBe(
+  expect(shippable(program).fault).toBe(
     'channels 1 of conv1, conv2: their steps (0.25, 1) need more than 8 bits together, or some are powers of two; train ' +
       "it with a_shared = true, which gives them one step, or put a ReLU behind them, n.activation(x, 'relu')",
   );

@@ -54,6 +54,11 @@ export function exactModel(
   return new ExactWriter(modelBuilder(), packed, activations).finish(network, { ...metadata, ...logitUnit(network) });
 }
 
+/** Throws an `InputError` for a network without an exact model: only convolutions, sums and factors read its image. */
+export function demandExactModel(network: IntegerNetwork): void {
+  new ExactOutline(modelBuilder(), false, false).finish(network, {});
+}
+
 /** Metadata with the unit of the logits. */
 export function logitUnit(network: IntegerNetwork): { readonly logit_unit: string } {
   return { logit_unit: String(outputsOf(network).unit) };
@@ -299,6 +304,19 @@ export class ExactWriter extends NetworkWriter {
   #times(x: string, factor: number): string {
     return factor === 1 ? x : this.builder.node('Mul', [x, this.scalar(factor)]);
   }
+}
+
+/** An exact model without the products, whose constants take long to find. */
+class ExactOutline extends ExactWriter {
+  protected override convolution({ output }: ConvolutionLayer): void {
+    this.stored.set(output.name, output.name);
+  }
+
+  protected override classifier({ input }: ClassifierLayer): void {
+    this.features(input);
+  }
+
+  protected override outputs(): void {}
 }
 
 /** The largest magnitude of a classifier's sums and logits. */
