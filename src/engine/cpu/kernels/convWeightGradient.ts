@@ -11,6 +11,7 @@
 import { loadLanes, storeLanes } from './convDirect';
 import { ConvolutionArguments } from './convolutionArguments';
 import { mad } from './mad';
+import { firstOfShare } from './shares';
 
 /** Chunk = (panel block · depth blocks + depth block) · chunks of pixels + chunk of pixels. */
 @unmanaged
@@ -245,8 +246,8 @@ export function reduceWeightGradient(args: PartialSumsArguments, chunk: i32, wor
   const panels = (channels + 7) >> 3;
   const all = args.groups * panels * kernelRows;
   const distance = all << 5;
-  const last = (chunk + 1) * all / args.chunks;
-  for (let index = chunk * all / args.chunks; index < last; index++) {
+  const last = firstOfShare(chunk + 1, all, args.chunks);
+  for (let index = firstOfShare(chunk, all, args.chunks); index < last; index++) {
     let p = args.partials + <usize>(index << 5);
     let low = v128.load(p);
     let high = v128.load(p, 16);

@@ -10,6 +10,7 @@ import { transformFourGradient, transformFourSums, transformPartSums } from './c
 import { transformSevenSums } from './convWinogradSeven';
 import { transformSixGradient, transformSixSums } from './convWinogradSix';
 import { placesOf, SKEW, TILE_BYTES, TiledArguments, weightPlaceBytes } from './convWinogradTiles';
+import { firstOfShare } from './shares';
 
 /** `source` is x, `result` is dy; `edge` is 3 to 6. */
 @unmanaged
@@ -140,8 +141,8 @@ export function transformWinogradSums(args: WinogradWeightGradientArguments, chu
   const distance = weightPlaceBytes(depth);
   const tapBytes = <usize>(partDepth * channels * 4);
   const all = args.panels * 2 * depth;
-  const last = (chunk + 1) * all / SUM_CHUNKS;
-  for (let index = chunk * all / SUM_CHUNKS; index < last; index++) {
+  const last = firstOfShare(chunk + 1, all, SUM_CHUNKS);
+  for (let index = firstOfShare(chunk, all, SUM_CHUNKS); index < last; index++) {
     const half = index & 1;
     const i = (index >> 1) % depth;
     const panel = (index >> 1) / depth;

@@ -4,6 +4,7 @@
  */
 
 import { padImage } from './convPad';
+import { firstOfShare } from './shares';
 import { touch } from './touch';
 
 @unmanaged
@@ -31,7 +32,7 @@ export class ConvolutionArguments {
 
   @inline
   firstItem(chunk: i32): i32 {
-    return chunk * this.items / this.chunks;
+    return firstOfShare(chunk, this.items, this.chunks);
   }
 
   @inline

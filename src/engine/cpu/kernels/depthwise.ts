@@ -10,6 +10,7 @@ import { entry, tablesBehind } from './argumentTables';
 import { accumulateRows, momentsBytes } from './convMoments';
 import { ColumnRun, RowSpan } from './depthwiseSpans';
 import { convolveApart, convolveOne, convolveOverlapping, fewChannels } from './depthwiseTiles';
+import { firstOfShare } from './shares';
 import { touch } from './touch';
 
 /** Arguments, followed by a `RowSpan` for each row of the result and a `ColumnRun` for each run of columns. */
@@ -56,8 +57,8 @@ export function depthwiseConvolve(args: DepthwiseArguments, chunk: i32, worker: 
   const runTable = rowTable + <usize>resultHeight * offsetof<RowSpan>();
 
   const pixelBytes = channels << 2;
-  const firstRow = chunk * args.rows / args.chunks;
-  const lastRow = (chunk + 1) * args.rows / args.chunks;
+  const firstRow = firstOfShare(chunk, args.rows, args.chunks);
+  const lastRow = firstOfShare(chunk + 1, args.rows, args.chunks);
   let counted = firstRow;
   /** Rows of the source, of all images, that have been read. */
   let touched = 0;

@@ -7,6 +7,7 @@
 
 import { accumulateRows, momentsBytes } from './convMoments';
 import { mad } from './mad';
+import { firstOfShare } from './shares';
 import { touch } from './touch';
 
 /** Most rows of a band, which is computed in all channels before the next. */
@@ -44,8 +45,8 @@ export function depthwiseColumns(args: DepthwiseColumnsArguments, chunk: i32, wo
   const sourceRow = args.width * channels << 2;
   const resultRow = <usize>(resultWidth * channels << 2);
   const moments = args.moments;
-  const firstRow = chunk * args.rows / args.chunks;
-  const lastRow = (chunk + 1) * args.rows / args.chunks;
+  const firstRow = firstOfShare(chunk, args.rows, args.chunks);
+  const lastRow = firstOfShare(chunk + 1, args.rows, args.chunks);
   let counted = firstRow;
   for (let row = firstRow; row < lastRow; ) {
     const inImage = row % resultHeight;

@@ -5,6 +5,7 @@
  */
 
 import { mad } from './mad';
+import { firstOfShare } from './shares';
 import { touch } from './touch';
 
 @unmanaged
@@ -36,8 +37,8 @@ export function depthwiseQuads(args: DepthwiseQuadsArguments, chunk: i32, worker
   const pixelBytes = <usize>(args.channels << 2);
   const sourceRow = pixelBytes * width;
   const resultRow = pixelBytes * args.resultWidth;
-  const lastRow = (chunk + 1) * args.rows / args.chunks;
-  for (let row = chunk * args.rows / args.chunks; row < lastRow; ) {
+  const lastRow = firstOfShare(chunk + 1, args.rows, args.chunks);
+  for (let row = firstOfShare(chunk, args.rows, args.chunks); row < lastRow; ) {
     const inImage = row % height;
     const rows = min(min(BLOCK_ROWS, height - inImage), lastRow - row);
     const resultRows = min(rows << 1, args.resultHeight - (inImage << 1));

@@ -73,6 +73,30 @@ it('gives equal images equal results where a batch takes several passes', async 
   await engine.dispose();
 });
 
+it('adds up more than 46 340 items, the square of whose number has more than 32 bits', async () => {
+  const [images, depth, channels] = [46_400, 344, 8];
+  const graph = new Graph();
+  const tensor = (name: string, shape: number[]) =>
+    graph.whole({ name, dtype: 'float', length: shape.reduce((a, b) => a * b) }, shape);
+  const [x, dy] = [tensor('x', [images, 1, 1, depth]), tensor('dy', [images, 1, 1, channels])];
+  const dw = tensor('dw', [3, 3, depth, channels]);
+  graph.append('conv2dWeightGradient', { x, dy }, { dw }, windowLike({ padding: 1 }));
+  const engine = await createCpuEngine({ threads: 2 });
+  const program = await engine.load(makePlan({ step: graph }));
+  program.write('x', new Float32Array(images * depth).fill(1));
+  program.write(
+    'dy',
+    Float32Array.from({ length: images * channels }, (_, i) =>
+      Number(Math.floor(i / channels) % channels === i % channels),
+    ),
+  );
+  await program.run('step');
+  const middle = await program.read('dw', 4 * depth * channels, depth * channels);
+  const worst = middle.reduce((most, value) => Math.max(most, Math.abs(value - images / channels)), 0);
+  expect(worst).toBeLessThan(0.01);
+  await engine.dispose();
+});
+
 async function results(engine: Engine, geometry: Geometry): Promise<Map<string, number[]>> {
   const [images, height, width, depth, channels, taps, stride, padding] = geometry;
   const resultSize = (size: number) => Math.floor((size + 2 * padding - taps) / stride) + 1;
