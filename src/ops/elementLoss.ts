@@ -2,10 +2,10 @@
  * A loss for each output and its target, averaged over the outputs of an input and over the batch, and the count for
  * the training metric (squared errors, or wrong labels).
  *
- * | kind   | loss of an output o with target t             | gradient | counted       |
- * |--------|-----------------------------------------------|----------|---------------|
- * | values | (o − t)²                                      | 2(o − t) | (o − t)²      |
- * | labels | log(1 + eᵒ) − t·o, the cross-entropy of σ(o)  | σ(o) − t | o > 0 ≠ t > ½ |
+ * | kind   | loss of an output o with target t             | gradient | counted                      |
+ * |--------|-----------------------------------------------|----------|------------------------------|
+ * | values | (o − t)²                                      | 2(o − t) | (o − t)²                     |
+ * | labels | log(1 + eᵒ) − t·o, the cross-entropy of σ(o)  | σ(o) − t | o > 0 ≠ t > ½, or o no number |
  *
  * Inputs with label −1, which fill up an incomplete batch, are not counted, nor are label targets outside of 0 … 1 (−1:
  * unknown). The mean still divides by all outputs of the batch, so that the mean over shards is that of the batch.
@@ -52,7 +52,7 @@ export const elementLossDefinition: Definition<ElementLoss> = {
       } else {
         // log(1 + eᵒ) in a form without overflow.
         loss += Math.max(o, 0) + Math.log1p(Math.exp(-Math.abs(o))) - t * o;
-        if (o > 0 !== t > 0.5) counted++;
+        if (o > 0 !== t > 0.5 || Number.isNaN(o)) counted++;
       }
     }
     result.set([loss / (B * S), counted / S]);

@@ -3,7 +3,8 @@
  * number of wrong predictions. Rows of logits are images, or pixels of images.
  *
  * Rows whose label is no class are not counted: neither in the loss and its gradient nor as wrong. Label −1 fills up an
- * incomplete batch. The first of equal logits is the prediction.
+ * incomplete batch. The first of equal logits is the prediction; with a logit that is not a number there is none, which is
+ * wrong.
  *
  * With the logits t of a teacher (Hinton, Vinyals and Dean, arXiv 1503.02531), weight w and temperature T, the loss of
  * a row of logits z is
@@ -88,7 +89,7 @@ export const softmaxCrossEntropyDefinition: Definition<SoftmaxCrossEntropy> = {
         const divergence = divergenceOf(teacher.subarray(n * K, (n + 1) * K), row, temperature);
         loss += (1 - weight) * hard + weight * temperature ** 2 * divergence;
       } else loss += hard;
-      if (firstMaximum(row) !== label) wrong++;
+      if (predictedClass(row, 0, K) !== label) wrong++;
     }
     result.set([loss / B, wrong]);
   },
@@ -177,8 +178,13 @@ function mean(row: Float64Array): number {
   return row.reduce((sum, logit) => sum + logit, 0) / row.length;
 }
 
-function firstMaximum(row: Float64Array): number {
+/** The class with the first of the largest logits, of as many from index `first` on; −1 if one of them is not a number. */
+export function predictedClass(logits: ArrayLike<number>, first: number, classes: number): number {
   let best = 0;
-  for (let k = 1; k < row.length; k++) if (row[k]! > row[best]!) best = k;
+  for (let k = 0; k < classes; k++) {
+    const logit = logits[first + k]!;
+    if (Number.isNaN(logit)) return -1;
+    if (logit > logits[first + best]!) best = k;
+  }
   return best;
 }

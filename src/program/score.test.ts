@@ -26,6 +26,10 @@ it('the area under the curve counts pairs in the right order, ties a half', () =
   expect(areaUnderCurve([5, 2, 9, 2, 1, 7], [1, 1, -1, 0, 0, 0])).toBe(3.5 / 6);
 });
 
+it('there is no area under the curve of scores that are not numbers', () => {
+  expect(areaUnderCurve([Number.NaN, 1, 2], [0, 1, 0])).toBeNaN();
+});
+
 describe('labels', () => {
   const task: ScoredTask = { target: 'data', metric: 'auc' };
   const targets = { values: Float32Array.of(0, 1, 1, 1, 1, -1, 0, 1), shape: [2] };
@@ -74,6 +78,14 @@ it('classes of pixels are judged by the mean of intersection over union, without
   const images = set({ count: 2, targets });
   // Class 0: 1 of 2, class 1: 1 of 2 pixels in common; class 2 is nowhere.
   expect(errorOf(task, images, [predicted(0, 1), predicted(0, 2)])).toBe(1 - 1 / 2);
+  // Logits that are not numbers are of no class.
+  const unknown = [Number.NaN, Number.NaN, Number.NaN];
+  expect(
+    errorOf(task, images, [
+      [...unknown, ...predicted(1)],
+      [...predicted(1), ...unknown],
+    ]),
+  ).toBe(1 / 2);
 });
 
 it.each(['auc', 'iou'] as const)('%s is not known of streamed images', (metric) => {

@@ -6,6 +6,7 @@
 import { type ImageSet, type InputArray, targetLength } from '../data/imageSet.js';
 import { type Images, isStream } from '../data/imageStream.js';
 import { InputError } from '../errors.js';
+import { predictedClass } from '../ops/softmaxCrossEntropy.js';
 import type { MetricName, Task } from '../task.js';
 
 export interface Score {
@@ -148,11 +149,9 @@ function pixelScore({ targets }: ImageSet<InputArray>): () => Score {
         for (let pixel = 0; pixel < pixels; pixel++) {
           const actual = values[image * pixels + pixel]!;
           if (actual < 0) continue;
-          let predicted = 0;
-          for (let k = 1; k < classes; k++) {
-            if (outputs[pixel * classes + k]! > outputs[pixel * classes + predicted]!) predicted = k;
-          }
+          const predicted = predictedClass(outputs, pixel * classes, classes);
           of(actual).actual++;
+          if (predicted < 0) continue;
           of(predicted).predicted++;
           if (actual === predicted) of(actual).both++;
         }
@@ -167,12 +166,14 @@ function pixelScore({ targets }: ImageSet<InputArray>): () => Score {
 
 /**
  * The area under the receiver operating characteristic: the fraction of pairs in which the input with the label scores
- * higher than the one without, a tie counting a half (Mann and Whitney's U). Labels other than 1 and 0 are ignored.
+ * higher than the one without, a tie counting a half (Mann and Whitney's U). Labels other than 1 and 0 are ignored. NaN if a
+ * score is NaN, which has no place in the order.
  */
 export function areaUnderCurve(scores: ArrayLike<number>, labels: ArrayLike<number>): number {
   const order = Array.from(scores, (score, index) => ({ score, label: labels[index]! }))
     .filter(({ label }) => label === 0 || label === 1)
     .sort((a, b) => a.score - b.score);
+  if (order.some(({ score }) => Number.isNaN(score))) return Number.NaN;
   let below = 0;
   let wins = 0;
   for (let at = 0; at < order.length; ) {

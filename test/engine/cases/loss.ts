@@ -1,11 +1,12 @@
 /**
- * Softmax cross-entropy: labels of padding and of no class, ties, logits whose exponentials overflow, smoothed labels, rows
- * that are pixels. Losses of single outputs: padding, unknown targets, outputs whose exponentials overflow.
+ * Softmax cross-entropy: labels of padding and of no class, ties, logits that are no numbers or whose exponentials overflow,
+ * smoothed labels, rows that are pixels. Losses of single outputs: padding, unknown targets, outputs that are no numbers or
+ * whose exponentials overflow.
  */
 
 import type { Tensor } from '../../../src/graph/index.js';
 import type { Distillation } from '../../../src/ops/softmaxCrossEntropy.js';
-import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
+import { type CaseBuilder, type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import { randomValues } from '../randomValues.js';
 
 export function lossCases(): ConformanceCase[] {
@@ -55,6 +56,19 @@ export function lossCases(): ConformanceCase[] {
     element('labels', 'labels', random.numbers(40, -3, 3), random.integers(40, 0, 1), [0, 0, 0, -1]),
     element('labels', 'labels, some of them unknown', random.numbers(8, -3, 3), [1, -1, 0, 0.25, -1, 1, 2, 0], [0, 0]),
     element('labels', 'labels, large outputs', [-200, 200, 0, 90, -90, 150], [1, 0, 1, 1, 0, 0], [0, 0]),
+    wrong(
+      'logits that are no numbers, with which nothing is right',
+      3,
+      [NaN, NaN, NaN, 3, NaN, 1, NaN, 1, 5, 1, 2, 3, NaN, 1, 2, Infinity, 1, 2],
+      [0, 0, 2, 2, -1, 0],
+    ),
+    wrong(
+      'one of many logits that is no number',
+      300,
+      random.numbers(600, -3, 3).map((logit, i) => (i === 299 ? NaN : i % 300 === 0 ? 9 : logit)),
+      [0, 0],
+    ),
+    wrongLabels('outputs that are no numbers, with which no label is right', [NaN, NaN, -1, 1], [0, 1, 0, 0], [0, 0]),
   ];
 }
 
@@ -109,7 +123,7 @@ function taught(
 }
 
 function crossEntropy(
-  c: ReturnType<typeof caseBuilder>,
+  c: CaseBuilder,
   name: string,
   operands: { readonly logits: Tensor; readonly labels: Tensor; readonly teacher: Tensor | null },
   attributes: { readonly smoothing: number; readonly distillation?: Distillation },
@@ -118,5 +132,39 @@ function crossEntropy(
   c.graph.append('softmaxCrossEntropy', operands, { loss }, attributes);
   const dlogits = c.output('dlogits', operands.logits.shape);
   c.graph.append('softmaxCrossEntropyGradient', operands, { dlogits }, attributes);
+  return c.build(name);
+}
+
+/** The number of wrong predictions alone: what the loss is then, if no number or infinite, is the engine's. */
+function wrong(name: string, classes: number, values: number[], labelValues: number[]): ConformanceCase {
+  return counted(name, labelValues, (c, labels, loss) => {
+    const logits = c.input('logits', [labelValues.length, classes], values);
+    c.graph.append('softmaxCrossEntropy', { logits, labels, teacher: null }, { loss }, {});
+  });
+}
+
+function wrongLabels(
+  name: string,
+  outputValues: number[],
+  targetValues: number[],
+  labelValues: number[],
+): ConformanceCase {
+  return counted(name, labelValues, (c, labels, loss) => {
+    const shape = [labelValues.length, outputValues.length / labelValues.length];
+    const outputs = c.input('outputs', shape, outputValues);
+    const targets = c.input('targets', shape, targetValues);
+    c.graph.append('elementLoss', { outputs, targets, labels }, { loss }, { kind: 'labels' });
+  });
+}
+
+function counted(
+  name: string,
+  labelValues: number[],
+  append: (c: CaseBuilder, labels: Tensor, loss: Tensor) => void,
+): ConformanceCase {
+  const c = caseBuilder();
+  const loss = c.input('loss', [2], [0, 0]);
+  append(c, c.input('labels', [labelValues.length], labelValues, 'int32'), loss);
+  c.graph.append('copy', { x: c.part(loss, 'wrong', 1, [1]) }, { y: c.output('counted', [1], { exact: true }) }, {});
   return c.build(name);
 }

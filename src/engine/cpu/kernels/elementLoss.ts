@@ -59,7 +59,7 @@ export function binaryCrossEntropy(args: ElementLossArguments, chunk: i32, worke
       if (!(target >= 0 && target <= 1)) continue;
       const output = <f64>load<f32>(outputs + i);
       sum += max<f64>(output, 0) + Math.log1p(Math.exp(-Math.abs(output))) - target * output;
-      if (output > 0 != target > 0.5) wrong += 1;
+      if (output > 0 != target > 0.5 || isNaN(output)) wrong += 1;
     }
   }
   storeMeans(args, chunk, sum, wrong);

@@ -18,6 +18,7 @@ import {
 } from '../kernel.js';
 import { type Lanes, lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
+import { isNan } from '../wgsl/rounding.js';
 import { finishSums, mostPartials, nextPowerOfTwo, treeFold, treeMax, treeSum } from './sums.js';
 
 export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, placement) => {
@@ -51,10 +52,11 @@ export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, place
     ${ofRow('best', threads, (a, b) => `select(${a}, ${b}, ${b}.x > ${a}.x || (${b}.x == ${a}.x && ${b}.y < ${a}.y))`)}
     ${ofRow('own', threads)}
     var expSum = vec2f();
-    ${each('expSum.x += exp(logit - best.x);')}
+    // The sum of exponentials, and the number of logits that are no numbers, with which nothing is predicted.
+    ${each(`expSum += vec2f(exp(logit - best.x), select(0.0, 1.0, ${isNan('logit')}));`)}
     ${ofRow('expSum', threads)}
     ${distillation ? divergence(each, threads, number, distillation) : ''}
-    if (${threads === 1 ? '' : 't == 0u && '}u32(label) < ${classes}u) { sum += vec2f(${loss}, select(1.0, 0.0, u32(best.y) == u32(label))); }`;
+    if (${threads === 1 ? '' : 't == 0u && '}u32(label) < ${classes}u) { sum += vec2f(${loss}, select(1.0, 0.0, expSum.y == 0.0 && u32(best.y) == u32(label))); }`;
   });
 };
 
@@ -122,7 +124,7 @@ export const elementLoss: Lowering<'elementLoss'> = (node, placement) => {
 /** Loss and count of an output o with its target t. */
 const elementSums = {
   values: 'let difference = o - t; sum += vec2f(difference * difference);',
-  labels: 'sum += vec2f(max(o, 0.0) + log(1.0 + exp(-abs(o))) - t * o, select(0.0, 1.0, (o > 0.0) != (t > 0.5)));',
+  labels: `sum += vec2f(max(o, 0.0) + log(1.0 + exp(-abs(o))) - t * o, select(0.0, 1.0, (o > 0.0) != (t > 0.5) || ${isNan('o')}));`,
 } as const;
 
 const elementGradients = { values: '2.0 * (o - t)', labels: '1.0 / (1.0 + exp(-o)) - t' } as const;

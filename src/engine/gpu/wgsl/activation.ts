@@ -7,7 +7,7 @@
 
 import type { Activation } from '../../../ops/attributes.js';
 import type { Operand } from '../kernel.js';
-import { rounding } from './rounding.js';
+import { isNan, rounding } from './rounding.js';
 
 /** Declares `activate(x, range)`, `inputFactor(x, range)` and `rangeFactors(x, range)`. */
 export function activationFunctions(activation: Activation | null): string {
@@ -83,7 +83,7 @@ fn rangeFactors(x: f32, q: Range) -> vec2f { ${rangeFactors} }
 }
 
 /** NaN must stay NaN, or a diverged network would look healthy behind its activations. */
-const keepNan = 'if ((bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u) { return x; }';
+const keepNan = `if (${isNan('x')}) { return x; }`;
 
 const quantizers = {
   uniform: (signed: boolean) => {

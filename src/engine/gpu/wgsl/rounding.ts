@@ -3,6 +3,11 @@
  * of a GPU may be several ulp off, and start values of quantizers are exact powers of two.
  */
 
+/** WGSL that tells whether a float is NaN, by its bits: compilers may take floats for numbers. */
+export function isNan(value: string): string {
+  return `(bitcast<u32>(${value}) & 0x7fffffffu) > 0x7f800000u`;
+}
+
 export const rounding = /* wgsl */ `
 // By the largest number below 1/2, of v's sign: v plus that reaches the next whole number from exactly halfway on.
 fn roundHalfAway(v: f32) -> f32 {
