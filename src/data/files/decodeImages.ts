@@ -7,6 +7,7 @@ import type { ClassFile, Decoders, Framing } from '../imageStream.js';
 import type { OnProgress } from '../progress.js';
 import { type DecodedImage, decodeImage } from './decodeImage.js';
 import { createDecoders, threadsPerProcess } from './decoders.js';
+import { inLanes } from './inLanes.js';
 import { replaceOrRemove, undecodable } from './undecodable.js';
 
 /** Number of images under way for each that is decoded at a time, so that no decoder is idle. */
@@ -30,35 +31,25 @@ export async function decodeImages(
   onProgress: OnProgress | undefined,
   decoders: Pick<Decoders, 'threads' | 'decode' | 'close'> = decodersFor(files.length),
 ): Promise<ImageSet> {
-  let next = 0;
   try {
     const first = await decode(files[0]!.file, { type: 'fill', side: imageSize });
     const set = emptyImageSet(files.length, first.height, first.width, 3);
     const imageBytes = first.data.length;
-    let done = 0;
-    const work = async () => {
-      while (next < files.length) {
-        const index = next++;
-        const { file, label } = files[index]!;
-        const target = set.images.subarray(index * imageBytes, (index + 1) * imageBytes);
-        const { width, height } = await decoders.decode(file, { type: 'fill', side: imageSize }, target);
-        if (height !== set.height || width !== set.width) {
-          throw new InputError(
-            `${file}: ${width}x${height}, but ${files[0]!.file}: ${set.width}x${set.height}; ` +
-              'images of different sizes need an image size to which all are scaled',
-          );
-        }
-        set.labels[index] = label;
-        done++;
-        if (done % reportEvery === 0 || done === files.length) {
-          onProgress?.({ task: 'decode images', done, total: files.length });
-        }
+    const lanes = inFlight * decoders.threads;
+    await inLanes(files.length, { lanes, reportEvery, task: 'decode images', onProgress }, async (index) => {
+      const { file, label } = files[index]!;
+      const target = set.images.subarray(index * imageBytes, (index + 1) * imageBytes);
+      const { width, height } = await decoders.decode(file, { type: 'fill', side: imageSize }, target);
+      if (height !== set.height || width !== set.width) {
+        throw new InputError(
+          `${file}: ${width}x${height}, but ${files[0]!.file}: ${set.width}x${set.height}; ` +
+            'images of different sizes need an image size to which all are scaled',
+        );
       }
-    };
-    await Promise.all(Array.from({ length: inFlight * decoders.threads }, work));
+      set.labels[index] = label;
+    });
     return set;
   } finally {
-    next = files.length;
     await decoders.close();
   }
 }

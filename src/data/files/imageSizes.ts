@@ -10,6 +10,7 @@ import type { Size } from '../crops.js';
 import type { ClassFile, Decoders, ImageStream } from '../imageStream.js';
 import type { OnProgress } from '../progress.js';
 import { measureImage } from './decodeImage.js';
+import { inLanes } from './inLanes.js';
 import { undecodable } from './undecodable.js';
 
 interface MeasureOptions {
@@ -46,25 +47,16 @@ async function measureAll(
 ): Promise<Int32Array> {
   const sizes = new Int32Array(2 * files.length);
   const faults = new Map<number, InputError>();
-  let next = 0;
-  let done = 0;
-  const work = async () => {
-    while (next < files.length) {
-      const index = next++;
-      try {
-        const { width, height } = await decoders.measure(files[index]!.file);
-        sizes.set([width, height], 2 * index);
-      } catch (error) {
-        if (!(error instanceof InputError)) throw error;
-        faults.set(index, error);
-      }
-      done++;
-      if (done % reportEvery === 0 || done === files.length) {
-        onProgress?.({ task: 'check images', done, total: files.length });
-      }
+  const lanes = inFlight * decoders.threads;
+  await inLanes(files.length, { lanes, reportEvery, task: 'check images', onProgress }, async (index) => {
+    try {
+      const { width, height } = await decoders.measure(files[index]!.file);
+      sizes.set([width, height], 2 * index);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      faults.set(index, error);
     }
-  };
-  await Promise.all(Array.from({ length: inFlight * decoders.threads }, work));
+  });
   const first = files.findIndex((_, index) => faults.has(index));
   if (first < 0) return sizes;
   const others = faults.size > 1 ? ` (and ${faults.size - 1} more of ${files.length} files)` : '';
