@@ -1,8 +1,9 @@
 /** Writes `live.jsonl`. Lines come several times a second while a run trains, so the file is not synced. */
 
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { writeDurably } from '../disk/durableFile.js';
-import { readFault, writeFault } from '../disk/fileFault.js';
+import { writeFault } from '../disk/fileFault.js';
+import { readText } from '../disk/readText.js';
 import { classification } from '../task.js';
 import type { Recorder, RunPosition } from '../train/recorder.js';
 import { type LiveLine, type LiveRun, readLiveLine } from './liveFormat.js';
@@ -37,13 +38,5 @@ function append(path: string, line: LiveLine): void {
     appendFileSync(path, `${JSON.stringify(line)}\n`);
   } catch (error) {
     throw writeFault(error, path);
-  }
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw readFault(error, path);
   }
 }

@@ -1,7 +1,6 @@
 /** The JSON files of a run folder, config.json and summary.json, with schemas under the names in the files. */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { readFault } from '../disk/fileFault.js';
+import { readText } from '../disk/readText.js';
 import { InputError } from '../errors.js';
 import type { RunSummary } from '../train/summary.js';
 import { dataSchema } from './dataDescription.js';
@@ -72,12 +71,7 @@ export function json(value: unknown): string {
  * @throws InputError naming file and key if it is damaged
  */
 export function readJson<T>(path: string, schema: z.ZodType<T>): T {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw readFault(error, path);
-  }
+  const text = readText(path);
   let value: unknown;
   try {
     value = JSON.parse(text);

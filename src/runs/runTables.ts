@@ -3,10 +3,9 @@
  * column names. Numbers are written in the shortest form that reads back as the same number, so that equal runs give
  * equal bytes; missing values of a quantizer are empty cells.
  */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { appendDurably, writeDurably } from '../disk/durableFile.js';
-import { readFault } from '../disk/fileFault.js';
+import { readText } from '../disk/readText.js';
 import { InputError } from '../errors.js';
 import type { QuantizerRow, SizesRow } from '../program/quantizerReport.js';
 import { namedMetrics, type Task } from '../task.js';
@@ -135,12 +134,4 @@ function missingCells(header: string, columns: readonly string[]): string {
 
 function epochOf(line: string): number {
   return Number(line.split(',', 1)[0]);
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw readFault(error, path);
-  }
 }
