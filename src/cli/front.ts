@@ -10,19 +10,13 @@ import { openWorkbench } from '../runs/workbench.js';
 import { commandWords } from '../settings/index.js';
 import { readConfigFile } from '../settings/readConfigFile.js';
 import { addSettingOptions, tuningFile } from './options.js';
-import { addPlanOptions, executeCall, executeOneRun, wordsOfCall } from './planCall.js';
+import { addPlanOptions, executeCall, executeOneRun, type PlanOptions, wordsOfCall } from './planCall.js';
 import { progressDisplay, progressFrame } from './progress.js';
 import { sideBySide } from './sideBySide.js';
-import {
-  addSubmissionOptions,
-  refuseSubmissionOptions,
-  type SubmissionOptions,
-  settingsAmong,
-  submit,
-} from './submission.js';
+import { addSubmissionOptions, refuseSubmissionOptions, settingsAmong, submit } from './submission.js';
 import { textTable } from './textTable.js';
 
-interface Options extends SubmissionOptions {
+interface Options extends PlanOptions {
   readonly cfg: string;
   readonly budgets?: readonly number[];
   readonly targetActivationKbytes?: number;
@@ -30,12 +24,6 @@ interface Options extends SubmissionOptions {
   readonly only?: readonly QuantizedWay[];
   readonly variants?: string;
   readonly variantBudgets?: readonly number[];
-  readonly seeds?: readonly number[];
-  readonly out?: string;
-  readonly quick?: boolean;
-  readonly autotune: boolean;
-  /** Keys of a section. */
-  readonly [setting: string]: unknown;
 }
 
 export function frontCommand(): Command {

@@ -44,6 +44,16 @@ export function addPlanOptions(command: Command): Command {
     .option('--submit', 'train on a cluster, and write the report after the runs');
 }
 
+/** The options of such a command. */
+export interface PlanOptions extends SubmissionOptions {
+  readonly seeds?: readonly number[];
+  readonly out?: string;
+  readonly quick?: boolean;
+  readonly autotune: boolean;
+  /** Keys of a section. */
+  readonly [setting: string]: unknown;
+}
+
 interface PlanCall {
   /** The call, as it can be repeated. */
   readonly command: string;

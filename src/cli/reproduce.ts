@@ -9,27 +9,15 @@ import { tables } from '../reproduce/tables/index.js';
 import { openWorkbench } from '../runs/workbench.js';
 import { commandWords } from '../settings/index.js';
 import { addSettingOptions, tuningFile } from './options.js';
-import { addPlanOptions, executeCall, executeOneRun, wordsOfCall } from './planCall.js';
+import { addPlanOptions, executeCall, executeOneRun, type PlanOptions, wordsOfCall } from './planCall.js';
 import { sideBySide } from './sideBySide.js';
-import {
-  addSubmissionOptions,
-  refuseSubmissionOptions,
-  type SubmissionOptions,
-  settingsAmong,
-  submit,
-} from './submission.js';
+import { addSubmissionOptions, refuseSubmissionOptions, settingsAmong, submit } from './submission.js';
 import { textTable } from './textTable.js';
 
-interface Options extends SubmissionOptions {
-  readonly seeds?: readonly number[];
+interface Options extends PlanOptions {
   readonly only?: readonly string[];
   readonly variant?: string;
-  readonly out?: string;
   readonly budget: string;
-  readonly quick?: boolean;
-  readonly autotune: boolean;
-  /** Keys of a section. */
-  readonly [setting: string]: unknown;
 }
 
 export function reproduceCommand(): Command {

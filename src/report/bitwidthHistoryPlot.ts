@@ -9,12 +9,10 @@ import { epochAxis } from './epochAxis.js';
 import { headline } from './labels.js';
 import { layerLabels } from './layerLabels.js';
 import type { QuantizerRecord, RunRecord } from './runRecord.js';
-import { LABEL_SIZE, PANEL_TITLE, SMALL_LABEL_SIZE } from './theme.js';
+import { LABEL_SIZE, MANY_ROWS, PANEL_TITLE, SMALL_LABEL_SIZE } from './theme.js';
 
 /** The fewest epochs for which a history is drawn. */
 const HISTORY_EPOCHS = 5;
-
-const MANY_ROWS = 45;
 
 interface Stretch {
   readonly label: string;

@@ -5,6 +5,7 @@
  * Bars are horizontal, because layer names have to be read and networks are longer than a page is wide.
  */
 import type { TopLevelSpec } from 'vega-lite';
+import { floatBits } from '../quant/index.js';
 import { displayNames, headline, shownEpoch, wrapName } from './labels.js';
 import { layerLabels } from './layerLabels.js';
 import type { QuantizerRecord, RunRecord } from './runRecord.js';
@@ -12,16 +13,12 @@ import {
   ACTIVATION_COLOR,
   BIAS_COLOR,
   LABEL_SIZE,
+  MANY_ROWS,
   MUTED_INK,
   PANEL_TITLE,
   SMALL_LABEL_SIZE,
   WEIGHT_COLOR,
 } from './theme.js';
-
-/** Number of layers from which rows are closer and smaller. */
-const MANY_ROWS = 45;
-
-const FLOAT_BITS = 32;
 
 interface LayerBits {
   readonly label: string;
@@ -149,7 +146,7 @@ function panelSpec(panel: Panel, widest: number): object {
 
 /** The end of the axis: eight bits, the most in the paper, unless a layer has more. */
 function mostBits(panels: readonly Panel[]): number {
-  return Math.min(FLOAT_BITS, Math.max(8, ...panels.flatMap((panel) => panel.rows.map((row) => row.bits))));
+  return Math.min(floatBits, Math.max(8, ...panels.flatMap((panel) => panel.rows.map((row) => row.bits))));
 }
 
 function labelled(rows: readonly QuantizerRecord[]): LayerBits[] {

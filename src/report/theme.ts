@@ -30,6 +30,8 @@ export const RUN_COLORS: readonly string[] = [
 
 export const LABEL_SIZE = 10.5;
 export const SMALL_LABEL_SIZE = 9;
+/** Number of layers from which rows are closer and smaller. */
+export const MANY_ROWS = 45;
 export const LINE_WIDTH = 1.75;
 
 /** Titles of the panels of one plot, below the plot's own title. */
