@@ -180,12 +180,16 @@ function answerColumns(
     return { label: isThere ? labelColumn(table) : null, targets: [] };
   }
   if (loss === 'classes') return { label: labelColumn(table), targets: [] };
-  const form = loss === 'labels' ? /^label_./ : /^target(_.|$)/;
+  const form = loss === 'labels' ? labelsForm : valuesForm;
   const targets = columns.flatMap((name, column) => (form.test(name) ? [column] : []));
   if (targets.length > 0) return { label: null, targets };
   const wanted = loss === 'labels' ? 'label_NAME, 1, 0 or -1 each' : 'target, or target_NAME';
   throw new InputError(`${file}: has columns ${columns.join(', ')}; loss = ${loss} wants some called ${wanted}`);
 }
+
+/** Names of columns of labels and of numbers to be put out. */
+const labelsForm = /^label_./;
+const valuesForm = /^target(_.|$)/;
 
 /** Names of the outputs: the target columns, or a single class. */
 function outputNames(columns: readonly string[], targets: readonly number[]): readonly string[] {
@@ -205,12 +209,37 @@ function checkLabels(
   throw new InputError(`${file}: line ${line}: ${column} is ${targets!.values[strange]}; labels are 1, 0, or -1`);
 }
 
-function labelColumn({ file, columns }: RawTable): number {
+function labelColumn({ file, columns, rows }: RawTable): number {
   const found = columns.flatMap((name, column) => (labelNames.includes(name) ? [column] : []));
-  if (found.length === 1) return found[0]!;
+  if (found.length === 1) {
+    demandClasses(
+      file,
+      columns[found[0]!]!,
+      rows.map(({ cells }) => cells[found[0]!]!),
+    );
+    return found[0]!;
+  }
   const wanted = `one column of classes is wanted, called ${labelNames.join(' or ')}`;
+  const others = [
+    [labelsForm, 'labels'],
+    [valuesForm, 'values'],
+  ] as const;
+  const hints = others.flatMap(([form, loss]) => {
+    const name = columns.find((each) => form.test(each));
+    return found.length === 0 && name !== undefined ? [`; ${name} is for loss = ${loss}`] : [];
+  });
   throw new InputError(
-    `${file}: ${found.length === 0 ? `has columns ${columns.join(', ')}` : 'has several'}; ${wanted}`,
+    `${file}: ${found.length === 0 ? `has columns ${columns.join(', ')}` : 'has several'}; ${wanted}${hints.join('')}`,
+  );
+}
+
+/** Throws an `InputError` for a column `target` of numbers that are not whole: a class would be made of each. */
+function demandClasses(file: string, column: string, labels: readonly string[]): void {
+  const areNumbers = labels.every((text) => numberForm.test(text));
+  const broken = labels.find((text) => !Number.isInteger(Number(text)));
+  if (column !== 'target' || !areNumbers || broken === undefined) return;
+  throw new InputError(
+    `${file}: column target holds numbers such as ${broken}, which are for loss = values; call a column of classes label`,
   );
 }
 
@@ -226,6 +255,8 @@ function classesOf(labels: readonly string[]): readonly string[] {
   const areNumbers = classes.every((name) => /^-?\d{1,15}$/.test(name));
   return classes.sort(areNumbers ? (a, b) => Number(a) - Number(b) : (a, b) => (a < b ? -1 : 1));
 }
+
+const numberForm = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 function toSet(
   rows: readonly Row[],
@@ -254,7 +285,7 @@ function toSet(
       throw new InputError(`${file}: line ${line}: ${columns[label]} is missing`);
     const numberIn = (column: number): number => {
       const text = cells[column]!;
-      const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Math.fround(Number(text)) : Number.NaN;
+      const value = numberForm.test(text) ? Math.fround(Number(text)) : Number.NaN;
       if (Number.isFinite(value)) return value;
       const fault = text === '' ? 'is missing' : `is '${text}', which is no finite number`;
       throw new InputError(`${file}: line ${line}: ${columns[column]} ${fault}`);
