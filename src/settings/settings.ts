@@ -237,7 +237,7 @@ const settingsTable = {
   initial_cost_lambda3: key('0.1', number(0, 1e6)),
 
   device: key('auto', choice(['auto', 'cpu', 'gpu', 'reference'])),
-  threads: key('auto', optional(integer(1, 1024), 'auto')),
+  threads: key('auto', optional(integer(1, 256), 'auto')),
   matmul_precision: key('auto', choice(['auto', 'float16', 'float16x2', 'float32'])),
   out: key('experiments', text),
   name: key('auto', optional(folderName, 'auto')),

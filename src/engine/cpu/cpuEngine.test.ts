@@ -8,7 +8,9 @@ import { Graph } from '../../graph/index.js';
 import { type Activation, CONTROL_LENGTH } from '../../ops/attributes.js';
 import { makePlan } from '../../passes/index.js';
 import type { Quantizer } from '../../quant/index.js';
+import { openCpuEngine } from './cpuEngine.js';
 import { createCpuEngine } from './index.js';
+import { nodePlatform } from './nodePlatform.js';
 
 for (const { simd, threads } of [
   { simd: 'relaxed', threads: 2 },
@@ -36,6 +38,14 @@ describe('createCpuEngine', () => {
     expect(one[0]!.some((value) => value !== 0)).toBe(true);
     expect(await bits(2)).toEqual(one);
     expect(await bits(3)).toEqual(one);
+  });
+
+  it('has 256 threads at most, on machines with more cores, too', async () => {
+    const large = { ...nodePlatform, threads: async () => ({ available: 384, limit: null }) };
+    const engine = await openCpuEngine(large);
+    expect(engine.description).toMatch(/^256 threads, /);
+    await engine.dispose();
+    await expect(openCpuEngine(large, { threads: 257 })).rejects.toThrow('give a whole number from 1 to 256');
   });
 
   it('times every call when asked to', async () => {

@@ -36,12 +36,13 @@ const SPINS = 10_000;
 /** Interval in milliseconds at which the event loop gets a turn. */
 const YIELD_MS = 50;
 
+/** As in the key `threads`. Machines with more cores are given as many. */
 const LARGEST_THREADS = 256;
 
 /** @throws InputError if the thread count is not an integer from 1 to 256, or more than possible here */
 export async function openCpuEngine(platform: CpuPlatform, options: CpuEngineOptions = {}): Promise<Engine> {
   const { available, limit } = await platform.threads();
-  const threads = options.threads ?? available;
+  const threads = options.threads ?? Math.min(available, LARGEST_THREADS);
   if (!(Number.isInteger(threads) && threads >= 1 && threads <= LARGEST_THREADS)) {
     throw new InputError(`threads ${threads}: give a whole number from 1 to ${LARGEST_THREADS}`);
   }
