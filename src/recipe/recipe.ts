@@ -272,7 +272,7 @@ async function modelFor(asked: Experiment, seen: Survey): Promise<string> {
   const startFile = resolveStartingWeights(asked, parseConfig('', source));
   if (startFile !== null) return modelOfWeights(await readStartingWeights(startFile));
   if (asked.task.target === 'input') return 'dense_autoencoder';
-  demandNamedModel(asked, shapeOf(asked, seen).imageShape);
+  demandNamedModel(asked, shapeOf(asked, seen));
   const size = overrides.has('image_size') ? (settings.image_size ?? seen.side) : imageSize(seen, false);
   return size <= 96 ? 'resnet20' : 'resnet18';
 }

@@ -157,7 +157,7 @@ function modelOptions(experiment: Experiment, data: NetworkShape): ModelOptions 
   }
   const wanted = wantedOutputs(task, data);
   if (!definition) {
-    demandNamedModel(experiment, imageShape);
+    demandNamedModel(experiment, data);
     const features = wanted.find((shape) => shape.length === 1);
     if (features) return { ...network, classes: features[0]! };
     throw new InputError(
@@ -183,12 +183,21 @@ function modelOptions(experiment: Experiment, data: NetworkShape): ModelOptions 
   return { ...network, classes: data.classes };
 }
 
-/** Throws an `InputError` for inputs of one pixel, such as lines of a table, unless the experiment names its model. */
-export function demandNamedModel({ sources }: Experiment, [height, width, channels]: DataShape['imageShape']): void {
-  if (height * width > 1 || sources.has('model') || sources.has('num_layers')) return;
+/**
+ * Throws an `InputError` unless the experiment names its model, for data that the usual one does not suit: inputs of one
+ * pixel, such as lines of a table, and targets that are images.
+ */
+export function demandNamedModel({ sources, task }: Experiment, data: NetworkShape): void {
+  if (sources.has('model') || sources.has('num_layers')) return;
+  const [height, width, channels] = data.imageShape;
+  const wanted = wantedOutputs(task, data);
+  const reason = wanted.every((shape) => shape.length > 1)
+    ? `puts out features, and loss = ${task.loss} wants ${wanted[0]!.join('x')} of these data`
+    : `is for images, not for ${channels} numbers an input`;
+  if (height * width > 1 && wanted.some((shape) => shape.length === 1)) return;
   throw new InputError(
-    `model: is not given, and what is usual is for images, not for ${channels} numbers an input; give a network of one's ` +
-      'own, such as --model ./net.mjs (docs/own-networks.md#tables)',
+    `model: is not given, and what is usual ${reason}; give a network of one's own: --model ./net.mjs, or network in a ` +
+      'program (docs/own-networks.md)',
   );
 }
 
