@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { readFault, writeFault } from '../disk/fileFault.js';
 import { InputError, printable } from '../errors.js';
+import { nearestName } from '../nearestName.js';
 import { packageVersion } from '../packageVersion.js';
 
 /** The commands in the order of the help. Only the called one is loaded, which keeps short calls fast. */
@@ -58,6 +59,10 @@ function inWords(error: unknown): Error {
   return (isWritten ? writeFault(error, path) : readFault(error, path)) as Error;
 }
 
+function longOptions({ options }: Command): string[] {
+  return options.flatMap(({ long }) => long ?? []);
+}
+
 /** The program with the command `name`, or with all commands if there is none of that name. */
 async function commandLine(name: string | undefined): Promise<Command> {
   const program = new Command('mpdnn')
@@ -68,12 +73,16 @@ async function commandLine(name: string | undefined): Promise<Command> {
   const called = Object.entries(commands).filter(([each]) => each === name);
   for (const [, load] of called.length > 0 ? called : Object.entries(commands)) program.addCommand(await load());
   for (const command of [program, ...program.commands]) {
-    // Commander puts its suggestion on a line of its own.
-    const oneLine = (text: string): string =>
-      `${text
+    // Commander puts its suggestion on a line of its own, and knows none of the hidden options, which are keys.
+    const oneLine = (text: string): string => {
+      const line = text
         .replace(/^error: /, 'mpdnn: ')
         .trim()
-        .replaceAll('\n', ' ')}\n`;
+        .replaceAll('\n', ' ');
+      const [, unknown] = /unknown option '(--[^']+)'$/.exec(line) ?? [];
+      const near = unknown && nearestName(unknown, longOptions(command));
+      return `${line}${near ? ` (Did you mean ${near}?)` : ''}\n`;
+    };
     command.exitOverride().configureOutput({ outputError: (text, write) => write(oneLine(text)) });
   }
   return program;

@@ -41,5 +41,5 @@ export function commandWords(words: readonly string[]): string {
 }
 
 function shellWord(word: string): string {
-  return /^[\w./:@=,+%-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return /^[\p{L}\p{N}_./:@=,+%-]+$/u.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

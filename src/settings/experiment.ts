@@ -180,7 +180,11 @@ export function resolveExperiment(
 ): Experiment {
   const entries = fromSection(file, name);
   const given = fromCommandLine(overrides, origin);
-  if (given.has('num_layers') && !given.has('model')) entries.delete('model');
+  const depth = given.get('num_layers');
+  if (depth && given.has('model')) {
+    throw new InputError(`${depth.where} = ${depth.value}: has no effect with --model, which decides; leave it out`);
+  }
+  if (depth) entries.delete('model');
   return build(name, file.path, new Map([...entries, ...given]), given);
 }
 

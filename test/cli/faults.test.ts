@@ -116,6 +116,7 @@ describe('the call', () => {
   it.each<[string, string[], string]>([
     ['unknown command', ['trian', 'A'], "unknown command 'trian' (Did you mean train?)"],
     ['unknown option', ['train', 'FLOAT', '--cfg', 'tiny.cfg', '--limt-train', '3'], '(Did you mean --limit-train?)'],
+    ['unknown key', ['train', 'FLOAT', '--cfg', 'tiny.cfg', '--w-quantise', 'fp'], '(Did you mean --w-quantize?)'],
     ['missing argument', ['eval'], "missing required argument 'run'"],
     ['missing option', ['train', 'FLOAT'], 'train FLOAT: which file is it in? name it: --cfg FILE'],
     ['missing section', ['train', '--cfg', 'tiny.cfg'], 'train --cfg tiny.cfg: which section?'],
