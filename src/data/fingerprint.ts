@@ -11,7 +11,7 @@ import { type ImageStream, type Images, isStream } from './imageStream.js';
  * ones (names below the folder, labels, sizes in bytes), which are not opened. It detects changes but not forgeries,
  * since the hash is not cryptographic.
  *
- * @example fingerprint(generateSynthetic(313, 100).train) // 'bytes:3f0c…'
+ * @example fingerprint(generateSynthetic(313, 100).train) // 'bytes:2ce8…'
  */
 export function fingerprint(images: Images): string {
   return isStream(images) ? `files:${ofFiles(images)}` : `${inputType(images)}:${ofValues(images)}`;
