@@ -1,7 +1,7 @@
 /** Facts about a built network, from its evaluation phase: layers with weights, and activations, in order. */
 
 import { elementCount } from '../elementCount.js';
-import { dimension, type Tensor } from '../graph/index.js';
+import { channelsOf, type Tensor } from '../graph/index.js';
 import { STORAGE, storedShape } from '../nn/index.js';
 import { evenWindow } from '../ops/window.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
@@ -45,7 +45,7 @@ export function layerFacts({ plan, variables }: TrainingProgram): LayerFacts[] {
         weight: weight.name,
         weightShape,
         outputShape,
-        inputChannels: dimension(x, x.shape.length - 1),
+        inputChannels: channelsOf(x),
         outputChannels: outputShape[0]!,
         ...window,
         hasBias: node.op === 'linear',

@@ -51,6 +51,11 @@ export function dimension(tensor: Tensor, axis: number): number {
   return size;
 }
 
+/** The size of the last axis: channels of an image, features, classes. */
+export function channelsOf(tensor: Tensor): number {
+  return dimension(tensor, tensor.shape.length - 1);
+}
+
 /** The sizes of an NHWC tensor. */
 export function nhwc(tensor: Tensor): [batch: number, height: number, width: number, channels: number] {
   if (tensor.shape.length !== 4) throw new Error(`tensor ${tensor.name} of shape [${tensor.shape}] is not NHWC`);

@@ -3,7 +3,7 @@
  * for training (batch statistics) and for evaluation (running statistics).
  */
 
-import { dimension, elementCount, type Graph, type Tensor } from '../graph/index.js';
+import { channelsOf, dimension, elementCount, type Graph, type Tensor } from '../graph/index.js';
 import { activation } from '../ops/activation.js';
 import { batchNorm } from '../ops/batchNorm.js';
 import { batchStatistics, runningStatistics } from '../ops/batchStatistics.js';
@@ -107,7 +107,7 @@ function normalized(
   name: string,
   names: BatchNormNames,
 ): Tensor {
-  const channels = dimension(y, y.shape.length - 1);
+  const channels = channelsOf(y);
   const factor = (name: string, value: number) =>
     variables.parameter(graph, name, [channels], 'plain', () => new Float64Array(channels).fill(value), 'bn');
   const beta = factor(names.beta, 0);

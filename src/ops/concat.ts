@@ -1,7 +1,7 @@
 /** Concatenation of two tensors along their channels. */
 
 import type { Graph } from '../graph/graph.js';
-import { dimension, type Tensor } from '../graph/tensor.js';
+import { channelsOf, type Tensor } from '../graph/tensor.js';
 import type { NoAttributes } from './attributes.js';
 import type { Definition, Operation } from './definition.js';
 import { resultShapes } from './shapes.js';
@@ -17,7 +17,7 @@ export const concatDefinition: Definition<Concat> = {
   sizes: ({ C, D }) => ({ E: C + D }),
   gradient: (graph, { operands: { a, b } }, { y: dy }) => {
     if (!dy) return {};
-    const [before, behind] = [dimension(a, a.shape.length - 1), dimension(b, b.shape.length - 1)];
+    const [before, behind] = [channelsOf(a), channelsOf(b)];
     return { a: slice(graph, dy, 0, before), b: slice(graph, dy, before, behind) };
   },
   onTheWay: true,

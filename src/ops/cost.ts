@@ -5,7 +5,7 @@
  */
 
 import { type AnyNode, resultsOf, type Tensors } from '../graph/graph.js';
-import { dimension, elementCount, type Tensor } from '../graph/tensor.js';
+import { channelsOf, elementCount, type Tensor } from '../graph/tensor.js';
 import { definitionOf } from './index.js';
 
 export interface Cost {
@@ -24,7 +24,7 @@ function productFlops(node: AnyNode): number {
   if (!product) return 0;
   const tensors: Tensors = { ...node.operands, ...node.results };
   const [y, w] = product.map((name) => tensors[name]!) as [Tensor, Tensor];
-  return (2 * elementCount(y.shape) * elementCount(w.shape)) / dimension(y, y.shape.length - 1);
+  return (2 * elementCount(y.shape) * elementCount(w.shape)) / channelsOf(y);
 }
 
 function movedBytes(node: AnyNode): number {

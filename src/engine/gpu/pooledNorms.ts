@@ -5,7 +5,7 @@
  */
 
 import { type AnyNode, type Node, operandsOf } from '../../graph/graph.js';
-import { dimension, type Tensor } from '../../graph/tensor.js';
+import { channelsOf, type Tensor } from '../../graph/tensor.js';
 
 export interface PooledNorms {
   /** Normalisations by the pooling that computes them. */
@@ -49,7 +49,7 @@ export function pooledNorms(nodes: readonly AnyNode[]): PooledNorms {
 
 /** Four places of maxima share a word, which an invocation stores. */
 function canBePooled({ operands: { x, shortcut } }: Node<'batchNorm' | 'batchNormGradientReduce'>): boolean {
-  return !shortcut && dimension(x, 3) % 4 === 0;
+  return !shortcut && channelsOf(x) % 4 === 0;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Batch norm and what is fused with it: every activation, with and without a shortcut. */
 
+import type { Shape } from '../../../src/graph/tensor.js';
 import type { Activation } from '../../../src/ops/attributes.js';
 import { type ConformanceCase, caseBuilder } from '../conformanceCase.js';
 import {
@@ -29,8 +30,11 @@ export function batchNormCases(): ConformanceCase[] {
   ]);
   return [
     ...fused,
+    // Features, of four channels at a time and of single ones.
+    forwardAndBackward(null, false, [5, 24], 650),
+    forwardAndBackward({ type: 'relu' }, true, [3, 7], 651),
     // The last one has more tiles than a workgroup combines on a GPU.
-    ...[...shapes, [2, 41, 50, 256] as const].map(moments),
+    ...[...shapes, [2, 41, 50, 256], [5, 24]].map(moments),
     ...[1, 3, 5, 16, 64].map((channels) => statistics(channels, 50)),
     statistics(7, 1),
   ];
@@ -39,11 +43,11 @@ export function batchNormCases(): ConformanceCase[] {
 function forwardAndBackward(
   activation: Activation | null,
   withShortcut: boolean,
-  shape: readonly [number, number, number, number],
+  shape: Shape,
   seed: number,
 ): ConformanceCase {
   const random = randomValues(seed);
-  const channels = shape[3];
+  const channels = shape.at(-1)!;
   const length = shape.reduce((a, b) => a * b, 1);
   const mean = random.numbers(channels, -0.5, 0.5);
   const invstd = random.numbers(channels, 0.5, 2);
@@ -92,9 +96,9 @@ function forwardAndBackward(
 }
 
 /** By themselves, and read by nothing but statistics. */
-function moments(shape: readonly [number, number, number, number], index: number): ConformanceCase {
+function moments(shape: Shape, index: number): ConformanceCase {
   const random = randomValues(700 + index);
-  const [channels, length] = [shape[3], shape.reduce((a, b) => a * b, 1)];
+  const [channels, length] = [shape.at(-1)!, shape.reduce((a, b) => a * b, 1)];
   const c = caseBuilder();
   const x = c.input('x', shape, random.numbers(length, 1, 3));
   const mean = c.state('runningMean', [channels], random.numbers(channels));

@@ -1,6 +1,6 @@
 /** Batch normalization with shortcut and activation: one pass forward, two and a small sum backward. */
 import type { Node } from '../../../graph/graph.js';
-import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
+import { channelsOf, elementCount, type Tensor } from '../../../graph/tensor.js';
 import type { ArgumentBlock, Lowering, LoweringContext } from '../lowered.js';
 import { activationKind, rangeAddress } from './activationKind.js';
 import { channelRows } from './chunks.js';
@@ -115,7 +115,7 @@ function rowArguments(
   vectorBytes: number,
   context: LoweringContext,
 ): { channels: number; chunks: number; args: ArgumentBlock } {
-  const channels = dimension(x, x.shape.length - 1);
+  const channels = channelsOf(x);
   const { chunks, args } = channelRows(x);
   const { base, stride } = context.workerScratch(Math.ceil(channels / 4) * vectorBytes);
   return { channels, chunks, args: { ...args, channels, coefficients: base, coefficientsStride: stride } };

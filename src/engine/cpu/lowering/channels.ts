@@ -1,5 +1,5 @@
 /** Operations on the channels of pixels: a chunk is some rows of channels, or an image. */
-import { dimension, nhwc, type Tensor } from '../../../graph/tensor.js';
+import { channelsOf, dimension, nhwc, type Tensor } from '../../../graph/tensor.js';
 import type { KernelCall, Lowering, LoweringContext } from '../lowered.js';
 import { channelRows } from './chunks.js';
 import { gatherMoments } from './convolutionItems.js';
@@ -92,8 +92,4 @@ export const multiplyChannelsGradient: Lowering<'multiplyChannelsGradient'> = (n
 function imageSizes(x: Tensor): { pixels: number; channels: number } {
   const [, height, width, channels] = nhwc(x);
   return { pixels: height * width, channels };
-}
-
-function channelsOf(tensor: Tensor): number {
-  return dimension(tensor, tensor.shape.length - 1);
 }

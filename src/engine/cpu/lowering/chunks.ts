@@ -1,6 +1,6 @@
 /** The division of element-wise work: chunks of 64 KiB of an operand, which fit into a core's second cache. */
 
-import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
+import { channelsOf, elementCount, type Tensor } from '../../../graph/tensor.js';
 
 const CHUNK_ELEMENTS = 16384;
 
@@ -15,7 +15,7 @@ export function elementChunks(elements: number): number {
 
 /** The division of a tensor into whole rows, its last dimension each. `args`: as in `kernels/channelRows.ts`. */
 export function channelRows(tensor: Tensor): { chunks: number; args: { rows: number; rowsPerChunk: number } } {
-  const channels = dimension(tensor, tensor.shape.length - 1);
+  const channels = channelsOf(tensor);
   const rows = elementCount(tensor.shape) / channels;
   const rowsPerChunk = Math.max(1, Math.floor(CHUNK_ELEMENTS / channels));
   return { chunks: Math.ceil(rows / rowsPerChunk), args: { rows, rowsPerChunk } };

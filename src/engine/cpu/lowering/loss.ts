@@ -1,5 +1,5 @@
 /** Losses: a chunk is a row of outputs, that of an image or of a pixel. */
-import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
+import { channelsOf, dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
 import type { Distillation } from '../../../ops/softmaxCrossEntropy.js';
 import type { Argument, LoweredCall, Lowering, LoweringContext } from '../lowered.js';
 
@@ -8,7 +8,7 @@ export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, conte
   const args = {
     logits: context.address(logits),
     labels: context.address(labels),
-    classes: dimension(logits, logits.shape.length - 1),
+    classes: channelsOf(logits),
   };
   const smoothing = { float: node.attributes.smoothing ?? 0 };
   return meanOf(context, 'softmaxCrossEntropy', elementCount(labels.shape), node.results.loss, (ofRows) => ({
@@ -35,7 +35,7 @@ export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'
     logits: context.address(logits),
     labels: context.address(labels),
     gradient: context.address(node.results.dlogits),
-    classes: dimension(logits, logits.shape.length - 1),
+    classes: channelsOf(logits),
     rows,
     smoothing: { float: node.attributes.smoothing ?? 0 },
     ...teaching(context, teacher, node.attributes.distillation),

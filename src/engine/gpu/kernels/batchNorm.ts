@@ -4,7 +4,7 @@
  */
 
 import type { Node } from '../../../graph/graph.js';
-import { dimension, elementCount, nhwc, type Tensor } from '../../../graph/tensor.js';
+import { channelsOf, elementCount, nhwc, type Tensor } from '../../../graph/tensor.js';
 import {
   type BufferPlan,
   branches,
@@ -169,7 +169,7 @@ export function batchNorm(
 ): KernelCall[] {
   const { x, shortcut } = node.operands;
   const { y } = node.results;
-  const lanes = lanesFor(dimension(x, 3));
+  const lanes = lanesFor(channelsOf(x));
   const pass = pixelPass(x, lanes, mostGroups);
   const { operands, parameter, finish } = kernelSource(
     {
@@ -248,7 +248,7 @@ export function batchNormGradientReduce(
 ): KernelCall[] {
   const { x, dy, shortcut } = node.operands;
   const { dz, sums } = node.results;
-  const channels = dimension(x, 3);
+  const channels = channelsOf(x);
   const lanes = lanesFor(channels);
   const blocks = blocksOf(pool, lanes);
   const pass = pixelPass(blocks ?? x, lanes, mostPartials);
@@ -389,7 +389,7 @@ export const noReduction = {
 
 /** The requests of a reduction for a product with so many workgroups, and the second kernel. */
 export function reductionRequests({ node }: ReductionBehind, placement: Placement, groups: number) {
-  const partials = placement.scratch(groups * (2 * dimension(node.operands.x, 3) + 2));
+  const partials = placement.scratch(groups * (2 * channelsOf(node.operands.x) + 2));
   return {
     requests: { ...normOperands(node, placement), partials: bufferOperand(partials, 'write') },
     wide: wideInReduction,
@@ -406,7 +406,7 @@ export function reductionInProduct(
   operands: ReductionOperands,
   parameter: (value: number) => string,
 ): RowTileEnd {
-  const channels = dimension(node.operands.x, 3);
+  const channels = channelsOf(node.operands.x);
   const lanes = lanesFor(channels);
   const quads = channels / 4;
   const loadedX = { ...operands.x, load4: () => 'xLoaded' };
@@ -472,7 +472,7 @@ export function batchNormGradientApply(
 ): KernelCall[] {
   const { dz, x } = node.operands;
   const { dx } = node.results;
-  const channels = dimension(x, 3);
+  const channels = channelsOf(x);
   const lanes = lanesFor(channels);
   const blocks = pool && gradientBlocks(pool, lanes);
   const pass = pixelPass(blocks ?? x, lanes, mostGroups);

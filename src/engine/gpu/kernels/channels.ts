@@ -1,6 +1,6 @@
 /** Operations on the channels of pixels: slice, concatenation, shuffle, bias, product. */
 
-import { dimension, elementCount, nhwc, type Tensor } from '../../../graph/tensor.js';
+import { channelsOf, elementCount, nhwc } from '../../../graph/tensor.js';
 import {
   bufferOperand,
   elementwiseMain,
@@ -202,10 +202,6 @@ export const multiplyChannelsGradient: Lowering<'multiplyChannelsGradient'> = (n
     finish(`multiplyChannelsGradient ${dx.name}`, linearDispatch(items), product),
   ];
 };
-
-function channelsOf(tensor: Tensor): number {
-  return dimension(tensor, tensor.shape.length - 1);
-}
 
 /** Lanes for rows of all these lengths. */
 function lanesOfAll(...lengths: readonly number[]): Lanes {

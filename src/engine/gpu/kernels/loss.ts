@@ -1,6 +1,6 @@
 /** Losses (softmax cross-entropy with smoothed labels, and losses of each output) and their gradients. */
 
-import { dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
+import { channelsOf, dimension, elementCount, type Tensor } from '../../../graph/tensor.js';
 import type { Distillation } from '../../../ops/softmaxCrossEntropy.js';
 import {
   bufferOperand,
@@ -23,7 +23,7 @@ import { finishSums, mostPartials, nextPowerOfTwo, treeFold, treeMax, treeSum } 
 
 export const softmaxCrossEntropy: Lowering<'softmaxCrossEntropy'> = (node, placement) => {
   const { logits, labels, teacher } = node.operands;
-  const classes = dimension(logits, logits.shape.length - 1);
+  const classes = channelsOf(logits);
   const rows = elementCount(labels.shape);
   const { smoothing = 0, distillation } = node.attributes;
   const requests = {
@@ -215,7 +215,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t:
 export const softmaxCrossEntropyGradient: Lowering<'softmaxCrossEntropyGradient'> = (node, placement) => {
   const { logits, labels, teacher } = node.operands;
   const { dlogits } = node.results;
-  const classes = dimension(logits, logits.shape.length - 1);
+  const classes = channelsOf(logits);
   const rows = elementCount(labels.shape);
   const { operands, number, finish } = kernelSource({
     logits: tensorOperand(placement, logits, 'read'),

@@ -4,7 +4,7 @@
  */
 
 import type { Node } from '../../../graph/graph.js';
-import { dimension, type Tensor } from '../../../graph/tensor.js';
+import { channelsOf, type Tensor } from '../../../graph/tensor.js';
 import {
   type BufferPlan,
   bufferOperand,
@@ -190,7 +190,7 @@ export function channelMoments(
   statistics: Node<'batchStatistics'> | null = null,
 ): KernelCall[] {
   const { x } = node.operands;
-  const lanes = lanesFor(dimension(x, x.shape.length - 1));
+  const lanes = lanesFor(channelsOf(x));
   const tiles = momentTiles(x, lanes);
   const partials = placement.scratch(tiles.partials);
   const { operands, finish } = kernelSource(
