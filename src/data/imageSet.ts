@@ -199,8 +199,13 @@ export function choose(set: Images, chosen: Int32Array): Images {
       sizes: sizes && Int32Array.from([...inOrder].flatMap((source) => [sizes[2 * source]!, sizes[2 * source + 1]!])),
     };
   }
-  const result = emptyLike(inOrder.length, set);
-  inOrder.forEach((source, target) => {
+  return inputsOf(set, inOrder);
+}
+
+/** The inputs of a set with these indices, one after another; an index may stand there several times. */
+export function inputsOf(set: ImageSet<InputArray>, indices: Int32Array): ImageSet<InputArray> {
+  const result = emptyLike(indices.length, set);
+  indices.forEach((source, target) => {
     copyInputs(set, source, 1, result, target);
   });
   return result;

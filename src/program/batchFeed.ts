@@ -5,7 +5,7 @@
  */
 
 import type { BatchTable } from '../data/batches.js';
-import { type ImageSet, type InputArray, targetLength } from '../data/imageSet.js';
+import { type ImageSet, type InputArray, inputsOf } from '../data/imageSet.js';
 import { type ImageStream, type Images, isStream, type ReadAhead, readAhead } from '../data/imageStream.js';
 import type { Program } from '../engine/engine.js';
 import { STORAGE } from '../nn/index.js';
@@ -59,8 +59,6 @@ export function oneBatchFeed(program: Program, storages: FeedStorages, images: I
 }
 
 function slicedFeed(program: Program, storages: FeedStorages, set: ImageSet<InputArray>): BatchFeed {
-  const size = set.height * set.width * set.channels;
-  const length = set.targets ? targetLength(set.targets) : 0;
   let table: BatchTable | null = null;
   return {
     waitMs: 0,
@@ -71,17 +69,13 @@ function slicedFeed(program: Program, storages: FeedStorages, set: ImageSet<Inpu
       if (!table) throw new Error('the batches have to be set first');
       const { batchSize, entries } = table;
       const own = Int32Array.from(entries.subarray(2 * batch * batchSize, 2 * (batch + 1) * batchSize));
-      for (let place = 0; place < batchSize; place++) {
-        const image = own[2 * place]!;
-        if (image < 0) continue;
-        program.write(storages.images, set.images.subarray(image * size, (image + 1) * size), place * size);
-        program.write(storages.labels, [set.labels[image]!], place);
-        if (set.targets) {
-          const targets = set.targets.values.subarray(image * length, (image + 1) * length);
-          program.write(storages.targets, targets, place * length);
-        }
-        own[2 * place] = place;
-      }
+      // A whole batch, as engines take bytes in fours: any image fills the places of none.
+      const chosen = Int32Array.from({ length: batchSize }, (_, place) => Math.max(0, own[2 * place]!));
+      for (let place = 0; place < batchSize; place++) if (own[2 * place]! >= 0) own[2 * place] = place;
+      const { images, labels, targets } = inputsOf(set, chosen);
+      program.write(storages.images, images);
+      program.write(storages.labels, labels);
+      if (targets) program.write(storages.targets, targets.values);
       program.write(storages.batches, own);
       program.write(STORAGE.position, [0]);
     },

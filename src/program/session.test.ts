@@ -1,4 +1,7 @@
-/** Two evaluation sets on one device: each is measured as if it were alone. */
+/**
+ * Evaluation sets whose bytes are no multiple of four: two on one device are measured as if each were alone, and a trained
+ * network measures what its training does.
+ */
 
 import { describe, expect, it } from 'vitest';
 import { skipsGpu } from '../../test/softwareGpu.js';
@@ -7,8 +10,11 @@ import type { Engine } from '../engine/engine.js';
 import { type Device, selectEngine } from '../engine/selectEngine.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
+import { weightsOf } from '../weights/loadedWeights.js';
+import { openInference } from './inference.js';
+import { copyParameters } from './parameters.js';
 import { openSession } from './session.js';
-import { buildTrainingProgram } from './trainingProgram.js';
+import { buildTrainingProgram, type TrainingProgram } from './trainingProgram.js';
 
 const { train } = generateSynthetic(3, 40);
 /** 9 of 32 columns and rows, so that the bytes of a set are no multiple of four. */
@@ -28,9 +34,8 @@ const crop = (set: ImageSet): ImageSet => {
 const validation = crop(limit(train, 7, 1));
 const test = crop(limit(train, 5, 2));
 
-async function evaluated(engine: Engine, ...sets: readonly [ImageSet, ...ImageSet[]]) {
+function trainingOn(...[first, second]: readonly [ImageSet, ...ImageSet[]]): TrainingProgram {
   const experiment = experimentFromSettings('sets', 'sets', { model: 'tiny', batch_size: 4 });
-  const [first, second] = sets;
   const shape = {
     classes: 10,
     imageShape: [first.height, first.width, 3] as const,
@@ -38,7 +43,11 @@ async function evaluated(engine: Engine, ...sets: readonly [ImageSet, ...ImageSe
     evaluationImages: first.count,
     testImages: second?.count ?? 0,
   };
-  const session = await openSession(engine, buildTrainingProgram(programOptions(experiment, shape, null)));
+  return buildTrainingProgram(programOptions(experiment, shape, null));
+}
+
+async function evaluated(engine: Engine, ...sets: readonly [ImageSet, ...ImageSet[]]) {
+  const session = await openSession(engine, trainingOn(...sets));
   session.setEvaluationImages(...sets);
   const results = [];
   for (const index of sets.keys()) results.push(await session.evaluate(index));
@@ -49,6 +58,19 @@ async function evaluated(engine: Engine, ...sets: readonly [ImageSet, ...ImageSe
 }
 
 describe.each<Device>(['reference', 'cpu', 'gpu'])('on the engine %s', (device) => {
+  it('a trained network gives the same, of which images come batch by batch', { timeout: 120_000 }, async (context) => {
+    if (device === 'gpu' && skipsGpu) return context.skip();
+    const engine = await selectEngine(device, { threads: 1 });
+    const training = trainingOn(validation);
+    const session = await openSession(engine, training);
+    session.setEvaluationImages(validation);
+    const parameters = (await copyParameters(training, session.program))();
+    const weights = weightsOf(new Map(parameters.map((each) => [each.name, each])), 'FILE');
+    const inference = await openInference(engine, training.options, weights);
+    expect(await inference.evaluate(validation)).toEqual(await session.evaluate());
+    await engine.dispose();
+  });
+
   it('two evaluation sets give what each gives alone', { timeout: 120_000 }, async (context) => {
     if (device === 'gpu' && skipsGpu) return context.skip();
     const engine = await selectEngine(device, { threads: 1 });
