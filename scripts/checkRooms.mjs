@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 
 /** Files beside the rooms, which every room may import and which import none. */
 const common = [
+  'answers',
   'capitalized',
   'crc32',
   'elementCount',

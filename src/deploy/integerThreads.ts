@@ -4,6 +4,7 @@
  */
 
 import { Worker } from 'node:worker_threads';
+import { answers } from '../answers.js';
 import type { InputArray } from '../data/imageSet.js';
 import { yieldToEventLoop } from '../eventLoop.js';
 import { load } from '../runtime/index.js';
@@ -65,33 +66,15 @@ async function thisThread(packed: Uint8Array): Promise<Lane> {
   };
 }
 
-interface Job {
-  resolve(logits: Float64Array): void;
-  reject(error: Error): void;
-}
-
 function worker(packed: Uint8Array): Lane {
   const thread = new Worker(new URL('./integerWorker.js', import.meta.url), { workerData: packed });
-  const jobs: Job[] = [];
-  let fault: Error | null = null;
-  const end = (error: Error): void => {
-    fault ??= error;
-    for (const { reject } of jobs.splice(0)) reject(fault);
-  };
-  thread.on('message', (logits: Float64Array) => jobs.shift()!.resolve(logits));
+  const { open, ask, answer, end } = answers<Float64Array>();
+  thread.on('message', answer);
   thread.on('error', end);
   thread.on('exit', (code) => end(new Error(`a thread of the integer network ended with code ${code}`)));
   return {
-    waiting: () => jobs.length,
-    logits: (block) =>
-      new Promise((resolve, reject) => {
-        if (fault) {
-          reject(fault);
-          return;
-        }
-        jobs.push({ resolve, reject });
-        thread.postMessage(block);
-      }),
+    waiting: open,
+    logits: (block) => ask(() => thread.postMessage(block)),
     close: async () => {
       await thread.terminate();
     },

@@ -1,29 +1,20 @@
 /** Threads that sum long vectors with those of the other ranks: the side of the thread that asks them. */
 
 import { Worker } from 'node:worker_threads';
+import { answers } from '../answers.js';
 import type { SharedMemory } from './openMpi.js';
 import type { Summing, Task } from './sharedMean.js';
 
 /** A message to a thread: the memory for vectors of so many bytes from now on, or a mean, which it answers. */
 export type Order = { readonly memory: SharedMemory; readonly room: number } | Task;
 
-interface Job {
-  resolve(): void;
-  reject(error: Error): void;
-}
-
 export function meanThread(workerData: { readonly rank: number; readonly size: number }): Summing<SharedMemory> {
-  const jobs: Job[] = [];
-  let fault: Error | null = null;
-  const end = (error: Error): void => {
-    fault ??= error;
-    for (const { reject } of jobs.splice(0)) reject(fault);
-  };
+  const { open, ask, answer, end } = answers<void>();
   const start = (): Worker => {
     const thread = new Worker(new URL('./meanWorker.js', import.meta.url), { workerData });
     thread.on('message', () => {
-      jobs.shift()!.resolve();
-      if (jobs.length === 0) thread.unref();
+      answer();
+      if (open() === 0) thread.unref();
     });
     thread.on('error', end);
     thread.on('exit', (code) => end(new Error(`a thread that sums vectors ended with code ${code}`)));
@@ -37,12 +28,7 @@ export function meanThread(workerData: { readonly rank: number; readonly size: n
   return (memory, room) => {
     tell({ memory, room });
     return (task) =>
-      new Promise((resolve, reject) => {
-        if (fault) {
-          reject(fault);
-          return;
-        }
-        jobs.push({ resolve, reject });
+      ask(() => {
         thread!.ref();
         tell(task);
       });
