@@ -183,6 +183,22 @@ describe('a fault', () => {
       (n, x) => n.conv(x, 4, { activation: 'tanh' as never }),
       /^conv1: activation tanh; right/,
     ],
+    [
+      'a misspelt option',
+      (n, x) => n.conv(x, 4, { strid: 2 } as never),
+      /^n\.conv: strid is none of its options, \{ name, activation, output, size, stride, /,
+    ],
+    [
+      'an option of another layer',
+      (n, x) => n.slice(x, { first: 0, channels: 2, groups: 2 } as never),
+      /^n\.slice: groups is none of its options, \{ name, first, channels \}/,
+    ],
+    ['a number for options', (n, x) => n.conv(x, 4, 5 as never), /^n\.conv: 5 is none of its options, /],
+    [
+      'no options',
+      (n, x) => n.maxPool(x, undefined as never),
+      /^n\.maxPool: undefined is none of its options, \{ name, size, /,
+    ],
     ['half a channel', (n, x) => n.conv(x, 0.5), /^conv1: channels is 0.5; right would be a whole number/],
     ['a name for two', (n, x) => n.conv(n.conv(x, 3, { name: 'a' }), 3, { name: 'a' }), /^a: the name stands twice/],
     ['the name of the images', (n, x) => n.conv(x, 3, { name: 'input' }), /^input: the name stands twice/],

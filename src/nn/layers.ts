@@ -136,6 +136,42 @@ export interface Layers {
   scope<T>(name: string, define: () => T): T;
 }
 
+type OptionedLayer = Exclude<keyof Layers, 'scope'>;
+type OptionOf<K extends OptionedLayer> =
+  Required<Parameters<Layers[K]>> extends readonly [...unknown[], infer Options] ? keyof Options : never;
+
+const named = { name: 0 };
+const activated = { ...named, activation: 0, output: 0 };
+const windowed = { ...named, size: 0, stride: 0, padding: 0, dilation: 0 };
+const started = { batchNorm: 0, start: 0, biasStart: 0 };
+/** The options of each layer, since JavaScript passes over others in silence. */
+const optionsOf: { readonly [K in OptionedLayer]: Readonly<Record<OptionOf<K>, unknown>> } = {
+  conv: { ...activated, ...windowed, ...started, groups: 0 },
+  depthwise: { ...activated, ...windowed, ...started },
+  linear: { ...activated, ...started },
+  batchNorm: activated,
+  add: activated,
+  maxPool: { ...windowed, ceil: 0 },
+  averagePool: { ...windowed, ceil: 0, countsPadding: 0 },
+  globalAverage: named,
+  flatten: named,
+  concat: named,
+  slice: { ...named, first: 0, channels: 0 },
+  shuffle: { ...named, groups: 0 },
+  multiply: activated,
+  activation: { ...named, output: 0 },
+  subsample: { ...named, stride: 0, channels: 0 },
+  scale: named,
+};
+
+/** Throws an `InputError` for what is no object of options, and for an option that the layer does not have. */
+function demandOptions(kind: OptionedLayer, options: unknown): void {
+  const known = optionsOf[kind];
+  const strange = Object.keys(Object(options)).find((option) => !(option in known));
+  if (options === Object(options) && strange === undefined) return;
+  throw new InputError(`n.${kind}: ${strange ?? options} is none of its options, { ${Object.keys(known).join(', ')} }`);
+}
+
 /** A network as a function from images to outputs. Every call has to make the same layers. */
 export type Define = (n: Layers, x: Value) => Value;
 
@@ -238,7 +274,7 @@ class Recorder {
     const naming = this.#naming;
     return {
       conv: wrapped((x: Value, channels: number, options: DenseConvOptions = {}) => {
-        const name = this.#name('conv', options.name);
+        const name = this.#name('conv', options);
         this.#wantImage(name, x);
         wantCount(name, 'channels', channels);
         const { groups = 1 } = options;
@@ -248,12 +284,12 @@ class Recorder {
         return this.#add({ kind: 'conv', name, channels, groups, ...this.#filters(name, x, options) });
       }),
       depthwise: wrapped((x: Value, options: ConvOptions = {}) => {
-        const name = this.#name('depthwise', options.name);
+        const name = this.#name('depthwise', options);
         this.#wantImage(name, x);
         return this.#add({ kind: 'depthwise', name, ...this.#filters(name, x, options) });
       }),
       linear: wrapped((x: Value, outputs: number, options: LinearOptions = {}) => {
-        const name = this.#name('linear', options.name);
+        const name = this.#name('linear', options);
         this.#wantFeatures(name, x);
         wantCount(name, 'outputs', outputs);
         const { layout, ...parameters } = naming.linear(name);
@@ -268,7 +304,7 @@ class Recorder {
         });
       }),
       batchNorm: wrapped((x: Value, options: LayerOptions = {}) => {
-        const name = this.#name('batchNorm', options.name);
+        const name = this.#name('batchNorm', options);
         this.#want(name, x);
         const names = naming.batchNormOf(name);
         this.#take(...Object.values(names));
@@ -278,7 +314,7 @@ class Recorder {
         });
       }),
       add: wrapped((a: Value, b: Value, options: LayerOptions = {}) => {
-        const name = this.#name('add', options.name);
+        const name = this.#name('add', options);
         for (const operand of [a, b]) this.#want(name, operand);
         if (a.shape.join() !== b.shape.join()) {
           throw new InputError(`${name}: ${text(a)} and ${text(b)} have different shapes and cannot be added`);
@@ -288,17 +324,17 @@ class Recorder {
       maxPool: wrapped((x: Value, options: PoolOptions) => this.#pool('maxPool', x, options)),
       averagePool: wrapped((x: Value, options: AveragePoolOptions) => this.#pool('averagePool', x, options)),
       globalAverage: wrapped((x: Value, options: NameOptions = {}) => {
-        const name = this.#name('globalAverage', options.name);
+        const name = this.#name('globalAverage', options);
         this.#wantImage(name, x);
         return this.#add({ kind: 'globalAverage', name, input: x.name });
       }),
       flatten: wrapped((x: Value, options: NameOptions = {}) => {
-        const name = this.#name('flatten', options.name);
+        const name = this.#name('flatten', options);
         this.#wantImage(name, x);
         return this.#add({ kind: 'flatten', name, input: x.name });
       }),
       concat: wrapped((values: readonly Value[], options: NameOptions = {}) => {
-        const name = this.#name('concat', options.name);
+        const name = this.#name('concat', options);
         for (const value of values) this.#want(name, value);
         const [first, ...others] = values;
         if (!first || others.length === 0)
@@ -308,7 +344,7 @@ class Recorder {
         return this.#add({ kind: 'concat', name, inputs: values.map((value) => value.name) });
       }),
       slice: wrapped((x: Value, { first, channels, ...options }: SliceOptions) => {
-        const name = this.#name('slice', options.name);
+        const name = this.#name('slice', options);
         this.#want(name, x);
         const of = x.shape.at(-1)!;
         wantCount(name, 'channels', channels);
@@ -318,14 +354,14 @@ class Recorder {
         return this.#add({ kind: 'slice', name, input: x.name, first, channels });
       }),
       shuffle: wrapped((x: Value, { groups, ...options }: ShuffleOptions) => {
-        const name = this.#name('shuffle', options.name);
+        const name = this.#name('shuffle', options);
         this.#want(name, x);
         wantCount(name, 'groups', groups);
         if (x.shape.at(-1)! % groups !== 0) throw new InputError(`${name}: ${groups} groups do not divide ${text(x)}`);
         return this.#add({ kind: 'shuffle', name, input: x.name, groups });
       }),
       multiply: wrapped((image: Value, factors: Value, options: LayerOptions = {}) => {
-        const name = this.#name('multiply', options.name);
+        const name = this.#name('multiply', options);
         this.#wantImage(name, image);
         this.#wantFeatures(name, factors);
         if (image.shape[2] !== factors.shape[0]) {
@@ -335,7 +371,7 @@ class Recorder {
         return this.#add({ kind: 'multiply', name, inputs, ...this.#activated(name, options, 'none') });
       }),
       activation: wrapped((x: Value, activation: Activation, options: Omit<LayerOptions, 'activation'> = {}) => {
-        const name = this.#name(activation, options.name);
+        const name = this.#name('activation', options, activation);
         this.#want(name, x);
         return this.#add({
           kind: 'activation',
@@ -345,12 +381,12 @@ class Recorder {
         });
       }),
       subsample: wrapped((x: Value, { stride, channels, ...options }: SubsampleOptions) => {
-        const name = this.#name('subsample', options.name);
+        const name = this.#name('subsample', options);
         this.#wantImage(name, x);
         return this.#add({ kind: 'subsample', name, input: x.name, stride, extraChannels: channels - x.shape[2]! });
       }),
       scale: wrapped((x: Value, options: NameOptions = {}) => {
-        const name = this.#name('scale', options.name);
+        const name = this.#name('scale', options);
         this.#want(name, x);
         return this.#add({ kind: 'scale', name, input: x.name });
       }),
@@ -367,7 +403,7 @@ class Recorder {
   }
 
   #pool(kind: 'maxPool' | 'averagePool', x: Value, options: AveragePoolOptions): Value {
-    const name = this.#name(kind, options.name);
+    const name = this.#name(kind, options);
     this.#wantImage(name, x);
     if (options.countsPadding && options.ceil) {
       throw new InputError(
@@ -420,8 +456,11 @@ class Recorder {
     return { activation: activation ?? usual, output: own };
   }
 
-  #name(kind: string, given: string | undefined): string {
-    const key = this.#scope + kind;
+  /** @param word begins the layer's name unless its options have one */
+  #name(kind: OptionedLayer, options: NameOptions, word: string = kind): string {
+    demandOptions(kind, options);
+    const given = options.name;
+    const key = this.#scope + word;
     const count = (this.#counts.get(key) ?? 0) + (given === undefined ? 1 : 0);
     this.#counts.set(key, count);
     const name = given === undefined ? `${key}${count}` : this.#scoped(given);

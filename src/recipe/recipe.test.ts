@@ -68,7 +68,8 @@ it('suits inputs that are no pictures: neither shifted nor normalised as pixels,
   const program = buildTrainingProgram(programOptions(learned, { ...shape, scaling }, null));
   expect(shippable(program).fault).toBe(null);
 
-  const fault = "not for 2 numbers an input; give a network of one's own: --model ./net.mjs";
+  const fault =
+    'model: the usual one is for images, not for 2 numbers an input; give another (docs/own-networks.md#tables)';
   await expect(recommend(askedFor({ data: `csv:${file}` }), events)).rejects.toThrow(fault);
   const unnamed = experimentFromSettings('A', 'a.cfg', { data: `csv:${file}` });
   expect(() => programOptions(unnamed, { ...shape, scaling }, null)).toThrow(fault);
@@ -159,7 +160,7 @@ describe('of other losses', () => {
       Array(2).fill({ loss: 'pixels', target: 'data', metric: 'iou' }),
     );
     await expect(recommend(asked('pixels', pixels), events)).rejects.toThrow(
-      /^model: is not given, and what is usual puts out features, and loss = pixels wants 4x4x2 of these data; give a/,
+      /^model = resnet20: puts out features, loss = pixels wants 4x4x2 of these data: give a network of one's own/,
     );
     await expect(recommend(asked('pixels', pixels, { model: 'resnet20' }), events)).rejects.toThrow(
       "model = resnet20: puts out features, loss = pixels wants 4x4x2 of these data: give a network of one's own whose",

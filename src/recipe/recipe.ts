@@ -24,7 +24,7 @@ import {
 } from '../settings/index.js';
 import type { Task } from '../task.js';
 import { budgetOutlook } from '../train/budgetLimits.js';
-import { type DataShape, demandNamedModel, programOptions } from '../train/programOptions.js';
+import { type DataShape, networkOf, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
 
 import { modelOfWeights } from './startingModel.js';
@@ -272,7 +272,8 @@ async function modelFor(asked: Experiment, seen: Survey): Promise<string> {
   const startFile = resolveStartingWeights(asked, parseConfig('', source));
   if (startFile !== null) return modelOfWeights(await readStartingWeights(startFile));
   if (asked.task.target === 'input') return 'dense_autoencoder';
-  demandNamedModel(asked, shapeOf(asked, seen));
+  // Refuses data that the usual network does not suit.
+  networkOf(asked, shapeOf(asked, seen));
   const size = overrides.has('image_size') ? (settings.image_size ?? seen.side) : imageSize(seen, false);
   return size <= 96 ? 'resnet20' : 'resnet18';
 }

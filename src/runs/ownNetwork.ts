@@ -1,7 +1,7 @@
 /** Network definitions from files: a module with the result of `network(…)` as default export, or an ONNX file. */
 
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
@@ -36,13 +36,17 @@ async function defaultExport(path: string, where: string): Promise<unknown> {
   try {
     return (await import(pathToFileURL(path).href)).default;
   } catch (error) {
-    const { message, code } = error as NodeJS.ErrnoException;
+    const { message, code, stack = '' } = error as NodeJS.ErrnoException;
     const isLost = code === 'ERR_MODULE_NOT_FOUND' && message.includes("'mixed-precision-dnns'");
     const mends = [
       ...(isLost ? ['install it where the file lies: npm install mixed-precision-dnns'] : []),
       // The error itself does not say in which line.
       ...(error instanceof SyntaxError ? [`${commandWords(['node', path])} shows the line`] : []),
     ];
-    throw new InputError([`${where}: ${message.split('\n')[0]}`, ...mends].join('; '), { cause: error });
+    // Layers name the line of their call themselves.
+    const line = error instanceof InputError ? undefined : stack.split(pathToFileURL(path).href)[1];
+    const place = /^:\d+:\d+/.exec(line ?? '')?.[0];
+    const fault = `${message.split('\n')[0]}${place ? ` (at ${basename(path)}${place})` : ''}`;
+    throw new InputError([`${where}: ${fault}`, ...mends].join('; '), { cause: error });
   }
 }

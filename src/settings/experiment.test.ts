@@ -259,7 +259,7 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     expect(fault('', { batchSize: 0 })).toBe('--batch-size = 0: must be an integer from 1 to 65536');
     expect(fault('', { epoch: 3 })).toBe("--epoch = 3: unknown key; did you mean 'epochs'?");
     expect(fault('', { numLayers: 32, model: 'resnet20' })).toBe(
-      '--num-layers = 32: has no effect with --model, which decides; leave it out',
+      '--num-layers = 32: has no effect with --model; leave it out',
     );
   });
 });

@@ -182,7 +182,7 @@ export function resolveExperiment(
   const given = fromCommandLine(overrides, origin);
   const depth = given.get('num_layers');
   if (depth && given.has('model')) {
-    throw new InputError(`${depth.where} = ${depth.value}: has no effect with --model, which decides; leave it out`);
+    throw new InputError(`${depth.where} = ${depth.value}: has no effect with --model; leave it out`);
   }
   if (depth) entries.delete('model');
   return build(name, file.path, new Map([...entries, ...given]), given);

@@ -147,8 +147,7 @@ export type NetworkShape = Pick<DataShape, 'classes' | 'imageShape' | 'targetSha
  *
  * @throws InputError for a network definition that is made for other images, or whose outputs do not fit the loss
  */
-function modelOptions(experiment: Experiment, data: NetworkShape): ModelOptions {
-  const { network, sources, task } = experiment;
+function modelOptions({ network, sources, task }: Experiment, data: NetworkShape): ModelOptions {
   const { imageShape } = data;
   const { definition, model } = network;
   const where = model === 'own' ? 'network' : (sources.get('model')?.where ?? 'model');
@@ -157,7 +156,12 @@ function modelOptions(experiment: Experiment, data: NetworkShape): ModelOptions 
   }
   const wanted = wantedOutputs(task, data);
   if (!definition) {
-    demandNamedModel(experiment, data);
+    const [height, width, channels] = imageShape;
+    if (height * width === 1 && !sources.has('model') && !sources.has('num_layers')) {
+      throw new InputError(
+        `model: the usual one is for images, not for ${channels} numbers an input; give another (docs/own-networks.md#tables)`,
+      );
+    }
     const features = wanted.find((shape) => shape.length === 1);
     if (features) return { ...network, classes: features[0]! };
     throw new InputError(
@@ -181,24 +185,6 @@ function modelOptions(experiment: Experiment, data: NetworkShape): ModelOptions 
     );
   }
   return { ...network, classes: data.classes };
-}
-
-/**
- * Throws an `InputError` unless the experiment names its model, for data that the usual one does not suit: inputs of one
- * pixel, such as lines of a table, and targets that are images.
- */
-export function demandNamedModel({ sources, task }: Experiment, data: NetworkShape): void {
-  if (sources.has('model') || sources.has('num_layers')) return;
-  const [height, width, channels] = data.imageShape;
-  const wanted = wantedOutputs(task, data);
-  const reason = wanted.every((shape) => shape.length > 1)
-    ? `puts out features, and loss = ${task.loss} wants ${wanted[0]!.join('x')} of these data`
-    : `is for images, not for ${channels} numbers an input`;
-  if (height * width > 1 && wanted.some((shape) => shape.length === 1)) return;
-  throw new InputError(
-    `model: is not given, and what is usual ${reason}; give a network of one's own: --model ./net.mjs, or network in a ` +
-      'program (docs/own-networks.md)',
-  );
 }
 
 /** Shapes that the outputs of one input may have. */

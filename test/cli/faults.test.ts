@@ -234,7 +234,7 @@ describe('the experiment', () => {
 describe('a file that shall define a network', () => {
   it.each<[string, string, string]>([
     ['is not there', 'net/none.mjs', '--model = net/none.mjs: no such file'],
-    ['cannot be run', 'net/throws.mjs', '--model = net/throws.mjs: Cannot read properties of null'],
+    ['cannot be run', 'net/throws.mjs', "null (reading 'size') (at throws.mjs:1:6)"],
     ['is cut', 'net/cut.mjs', 'net/cut.mjs shows the line'],
     ['exports nothing', 'net/nothing.mjs', '--model = net/nothing.mjs: is no definition of a network, such as'],
     [
