@@ -111,16 +111,17 @@ export function startNote(root: string): string {
 
 /**
  * A table of sizes, bits and error beside those of the run that it started from, if any, and the commands to go on
- * with. `forms`: those in which the run can be exported.
+ * with: of the last parameters, if no epoch obeyed the budget. `forms`: those in which the run can be exported.
  */
-export function outlook(root: string, forms: Deployment['forms']): string {
+export function outlook(root: string, { best_epoch }: RunSummary, forms: Deployment['forms']): string {
   const start = startingRun(root);
   const { runs, fault } = start === null ? { runs: [], fault: null } : comparison([start, root]);
   const before = fault === null && start !== null ? [start] : [];
   const call = (words: readonly string[]) => `${programName()} ${commandWords(words)}`;
+  const last = best_epoch === null ? ['--last'] : [];
   const next = [
-    ['predict', `${call(['predict', root])} ${inputWord(root)}`],
-    ...(forms.length > 0 ? [['export', call(['export', root, ...chosenForms(forms)])]] : []),
+    ['predict', `${call(['predict', root, ...last])} ${inputWord(root)}`],
+    ...(forms.length > 0 ? [['export', call(['export', root, ...last, ...chosenForms(forms)])]] : []),
     ...before.map((start) => ['compare', call(['compare', start, root])]),
     ['plot', call(['plot', ...before, root])],
   ];

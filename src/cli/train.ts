@@ -225,7 +225,7 @@ async function trainExperiment(
     const { test } = await bench.data(experiment, display.task);
     const how = { threads: experiment.threads ?? usableCores(), signal, task: display.task };
     const { line, forms } = await deployment(root, test, summary, how).finally(display.stop);
-    print(line, isLast ? outlook(root, forms) : '');
+    print(line, isLast ? outlook(root, summary, forms) : '');
     return true;
   });
 }

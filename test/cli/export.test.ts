@@ -183,6 +183,15 @@ describe('an export', () => {
     expect(part.stdout).not.toContain('mpdnn export');
   });
 
+  it('is offered of the last parameters where no epoch obeyed the budget', async () => {
+    const narrow = ['--target-weight-kbytes', '0.01', '--target-activation-kbytes', '-1'];
+    const { stdout } = await succeeds(train('BUDGET', '--name', 'OUTSIDE', ...narrow), folder);
+    expect(stdout).toMatch(/^ {2}predict +npx mpdnn predict experiments\/OUTSIDE --last IMAGE$/m);
+    const [, call] = /^ {2}export +npx mpdnn (.*)$/m.exec(stdout)!;
+    expect(call).toBe('export experiments/OUTSIDE --last');
+    await succeeds([...call!.split(' '), '--no-plots'], folder);
+  });
+
   it('compiles, and its own test passes', () => {
     const c = join(folder, 'experiments/GUARANTEED/export/c');
     expect(execFileSync('make', ['-s', '-C', c, 'test'], { encoding: 'utf8' })).toContain('0 logits differ');
