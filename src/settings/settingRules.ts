@@ -1,7 +1,7 @@
 /** Rules between keys: defaults that depend on other keys, and contradictions. */
 import { arePictures, parseDataSpec } from '../data/dataSpec.js';
 import type { InputError } from '../errors.js';
-import { kindNamed, parameterNames } from '../quant/index.js';
+import { coreOf, kindNamed, parameterNames } from '../quant/index.js';
 import { type MetricName, metricsOf, usualMetric } from '../task.js';
 import type { LayerRule } from './layerRules.js';
 import { prefixOf, type QuantizedPart, quantizerSettings } from './quantizerSettings.js';
@@ -276,7 +276,14 @@ function checkBits(part: QuantizedPart, settings: Settings, fail: Fail): void {
     const key = isLearned ? (`${prefix}_bitwidth_min` as const) : (`${prefix}_bitwidth` as const);
     throw fail(key, isLearned ? min : bits, `must be at least ${fewest} for ${written}: ${because}`);
   }
+  if (isLearned && coreOf(kind) === 'pow2' && max > mostBitsOfPowers) {
+    const powers = `the ${2 ** (max - 1)} powers of two that ${max} bits number span more than a float does`;
+    throw fail(`${prefix}_bitwidth_max`, max, `must be at most ${mostBitsOfPowers} for ${written}: ${powers}`);
+  }
 }
+
+/** The most bits that powers of two may learn: 2^(n-1) of them have a ratio of 2^(2^(n-1)-1), and float32 has 2^253. */
+const mostBitsOfPowers = 8;
 
 /**
  * Tells whether mirroring keeps the class: not of digits, nor of generated images, whose classes are directions of

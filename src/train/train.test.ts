@@ -238,6 +238,22 @@ describe('what is kept', () => {
     }
   });
 
+  it('is nothing of an epoch that leaves a quantizer no number, which no file could hold', async () => {
+    const run = await opened({ ...quantized, batch_size: 32, epochs: 3 });
+    const { step, program } = run.session;
+    const steps = () => run.written.filter(({ storage }) => storage === 'run').length;
+    vi.spyOn(run.session, 'step').mockImplementation(async (batch) => {
+      const fault = await step(batch);
+      // The loss of the step is one.
+      if (steps() === 4) program.write(STORAGE.quantizers, [Number.NaN], 2);
+      return fault;
+    });
+    const message = 'the quantizer of conv1 is not a finite number in epoch 2, though the loss is';
+    await expect(run.train()).rejects.toThrow(message);
+    expect(run.checkpoints.map(({ epoch, batch }) => [epoch, batch])).toEqual([[1, 0]]);
+    expect(run.kept).toEqual(['best', 'last']);
+  });
+
   it('within an epoch is a checkpoint as often as the settings say', async () => {
     const run = await opened({ batch_size: 4, epochs: 1, checkpoint_minutes: 1 });
     // A step takes ten seconds.

@@ -7,7 +7,8 @@ import { targetLength } from '../data/imageSet.js';
 import { yieldToEventLoop } from '../eventLoop.js';
 import { STORAGE } from '../nn/index.js';
 import { CONTROL_LENGTH, METRICS, METRICS_LENGTH } from '../ops/attributes.js';
-import { quantizerSnapshot } from '../program/quantizerSnapshot.js';
+import { tensorOf } from '../program/quantizerReport.js';
+import { type QuantizerSnapshot, quantizerSnapshot } from '../program/quantizerSnapshot.js';
 import { isTrueOfAny } from '../program/ranks.js';
 import { areBitsFrozen } from './budgetKeeper.js';
 import type { CheckpointState } from './checkpointState.js';
@@ -180,6 +181,7 @@ async function stepReports(
       readSums(run, state),
       quantizerSnapshot(program, training.variables),
     ]);
+    refuseNoRange(run, state, quantizers);
     const elapsedMs = performance.now() - started;
     const own = done - state.batch;
     const report: StepReport = {
@@ -201,6 +203,25 @@ async function stepReports(
     sumsBefore = sums;
     return sums;
   };
+}
+
+/**
+ * Ends the run where a quantizer has become no finite number: behind a ReLU the loss may stay one.
+ *
+ * @throws TrainingFault
+ */
+function refuseNoRange(
+  { experiment, session: { training } }: TrainingRun,
+  { epoch }: CheckpointState,
+  { ranges }: QuantizerSnapshot,
+): void {
+  const bad = ranges.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return;
+  const tensor = tensorOf(training.variables.quantizers[Math.floor(bad / 2)]!.name);
+  throw new TrainingFault(
+    `${experiment.name}: the quantizer of ${tensor} is not a finite number in epoch ${epoch + 1}, though the loss is; ` +
+      'the last checkpoint is kept; lower initial_learning_rate and start anew',
+  );
 }
 
 /** Sums over the steps of the epoch so far, by `METRICS`; waits for the queued steps. */
