@@ -39,28 +39,18 @@ export function activationFunctions(
 ): ActivationFunctions {
   const none = () => 0;
   if (!activation) return { value: (z) => z, inputFactor: () => 1, rangeFactor0: none, rangeFactor1: none };
-  switch (activation.type) {
-    case 'relu':
-    case 'relu6':
-    case 'sigmoid':
-    case 'hardSigmoid':
-    case 'hardSwish':
-    case 'silu':
-      return { ...unlearned[activation.type], rangeFactor0: none, rangeFactor1: none };
-    case 'quantize': {
-      const { core, signed, row } = activation;
-      const [e0, e1] = [ranges![2 * row]!, ranges![2 * row + 1]!];
-      const element = elementQuantizers[core];
-      return {
-        value: (z) => element.value(signed, e0, e1, z),
-        inputFactor: (z) => element.inputFactor(signed, e0, e1, z),
-        rangeFactor0: (z) => element.rangeFactor0(signed, e0, e1, z),
-        rangeFactor1: (z) => element.rangeFactor1(signed, e0, e1, z),
-      };
-    }
-    default:
-      return activation satisfies never;
+  if (activation.type !== 'quantize') {
+    return { ...unlearned[activation.type], rangeFactor0: none, rangeFactor1: none };
   }
+  const { core, signed, row } = activation;
+  const [e0, e1] = [ranges![2 * row]!, ranges![2 * row + 1]!];
+  const element = elementQuantizers[core];
+  return {
+    value: (z) => element.value(signed, e0, e1, z),
+    inputFactor: (z) => element.inputFactor(signed, e0, e1, z),
+    rangeFactor0: (z) => element.rangeFactor0(signed, e0, e1, z),
+    rangeFactor1: (z) => element.rangeFactor1(signed, e0, e1, z),
+  };
 }
 
 /** The error of a quantizer's row in a table of Q ranges; null for none. */

@@ -24,19 +24,8 @@ const functionNames: Readonly<Record<ActivationFunction, string>> = {
 /** The ending of a kernel's name, as in `batchNormUniformSigned`. */
 export function activationKind(activation: Activation | null): string {
   if (!activation) return 'Identity';
-  switch (activation.type) {
-    case 'relu':
-    case 'relu6':
-    case 'sigmoid':
-    case 'hardSigmoid':
-    case 'hardSwish':
-    case 'silu':
-      return functionNames[activation.type];
-    case 'quantize':
-      return `${coreNames[activation.core]}${activation.signed ? 'Signed' : 'Unsigned'}`;
-    default:
-      return activation satisfies never;
-  }
+  if (activation.type !== 'quantize') return functionNames[activation.type];
+  return `${coreNames[activation.core]}${activation.signed ? 'Signed' : 'Unsigned'}`;
 }
 
 /** The address of (e0, e1) in the table of effective ranges; without a quantizer 0, which is not used. */
