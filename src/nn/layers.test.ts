@@ -140,6 +140,12 @@ describe('an output without an activation', () => {
   });
 });
 
+it('has batch normalisations of usual names with true, as without the option', () => {
+  const two = (options: { readonly batchNorm?: boolean }) =>
+    network({ input }, (n, x) => n.conv(n.conv(x, 3, options), 3, options));
+  expect(two({ batchNorm: true })).toEqual(two({}));
+});
+
 describe('a fault', () => {
   const here = /\(at layers\.test\.ts:\d+:\d+\)$/;
 
@@ -208,6 +214,11 @@ describe('a fault', () => {
     const faulty = () => network({ input }, define);
     expect(faulty).toThrow(message);
     expect(faulty).toThrow(here);
+  });
+
+  it('of names that follow no scheme', () => {
+    const faulty = () => network({ input, names: 'dot' as never }, (n, x) => n.conv(x, 3));
+    expect(faulty).toThrow(/^network: names is dot; right would be slashes or dots$/);
   });
 
   it('names the layer in the scope where it stands', () => {

@@ -44,8 +44,8 @@ export interface ConvOptions extends LayerOptions, Omit<WindowOptions, 'ceil'> {
    * at stride 1. `same`: as in Keras.
    */
   readonly padding?: Padding;
-  /** Name of the batch normalisation, by default `NAME.bn`; false for a bias instead. */
-  readonly batchNorm?: string | false;
+  /** Name of the batch normalisation, by default or with true `NAME.bn`; false for a bias instead. */
+  readonly batchNorm?: string | boolean;
   /** Distribution of the initial weights; by default normal with variance 2/fan-in. */
   readonly start?: Initializer;
   /** Distribution of the initial bias, if there is one; zeros by default. */
@@ -206,7 +206,7 @@ export function network(options: NetworkOptions, define: Define): NetworkDefinit
     if (JSON.stringify(one) === JSON.stringify(other)) continue;
     throw new InputError(
       `network: its function makes other layers when it is called again: ${different(one, other)}, then ` +
-        `${different(other, one)}; it must make the same ones each time, so nothing in it may be random or counted outside`,
+        `${different(other, one)}; so nothing in it may be random or counted outside`,
     );
   }
   if (first.output === second.output) return first;
@@ -232,7 +232,9 @@ export function defined(
   define: Define,
   wrapped: typeof placed = (layer) => layer,
 ): NetworkDefinition {
-  const recorder = new Recorder(checkedInput(input), namings[names], wrapped);
+  const naming = namings[names];
+  if (!naming) throw new InputError(`network: names is ${names}; right would be slashes or dots`);
+  const recorder = new Recorder(checkedInput(input), naming, wrapped);
   return recorder.definition(define(recorder.layers, recorder.input));
 }
 
@@ -293,11 +295,7 @@ class Recorder {
         this.#wantFeatures(name, x);
         wantCount(name, 'outputs', outputs);
         const { layout, ...parameters } = naming.linear(name);
-        const { batchNorm = false } = options;
-        const weighted = this.#weighted(name, parameters, {
-          ...options,
-          batchNorm: batchNorm === true ? undefined : batchNorm,
-        });
+        const weighted = this.#weighted(name, parameters, { ...options, batchNorm: options.batchNorm ?? false });
         return this.#add({
           ...{ kind: 'linear', name, input: x.name, outputs, layout, ...weighted },
           ...this.#activated(name, options, 'none'),
@@ -422,18 +420,15 @@ class Recorder {
     };
   }
 
-  /**
-   * Names and initial values of a weight, and of its bias or batch normalisation. `batchNorm: undefined` means one with
-   * the default name.
-   */
+  /** Names and initial values of a weight, and of its bias or batch normalisation. */
   #weighted(
     name: string,
     { weight, bias }: { readonly weight: string; readonly bias: string },
     {
-      batchNorm,
+      batchNorm = true,
       start = { he: 'fanIn' },
       biasStart = 'zeros',
-    }: Pick<ConvOptions, 'start' | 'biasStart'> & { readonly batchNorm?: string | false | undefined },
+    }: Pick<ConvOptions, 'start' | 'biasStart' | 'batchNorm'>,
   ) {
     const naming = this.#naming;
     const starts = { weight: start, bias: biasStart };
@@ -442,7 +437,7 @@ class Recorder {
       this.#take(bias);
       return { weight, bias, batchNorm: null, start: starts };
     }
-    const names = naming.batchNormOf(batchNorm === undefined ? `${name}${naming.batchNorm}` : this.#scoped(batchNorm));
+    const names = naming.batchNormOf(batchNorm === true ? `${name}${naming.batchNorm}` : this.#scoped(batchNorm));
     this.#take(...Object.values(names));
     return { weight, bias: null, batchNorm: names, start: starts };
   }
