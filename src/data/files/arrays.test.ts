@@ -28,6 +28,17 @@ const without = (...names: string[]): Files =>
   Object.fromEntries(Object.entries(sound).filter(([name]) => !names.includes(name)));
 
 describe('arrays', () => {
+  it('whose labels begin with 1 are said to leave class 0 without inputs', async () => {
+    const y = (...labels: number[]) => npy([labels.length], Uint8Array.from(labels));
+    const { notes, classes } = await load({ ...sound, 'y_train.npy': y(1, 2, 3, 2), 'y_test.npy': y(3, 1) });
+    expect(classes).toEqual(['0', '1', '2', '3']);
+    expect(notes).toEqual([
+      expect.stringMatching(
+        /^NOTE: .*a\.npz: y_train has no input of class 0; labels are the numbers of 4 classes from 0/,
+      ),
+    ]);
+  });
+
   it('are read from .npz, .safetensors and folders alike', async () => {
     const { train, test, classes, notes } = await load(sound);
     expect(train).toEqual({ images: x, labels: Int32Array.of(0, 1, 2, 1), count: 4, height: 3, width: 2, channels: 1 });

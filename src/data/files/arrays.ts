@@ -57,7 +57,10 @@ export async function loadArrays(
   for (const [name, set] of Object.entries({ train, test, val: validation })) {
     if (set) checkAnswers(set, task, classes, `${location}: y_${name}`);
   }
-  const notes = others.length > 0 ? [`${location}: left out ${others.join(', ')}; ${wanted}`] : [];
+  const notes = [
+    ...(others.length > 0 ? [`${location}: left out ${others.join(', ')}; ${wanted}`] : []),
+    ...(task.loss === 'classes' && train.count > 0 ? absentClasses(train, classes, location) : []),
+  ];
   return { name: path.basename(location), classes, train, test, ...(validation && { validation }), notes };
 }
 
@@ -209,6 +212,21 @@ function classesOf(arrays: Arrays, set: ImageSet<InputArray>, task: Task, locati
   const repeated = names.texts.find((name, index) => names.texts.indexOf(name) !== index);
   if (repeated !== undefined) throw new InputError(`${location}: class_names has '${repeated}' twice`);
   return names.texts;
+}
+
+/** A note about classes without a training input, such as class 0 of labels from 1 on; none if there are inputs of all. */
+function absentClasses(
+  { labels }: ImageSet<InputArray>,
+  classes: readonly string[],
+  location: string,
+): readonly string[] {
+  const present = new Set(labels);
+  const absent = classes.filter((_, label) => !present.has(label));
+  if (absent.length === 0) return [];
+  const which = `class ${absent[0]}${absent.length > 1 ? ` and ${absent.length - 1} more` : ''}`;
+  return [
+    `NOTE: ${location}: y_train has no input of ${which}; labels are the numbers of ${classes.length} classes from 0 on`,
+  ];
 }
 
 /** Tells whether a set has no labels: it is empty, or for an autoencoder. */
