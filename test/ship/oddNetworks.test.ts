@@ -41,6 +41,22 @@ const networks: Readonly<Record<string, OddNetwork>> = {
       return n.linear(n.globalAverage(n.concat([wide, ...pools])), 10);
     },
   },
+  'maxima of windows with as much padding as taps, of bytes with and without a sign': {
+    settings: linear,
+    define: (n, x) => {
+      const far = n.maxPool(n.conv(x, 6), { size: 3, stride: 1, padding: 'same', dilation: 3 });
+      const edge = n.conv(far, 6, { activation: 'none' });
+      const sides = { top: 0, bottom: 2, left: 2, right: 0 };
+      return n.linear(n.globalAverage(n.maxPool(edge, { size: [2, 3], stride: [3, 1], padding: sides })), 10);
+    },
+  },
+  'maxima of powers of two with as much padding as taps': {
+    settings: powers,
+    define: (n, x) => {
+      const edge = n.conv(x, 6, { activation: 'none' });
+      return n.linear(n.globalAverage(n.maxPool(edge, { size: 3, stride: 1, padding: 'same', dilation: 3 })), 10);
+    },
+  },
   'subsampled tensors that are convolved, pooled and added to each other': {
     settings: linear,
     define: (n, x) => {

@@ -94,9 +94,22 @@ export abstract class NetworkWriter {
 
   #maxPool({ window, input, output }: MaxPoolLayer): void {
     const { rows, columns } = window;
-    const attributes = { kernel_shape: [rows.size, columns.size], ...windowAttributes(window) };
-    const pooled = this.builder.node('MaxPool', [this.storedName(input)], attributes);
-    this.stored.set(output.name, pooled);
+    const isWide = [rows, columns].some(({ size, before, after }) => Math.max(before, after) >= size);
+    const x = isWide ? this.#bordered(input, window) : this.storedName(input);
+    const attributes = {
+      kernel_shape: [rows.size, columns.size],
+      ...windowAttributes(window),
+      ...(isWide && { pads: [0, 0, 0, 0] }),
+    };
+    this.stored.set(output.name, this.builder.node('MaxPool', [x], attributes));
+  }
+
+  /** A tensor with a window's padding, of its least integer: runtimes refuse a `MaxPool` whose padding is as wide as its taps. */
+  #bordered(input: IntegerTensor, { rows, columns }: Window): string {
+    const { builder } = this;
+    const sides = [0, 0, rows.before, columns.before, 0, 0, rows.after, columns.after];
+    const least = builder.constant(this.storedType(input), [], [leastOf(input.grid)]);
+    return builder.node('Pad', [this.storedName(input), builder.constant(DataType.INT64, [8], sides), least]);
   }
 
   #arrange({ inputs, shifts, sources, output }: ArrangeLayer): void {
