@@ -3,6 +3,8 @@
  * has packed weights or plain ones; both are in `onnx.thorough.test.ts`.
  */
 
+import { fromBinary } from '@bufbuild/protobuf';
+import { ModelProtoSchema } from 'onnx-buf';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { inputOf, outputsOf } from '../../src/ship/integerNetwork.js';
@@ -71,4 +73,13 @@ it('random networks give the same logits', async () => {
     }
     await session.release();
   }
+});
+
+it.each([
+  [false, [13n, 8n]],
+  [true, [25n, 13n]],
+])('says the operator set, and the version of the format, that have its types: packed %s', (packed, versions) => {
+  const { network } = shippedNetwork('fixed 2 and 4 bits', 1);
+  const { opsetImport, irVersion } = fromBinary(ModelProtoSchema, exactModel(network, { packed, metadata: {} }));
+  expect([opsetImport[0]!.version, irVersion]).toEqual(versions);
 });

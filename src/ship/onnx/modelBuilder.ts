@@ -98,7 +98,7 @@ export function modelBuilder(custom?: { readonly domain: string; readonly ops: R
       });
       const domains = [{ domain: '', version: opset }, ...(custom ? [{ domain: custom.domain, version: 1 }] : [])];
       const model = create(ModelProtoSchema, {
-        irVersion: BigInt(opset >= 25 ? 12 : opset >= 21 ? 10 : 8),
+        irVersion: BigInt(opset >= 25 ? 13 : opset >= 21 ? 10 : 8),
         producerName: 'mixed-precision-dnns',
         graph,
         opsetImport: domains.map(({ domain, version }) =>
