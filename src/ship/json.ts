@@ -37,7 +37,9 @@ export function choice<const W extends string>(value: unknown, what: string, wor
   throw new Error(`${what} is none of ${words.join(', ')}`);
 }
 
-/** Sizes of a tensor, each at least 1. */
+/** Sizes of a tensor, of one axis at least, each at least 1. */
 export function sizes(value: unknown, what: string): number[] {
-  return array(value, what, (size) => integer(size, what, 1, 2 ** 24));
+  const axes = array(value, what, (size) => integer(size, what, 1, 2 ** 24));
+  if (axes.length > 0) return axes;
+  throw new Error(`${what} has no axes`);
 }

@@ -47,6 +47,7 @@ export const mostTaps = 255;
 export function checkNetwork({ layers, classes }: IntegerNetwork): void {
   const written = new Map<string, IntegerLayer>();
   let integers = 0;
+  demand(layers.length > 0, 'it has no layers');
   for (const [index, layer] of layers.entries()) {
     demand((layer.op === 'input') === (index === 0), `${layer.name}: an input stands first, and nowhere else`);
     const ends = index === layers.length - 1;

@@ -21,12 +21,21 @@ function flipped(at: number): Uint8Array {
   return bytes;
 }
 
+/** The description of the network, with a tensor of no axes. */
+function withoutAxes(): string {
+  const description = JSON.parse(decodeSafetensors(packed, 'net').metadata.network!);
+  description.tensors[0].shape = [];
+  return JSON.stringify(description);
+}
+
 it.each([
   ['another version', described({ version: '1' }), 'net: has version 1, this program reads version 2; export it anew'],
   ['another format', described({ format: 'pt' }), 'net: no packed network, its format is pt'],
   ['a bit that flipped', flipped(packed.length - 1), 'net: damaged, its contents do not fit its checksum'],
   ['a file cut short', packed.subarray(0, -1), /^net: .*$/],
   ['a description that is none', described({ network: '[]' }), /^net: damaged, .+$/],
+  ['no layers', described({ network: '{"classes":[],"tensors":[],"layers":[]}' }), 'net: damaged, it has no layers'],
+  ['a tensor without axes', described({ network: withoutAxes() }), 'net: damaged, shape has no axes'],
 ])('%s', (_, bytes, message) => {
   expect(() => unpackNetwork(bytes, 'net')).toThrow(message);
 });
