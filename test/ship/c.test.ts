@@ -65,8 +65,8 @@ describe('make test', () => {
   const { network, images } = shippedNetwork('fixed 2 and 4 bits', 2);
   const files = cFiles(network, { name: 'net', images });
 
-  it('passes', () => {
-    expect(run(folderOf(files), 'make', 'test')).toContain('2 images, 0 logits differ');
+  it.each(['gcc', 'clang'])('passes, compiled by %s', (compiler) => {
+    expect(run(folderOf(files), 'make', 'test', `CC=${compiler}`)).toContain('2 images, 0 logits differ');
   });
 
   it('fails where a bias is off by one', () => {
@@ -75,6 +75,21 @@ describe('make test', () => {
     expect(status).not.toBe(0);
     expect(stdout).toMatch(/ \(not -?\d+\)/);
   });
+});
+
+it.each([
+  'an own network: biases, groups, flattened images, normalised features',
+  'an own network: channels side by side, some of them, in turn, normalised',
+  'powers of two',
+])('%s: neither multiplies nor shifts in an int, which may have 16 bits', (name) => {
+  const { network, images } = shippedNetwork(name, 1);
+  // Freestanding compilers have no string.h.
+  const memory = 'void *memcpy(void *, const void *, size_t);\nvoid *memset(void *, int, size_t);\n';
+  const files = new Map([...cFiles(network, { name: 'net', images }), ['string.h', `#include <stddef.h>\n${memory}`]]);
+  const flags = ['--target=avr', '-ffreestanding', '-isystem', '.', '-O0', '-S', '-emit-llvm', '-o', '-'];
+  const code = run(folderOf(files), 'clang', ...warnings, '-Wno-avr-rtlib-linking-quirks', ...flags, 'net.c');
+  expect(code).toContain('mul nsw i32');
+  expect(code.match(/^.*\b(mul nsw|shl)( nuw| nsw)* i16 .*$/gm)).toBeNull();
 });
 
 it('lets two networks live in one program', () => {

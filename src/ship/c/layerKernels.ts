@@ -13,7 +13,7 @@ static void convolve(const struct layer *l, const uint8_t *image${outputs ? ', l
     for (int32_t i = 0; i < l->product_count; i++) {
       const struct product *p = l->products + i;
       struct window *w = windows + i;
-      const int32_t first = y * p->rows.stride, extent = (p->rows.size - 1) * p->rows.apart + 1;
+      const int32_t first = y * p->rows.stride, extent = ((int32_t)p->rows.size - 1) * p->rows.apart + 1;
       w->slot += first - w->first;
       w->first = first;
       while (w->slot >= p->slots) w->slot -= p->slots;
@@ -75,7 +75,7 @@ static void arrange(const struct view *inputs, const struct source *sources, uin
       const struct view *v = inputs + s->input;
       const uint32_t at = (uint32_t)(pixel * v->channels + s->channel) * v->coding.bits;
       const uint32_t code = code_at(arena + v->offset, at, v->coding.bits);
-      const int32_t value = integer_of(code, &v->coding) * (1 << s->shift);
+      const int32_t value = integer_of(code, &v->coding) * ((int32_t)1 << s->shift);
       put(arena + output, to, c.powers ? code : (uint32_t)(value + c.zero), c.bits);
     }
 }

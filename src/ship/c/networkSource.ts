@@ -97,9 +97,9 @@ void ${name.toUpperCase()}_TRACE(int32_t layer, const uint8_t *tensor, uint32_t 
 #endif
 
 /* Sums of a row of a band, of its pixels, in pairs, by four channels; and elements of a row of the window. */
-#define SUMS_OF_ROW(l) (4 * (((l)->width + 1) & ~1))
+#define SUMS_OF_ROW(l) (4 * (((int32_t)(l)->width + 1) & ~1))
 #define SUMS_OF_BAND(l) ((l)->band * SUMS_OF_ROW(l))
-#define ROW_LENGTH(p) (((p)->columns.before + (p)->input.width + (p)->after) * (p)->depth)
+#define ROW_LENGTH(p) (((int32_t)(p)->columns.before + (p)->input.width + (p)->after) * (p)->depth)
 
 ${structures(codes)}
 ${buffers(plan)}${codes.outputs ? `typedef ${name}_logit logit;\n` : ''}

@@ -8,7 +8,7 @@ export const codeAt = `\
 static inline uint32_t code_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
 {
   const uint8_t *p = stream + (bit >> 3);
-  return ((uint32_t)p[0] | (uint32_t)p[1] << 8) >> (bit & 7u) & ((1u << bits) - 1u);
+  return ((uint32_t)p[0] | (uint32_t)p[1] << 8) >> (bit & 7u) & (((uint32_t)1 << bits) - 1u);
 }
 `;
 
@@ -26,8 +26,8 @@ static inline int32_t integer_of(uint32_t code, const struct coding *c)
 {
   const uint32_t sign = c->zero;
   if (!c->powers) return (int32_t)code - c->zero;
-  if (sign == 0u) return code == 0u ? 0 : (int32_t)(1u << (code - 1u));
-  const int32_t power = (int32_t)(1u << (code & (sign - 1u)));
+  if (sign == 0u) return code == 0u ? 0 : (int32_t)((uint32_t)1 << (code - 1u));
+  const int32_t power = (int32_t)((uint32_t)1 << (code & (sign - 1u)));
   return (code & sign) != 0u ? -power : power;
 }
 `;
@@ -40,8 +40,9 @@ static inline uint32_t word_at(const uint8_t *p)
 }
 `;
 
-/** Reads several codes at once. */
+/** Reads several codes at once, for vectors only. */
 export const codesAt = `\
+#if defined(__ARM_FEATURE_MVE)
 /* Codes side by side, 32 bits at most. */
 static inline uint32_t codes_at(const uint8_t *stream, uint32_t bit, uint32_t bits)
 {
@@ -49,6 +50,7 @@ static inline uint32_t codes_at(const uint8_t *stream, uint32_t bit, uint32_t bi
   const uint32_t at = bit & 7u, codes = word_at(p) >> at;
   return at + bits > 32u ? codes | (uint32_t)p[4] << (32u - at) : codes;
 }
+#endif
 `;
 
 /** Writes several codes at once. */
@@ -117,7 +119,7 @@ export function unpackEights(elements: Elements, type: string, { powers }: Codes
 ${vectors ? unpackVectors : ''}\
 static void unpack_eights_${elements}(const uint8_t *p, struct coding c, int32_t count, ${type} *out, int32_t step)
 {
-  const uint32_t bits = c.bits, odd = 4u * (bits & 1u), mask = (1u << bits) - 1u;
+  const uint32_t bits = c.bits, odd = 4u * (bits & 1u), mask = ((uint32_t)1 << bits) - 1u;
   for (; count > 0; count -= 8, p += bits, out += ${group}(step)) {
     uint32_t low = word_at(p), high = word_at(p + bits / 2u) >> odd;
     for (int32_t i = 0; i < 4; i++, low >>= bits, high >>= bits) {

@@ -71,7 +71,7 @@ ${rowBegin(elements, type)}\
   image += y * v->source_width * v->channels;
   for (int32_t x = 0; x < v->width; x++, out += p->depth)
     for (int32_t i = 0; i < p->depth; i++)
-      out[${placeOf(elements, 'i')}] = i < v->channels ? (${type})(IMAGE_SCALE * *image++ - image_offsets[i]) : 0;
+      out[${placeOf(elements, 'i')}] = i < v->channels ? (${type})(IMAGE_SCALE * (int32_t)*image++ - image_offsets[i]) : 0;
 }
 `;
 }
@@ -279,7 +279,7 @@ static void sum_depthwise_${elements}(const struct product *p, const struct wind
         int32_t *to = sums + row * SUMS_OF_ROW(l) + i;
         for (int32_t ox = 0; ox < l->width; ox++, x += p->columns.stride * p->depth, to += ${channelsTogether}) {
           int32_t sum = y == 0 ? 0 : *to;
-          for (int32_t k = 0; k < size; k++) sum += x[k * next] * filters.${elements}[k];
+          for (int32_t k = 0; k < size; k++) sum += (int32_t)x[k * next] * filters.${elements}[k];
           *to = sum;
         }
       }
@@ -308,7 +308,7 @@ static void sum_grouped_${elements}(const struct product *p, const struct window
           int32_t sum = y == 0 ? 0 : *to;
           for (int32_t k = 0; k < size; k++)
             for (int32_t c = first; c < first + seen; c++)
-              sum += x[k * next + ${placeOf(elements, 'c')}] * filters.${elements}[k * seen + c - first];
+              sum += (int32_t)x[k * next + ${placeOf(elements, 'c')}] * filters.${elements}[k * seen + c - first];
           *to = sum;
         }
       }
