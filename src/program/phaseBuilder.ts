@@ -351,6 +351,8 @@ export class PhaseBuilder {
   #appendAverages(graph: Graph, control: Tensor): void {
     for (const [name, average] of averageStorages) {
       const values = this.variables.storage(name);
+      // Without batch normalisation there are no running moments.
+      if (values.length === 0) continue;
       const vectors = { values: graph.whole(values), average: graph.whole(this.#storage(average, values.length)) };
       graph.append('movingAverage', { ...vectors, control }, {}, {});
     }

@@ -112,6 +112,13 @@ describe('extensions of the solver', () => {
     expect(still.get('conv1/quantized_conv/W')).toEqual(moving.get('conv1/quantized_conv/W'));
   });
 
+  it('moving averages are of what there is', () => {
+    const definition = network({ input: [8, 8, 3] }, (n, x) => n.linear(n.flatten(x), 3));
+    const { plan } = build({ model: 'own', ema_decay: 0.9 }, {}, definition);
+    const averaged = plan.phases.train!.flatMap((node) => (node.op === 'movingAverage' ? [node.operands.values] : []));
+    expect(averaged.map(({ name }) => name)).toEqual([STORAGE.parameters]);
+  });
+
   it('moving averages are what evaluation sees, with the present quantizers', async () => {
     const training = build({ ...quantized, ema_decay: 0.9 });
     const program = await load(training);
