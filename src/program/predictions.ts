@@ -1,6 +1,7 @@
 /** Predictions from the outputs of a network: classes with probabilities, labels, maps, numbers. */
 
 import { elementCount } from '../graph/tensor.js';
+import { predictedClass } from '../ops/softmaxCrossEntropy.js';
 import { softmax } from '../softmax.js';
 import type { Task } from '../task.js';
 
@@ -23,10 +24,8 @@ export interface Prediction {
  */
 export function predictions(logits: Float64Array, classes: readonly string[]): Prediction[] {
   return Array.from({ length: logits.length / classes.length }, (_, image) => {
-    const own = [...logits.subarray(image * classes.length, (image + 1) * classes.length)];
-    const largest = Math.max(...own);
-    if (!Number.isFinite(largest)) throw new Error(`image ${image}: the network puts out no finite numbers`);
-    const label = own.indexOf(largest);
+    const own = outputsOf(logits, image, classes.length);
+    const label = predictedClass(own, 0, own.length);
     return { class: classes[label]!, label, probability: softmax(own)[label]!, logits: own };
   });
 }
@@ -42,6 +41,8 @@ export type Answer =
 /**
  * The predictions for outputs [count, ...shape] of a network; `names`: those of its outputs, or of the classes of
  * pixels.
+ *
+ * @throws Error for non-finite outputs
  */
 export function answers(
   loss: Exclude<Task['loss'], 'classes'>,
@@ -51,7 +52,7 @@ export function answers(
 ): Answer[] {
   const length = elementCount(shape);
   return Array.from({ length: outputs.length / length }, (_, input): Answer => {
-    const own = [...outputs.subarray(input * length, (input + 1) * length)];
+    const own = outputsOf(outputs, input, length);
     switch (loss) {
       case 'values':
         return { values: own };
@@ -60,7 +61,8 @@ export function answers(
         return { labels: names.filter((_name, label) => probabilities[label]! >= 0.5), probabilities };
       }
       case 'pixels': {
-        const classes = pixelClasses(own, names.length);
+        const pixels = Array.from({ length: length / names.length }, (_, pixel) => pixel * names.length);
+        const classes = pixels.map((first) => predictedClass(own, first, names.length));
         const counts = names.map((_name, label) => classes.filter((other) => other === label).length);
         return { shape: shape.slice(0, -1), classes, shares: counts.map((count) => count / classes.length) };
       }
@@ -70,10 +72,9 @@ export function answers(
   });
 }
 
-/** The class with the largest logit for each pixel; of equal ones the first. */
-function pixelClasses(logits: readonly number[], classes: number): number[] {
-  return Array.from({ length: logits.length / classes }, (_, pixel) => {
-    const own = logits.slice(pixel * classes, (pixel + 1) * classes);
-    return own.indexOf(Math.max(...own));
-  });
+/** As many outputs as an input has. */
+function outputsOf(outputs: Float64Array, input: number, length: number): number[] {
+  const own = [...outputs.subarray(input * length, (input + 1) * length)];
+  if (own.every(Number.isFinite)) return own;
+  throw new Error(`input ${input}: the network puts out no finite numbers`);
 }
