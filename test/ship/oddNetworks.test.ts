@@ -7,7 +7,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema, NodeProtoSchema, TensorProtoSchema } from 'onnx-buf';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { checkRuntime, expectedResults } from '../../src/deploy/checks.js';
+import { checkOnnx, checkRuntime, expectedResults } from '../../src/deploy/checks.js';
 import { planOf } from '../../src/ship/c/plan.js';
 import { inputOf } from '../../src/ship/integerNetwork.js';
 import { lowerNetwork } from '../../src/ship/lowering.js';
@@ -197,6 +197,8 @@ describe.each(Object.entries(networks))('%s', (_, shippable) => {
   it('is what ONNX computes', async () => {
     const model = exactModel(network, { packed: false, metadata: {} });
     expect(await onnxLogits(model)).toEqual(logits);
+    const levels = (await checkOnnx(network, model, expected))!;
+    expect(Object.values(levels).map(({ logits: different }) => different)).toEqual([0, 0, 0]);
     // onnxruntime multiplies by lists without numbers, and gives what stands in memory.
     expect(fromBinary(ModelProtoSchema, model).graph!.initializer.every(({ rawData }) => rawData.length > 0)).toBe(
       true,

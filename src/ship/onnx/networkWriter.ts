@@ -94,22 +94,25 @@ export abstract class NetworkWriter {
 
   #maxPool({ window, input, output }: MaxPoolLayer): void {
     const { rows, columns } = window;
+    const kernel = { kernel_shape: [rows.size, columns.size], ...windowAttributes(window) };
     const isWide = [rows, columns].some(({ size, before, after }) => Math.max(before, after) >= size);
-    const x = isWide ? this.#bordered(input, window) : this.storedName(input);
-    const attributes = {
-      kernel_shape: [rows.size, columns.size],
-      ...windowAttributes(window),
-      ...(isWide && { pads: [0, 0, 0, 0] }),
-    };
-    this.stored.set(output.name, this.builder.node('MaxPool', [x], attributes));
+    const pooled = isWide
+      ? this.#widePool(input, window, { ...kernel, pads: [0, 0, 0, 0] })
+      : this.builder.node('MaxPool', [this.storedName(input)], kernel);
+    this.stored.set(output.name, pooled);
   }
 
-  /** A tensor with a window's padding, of its least integer: runtimes refuse a `MaxPool` whose padding is as wide as its taps. */
-  #bordered(input: IntegerTensor, { rows, columns }: Window): string {
+  /**
+   * Maxima of windows with as much padding as taps, which runtimes refuse: the padding comes first, in float32 and below
+   * all integers, since onnxruntime moves padding of a type's least number back into the windows.
+   */
+  #widePool(input: IntegerTensor, { rows, columns }: Window, kernel: Readonly<Record<string, Attribute>>): string {
     const { builder } = this;
     const sides = [0, 0, rows.before, columns.before, 0, 0, rows.after, columns.after];
-    const least = builder.constant(this.storedType(input), [], [leastOf(input.grid)]);
-    return builder.node('Pad', [this.storedName(input), builder.constant(DataType.INT64, [8], sides), least]);
+    const float = builder.node('Cast', [this.storedName(input)], { to: DataType.FLOAT });
+    const below = this.scalar(leastOf(input.grid) - 1);
+    const padded = builder.node('Pad', [float, builder.constant(DataType.INT64, [8], sides), below]);
+    return builder.node('Cast', [builder.node('MaxPool', [padded], kernel)], { to: this.storedType(input) });
   }
 
   #arrange({ inputs, shifts, sources, output }: ArrangeLayer): void {
