@@ -13,7 +13,6 @@ import { type BatchFeed, batchFeed, evaluationStorages, trainingStorages } from 
 import {
   type Evaluation,
   type EvaluationSet,
-  evaluateTogether,
   loadScores,
   type QueuedEvaluation,
   queueEvaluation,
@@ -79,6 +78,7 @@ export async function openSession(
     if (!set) throw new Error(`there is no evaluation set ${index}`);
     // Outputs stay in the rank that computed them, so every rank evaluates all inputs if a score needs the outputs.
     if (ranks.size === 1 || set.score) return queueEvaluation(program, set);
+    const { evaluateTogether } = await import('./evaluateTogether.js');
     const evaluation = await evaluateTogether(program, set, ranks);
     return { result: Promise.resolve(evaluation) };
   };

@@ -48,6 +48,8 @@ it('is small, and brings its kernels as files', () => {
   // The page's own scripts, kernels, what tunes, times and trains several networks, which no page does, and the judge.
   const apart = ['index.js', 'worker.js', 'gpuKernels.js', 'tuning.js', 'profile.js', 'lockstep.js', 'reference.js'];
   apart.push('loadTogether.js', 'ownParameters.js');
+  // A page is a single rank.
+  apart.push('evaluateTogether.js');
   // Kernels of devices with matrix units, which browsers do not offer to pages yet, and what their trial and tuning compare by.
   apart.push('gpuMatrixKernels.js', 'agreement.js');
   // Fetched by trainings that ask for them: quantizers, budgets, live lines, counts of oscillating weights, gradients and
