@@ -71,7 +71,7 @@ export async function deployment(
   }: { readonly threads: number; readonly signal: AbortSignal; readonly task: RunEvents['task'] },
 ): Promise<Deployment> {
   const experiment = trainedExperiment(openRunFolder(root), {});
-  if (kindsOf('w_quantize', experiment).length === 0) return { line: '', forms: [] };
+  if (kindsOf('w_quantize', experiment.settings, experiment.layers).length === 0) return { line: '', forms: [] };
   const isLast = best_epoch === null;
   const call = `${programName()} ${commandWords(['eval', root, '--deployed', ...(isLast ? ['--last'] : [])])}`;
   const progressOf = (name: string) => (done: number, total: number) => task(name, done, total);
@@ -80,7 +80,7 @@ export async function deployment(
     throw error;
   });
   if (trained instanceof InputError) {
-    const isMeant = kindsOf('a_quantize', experiment).length > 0;
+    const isMeant = kindsOf('a_quantize', experiment.settings, experiment.layers).length > 0;
     return { line: isMeant ? `no integers for a device: ${trained.message}` : '', forms: [] };
   }
   const { network } = trained.lowered;

@@ -169,7 +169,7 @@ function demandOptions(kind: OptionedLayer, options: unknown): void {
   const known = optionsOf[kind];
   const strange = Object.keys(Object(options)).find((option) => !(option in known));
   if (options === Object(options) && strange === undefined) return;
-  throw new InputError(`n.${kind}: ${strange ?? options} is none of its options, { ${Object.keys(known).join(', ')} }`);
+  throw new InputError(`n.${kind}: ${strange ?? options} is none of its options ${Object.keys(known).join(', ')}`);
 }
 
 /** A network as a function from images to outputs. Every call has to make the same layers. */
@@ -206,7 +206,7 @@ export function network(options: NetworkOptions, define: Define): NetworkDefinit
     if (JSON.stringify(one) === JSON.stringify(other)) continue;
     throw new InputError(
       `network: its function makes other layers when it is called again: ${different(one, other)}, then ` +
-        `${different(other, one)}; so nothing in it may be random or counted outside`,
+        `${different(other, one)}; it may have nothing random`,
     );
   }
   if (first.output === second.output) return first;
@@ -232,9 +232,7 @@ export function defined(
   define: Define,
   wrapped: typeof placed = (layer) => layer,
 ): NetworkDefinition {
-  const naming = namings[names];
-  if (!naming) throw new InputError(`network: names is ${names}; right would be slashes or dots`);
-  const recorder = new Recorder(checkedInput(input), naming, wrapped);
+  const recorder = new Recorder(checkedInput(input), namings[names], wrapped);
   return recorder.definition(define(recorder.layers, recorder.input));
 }
 
@@ -404,9 +402,7 @@ class Recorder {
     const name = this.#name(kind, options);
     this.#wantImage(name, x);
     if (options.countsPadding && options.ceil) {
-      throw new InputError(
-        `${name}: countsPadding and ceil: beyond the padding there is nothing to count; take one of them`,
-      );
+      throw new InputError(`${name}: countsPadding and ceil: take one of them`);
     }
     const { name: _, size, stride = size, ...others } = options;
     return this.#add({ kind, name, input: x.name, window: { size, stride, ...others } });
@@ -490,7 +486,7 @@ class Recorder {
 
   #want(layer: string, x: Value): void {
     if (this.#values.has(x)) return;
-    throw new InputError(`${layer}: its input must be what a layer of this network, or its input, returned`);
+    throw new InputError(`${layer}: its input is no value of this network`);
   }
 
   #add(layer: Layer): Value {

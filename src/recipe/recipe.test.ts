@@ -68,8 +68,7 @@ it('suits inputs that are no pictures: neither shifted nor normalised as pixels,
   const program = buildTrainingProgram(programOptions(learned, { ...shape, scaling }, null));
   expect(shippable(program).fault).toBe(null);
 
-  const fault =
-    'model: the usual one is for images, not for 2 numbers an input; give another (docs/own-networks.md#tables)';
+  const fault = 'model: the usual one is for images, not for 2 numbers; give another (docs/own-networks.md#tables)';
   await expect(recommend(askedFor({ data: `csv:${file}` }), events)).rejects.toThrow(fault);
   const unnamed = experimentFromSettings('A', 'a.cfg', { data: `csv:${file}` });
   expect(() => programOptions(unnamed, { ...shape, scaling }, null)).toThrow(fault);

@@ -154,7 +154,7 @@ async function runLocked(
 
 /** A note about the forms in which a quantized network could not be exported, and why; empty if there are none. */
 function shippingNote(experiment: Experiment, program: TrainingProgram): string {
-  if (kindsOf('a_quantize', experiment).length === 0) return '';
+  if (kindsOf('a_quantize', experiment.settings, experiment.layers).length === 0) return '';
   const { forms, fault } = shippable(program);
   if (fault === null) return '';
   return `NOTE: ${forms.length > 0 ? `can be exported with --to ${forms.join()} only` : 'cannot be exported as integers'}: ${fault}`;

@@ -86,7 +86,7 @@ const idleKeys: readonly IdleKeys[] = [
     because: ['w_quantize', 'layers'],
     areIdle: (settings, layers) =>
       Math.max(settings.count_oscillations, settings.damp_oscillations) > 0 &&
-      kindsOf('w_quantize', { settings, layers }).length === 0,
+      kindsOf('w_quantize', settings, layers).length === 0,
     reason: () => 'where no weight is quantized: set w_quantize',
   },
   {
@@ -152,13 +152,13 @@ const idleKeys: readonly IdleKeys[] = [
   {
     keys: settingKeys.filter((key) => /^w_(?!quantize|per_channel|stepsize$)/.test(key)),
     because: ['w_quantize', 'layers'],
-    areIdle: (settings, layers) => kindsOf('w_quantize', { settings, layers }).length === 0,
+    areIdle: (settings, layers) => kindsOf('w_quantize', settings, layers).length === 0,
     reason: () => 'where no weight is quantized: set w_quantize',
   },
   {
     keys: settingKeys.filter((key) => /^a_(?!quantize|stepsize$)/.test(key)),
     because: ['a_quantize', 'layers'],
-    areIdle: (settings, layers) => kindsOf('a_quantize', { settings, layers }).length === 0,
+    areIdle: (settings, layers) => kindsOf('a_quantize', settings, layers).length === 0,
     reason: () => 'where no activation is quantized: set a_quantize',
   },
   {
@@ -174,7 +174,7 @@ const idleKeys: readonly IdleKeys[] = [
     areIdle: (settings, layers) =>
       settings.recompute_range &&
       !(['w_quantize', 'a_quantize'] as const).some((key) =>
-        kindsOf(key, { settings, layers }).some((kind) => kind.startsWith('parametric_fp_b_xmax')),
+        kindsOf(key, settings, layers).some((kind) => kind.startsWith('parametric_fp_b_xmax')),
       ),
     reason: () => 'without parametric_fp_b_xmax, the only quantizer whose range it changes',
   },

@@ -113,7 +113,8 @@ function proportionalDrops(epochs: number): number[] {
 /** The kinds of quantizers of weights or of activations, in the settings and in rules for single tensors. */
 export function kindsOf(
   key: 'w_quantize' | 'a_quantize',
-  { settings, layers }: { readonly settings: Pick<Settings, typeof key>; readonly layers: readonly LayerRule[] },
+  settings: Pick<Settings, typeof key>,
+  layers: readonly LayerRule[],
 ): string[] {
   return [settings[key], ...layers.map(({ values }) => values[key])].flatMap((kind) => kind ?? []);
 }
@@ -127,7 +128,7 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
   }
   checkSolver(settings, fail);
   checkTask(settings, fail);
-  const quantizes = (key: 'w_quantize' | 'a_quantize') => kindsOf(key, { settings, layers }).length > 0;
+  const quantizes = (key: 'w_quantize' | 'a_quantize') => kindsOf(key, settings, layers).length > 0;
 
   const weightTarget = settings.target_weight_kbytes;
   if (weightTarget > 0 && !quantizes('w_quantize')) {

@@ -159,7 +159,7 @@ function modelOptions({ network, sources, task }: Experiment, data: NetworkShape
     const [height, width, channels] = imageShape;
     if (height * width === 1 && !sources.has('model') && !sources.has('num_layers')) {
       throw new InputError(
-        `model: the usual one is for images, not for ${channels} numbers an input; give another (docs/own-networks.md#tables)`,
+        `model: the usual one is for images, not for ${channels} numbers; give another (docs/own-networks.md#tables)`,
       );
     }
     const features = wanted.find((shape) => shape.length === 1);
