@@ -29,7 +29,7 @@ import {
   takeBits,
 } from '../quant/index.js';
 import type { Experiment } from '../settings/index.js';
-import { budgetLimits } from './budgetLimits.js';
+import { budgetLimits, limitsOfChannels } from './budgetLimits.js';
 import { pruneToFit, type SharedError } from './channelPruning.js';
 import { elementsOf, scalesOf } from './parameterElements.js';
 import { type Refits, refits } from './refits.js';
@@ -142,7 +142,7 @@ async function prunedBits(
   const { program, training } = session;
   const { variables } = training;
   let bits = offered;
-  for (const key of ['target_weight_kbytes', 'target_gbops', 'target_cost'] as const) {
+  for (const key of limitsOfChannels) {
     const limit = budgetLimits(experiment, variables.counted).find((each) => each.key === key);
     if (!limit || excess(limit, bits) === 0) continue;
     const parameters = await program.read(STORAGE.parameters);

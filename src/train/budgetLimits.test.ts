@@ -1,6 +1,7 @@
 /** A guaranteed budget is one of the integers in use: the published U2, which uses more than its bits number, is refused. */
 
 import { describe, expect, it } from 'vitest';
+import { kilobytesText } from '../kilobytes.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { keepsLimits, smallestBits, takeBits } from '../quant/index.js';
 import { experimentFromSettings } from '../settings/index.js';
@@ -70,5 +71,23 @@ describe('a budget of costs', () => {
     expect(outlook(limited({ costs: '8x8 = 1', budget: 'guaranteed', target_cost: 5 })).read).toThrow(
       'a.cfg: costs: no entry is as wide as a multiply-add of 2 x 32 bits; add one',
     );
+  });
+});
+
+describe('a budget that may prune channels', () => {
+  const pruning = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
+  const guaranteed = { ...pruning, model: 'resnet8', budget: 'guaranteed', budget_prune: true };
+  const peak = { target_activation_type: 'peak', a_bitwidth_min: 1, target_weight_kbytes: 10 };
+
+  it('counts them for weights, but all of them for activations, for which none is pruned', () => {
+    const { read, variables, experiment } = outlook({ ...guaranteed, ...peak, target_activation_kbytes: 100 });
+    const [, activations] = budgetLimits(experiment, variables);
+    const needed = activations!.cost(variables.quantizers.map(smallestBits));
+    expect(read()).toMatch(/^budget: with the fewest bits and channels weights need \d\.\d+ of 10 kB, /);
+    expect(read()).toContain(`activations (peak) need ${kilobytesText(needed, 2)} of 100 kB, with all channels`);
+    expect(outlook({ ...guaranteed, ...peak, target_activation_kbytes: needed - 0.01 }).read).toThrow(
+      `cannot be met: with the fewest bits that the limits allow, activations (peak) need ${kilobytesText(needed, 2)} kB`,
+    );
+    expect(outlook({ ...guaranteed, ...peak, target_activation_kbytes: needed }).read).not.toThrow();
   });
 });

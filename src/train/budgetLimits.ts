@@ -36,6 +36,9 @@ export interface BudgetLimit extends Limit {
   largestPart(bits: readonly number[]): string;
 }
 
+/** The keys of limits for which channels are pruned. */
+export const limitsOfChannels = ['target_weight_kbytes', 'target_gbops', 'target_cost'] as const;
+
 /** All limits, those of memory first. */
 export function budgetLimits({ budget }: Experiment, counted: Counted): BudgetLimit[] {
   const { quantizers, unquantized, products } = counted;
@@ -86,7 +89,10 @@ export function budgetOutlook(
     const where = whereOf(experiment, 'costs');
     throw new InputError(`${where}: no entry is as wide as a multiply-add of ${uncovered.join(' x ')} bits; add one`);
   }
-  const limits = budgetLimits(experiment, fewestChannels(training, experiment.budget.pruneStep));
+  const whole = budgetLimits(experiment, variables);
+  const fewest = budgetLimits(experiment, fewestChannels(training, experiment.budget.pruneStep));
+  const isOfChannels = ({ key }: BudgetLimit) => prunes && limitsOfChannels.some((each) => each === key);
+  const limits = whole.map((limit, at) => (isOfChannels(limit) ? fewest[at]! : limit));
   if (limits.length === 0) return null;
   const excessive = variables.quantizers.find((quantizer) => kindNamed(quantizer.kind).mayExceedBits(quantizer));
   if (excessive && guaranteesBudget(experiment.budget)) {
@@ -96,15 +102,17 @@ export function budgetOutlook(
   }
   const missing = limits.find((limit) => excess(limit, smallest) > 0);
   if (!missing) {
-    const needs = limits.map(
-      ({ what, cost, most, unit }) => `${what} need ${digits[unit](cost(smallest))} of ${most} ${unit}`,
-    );
+    const needs = limits.map((limit) => {
+      const { what, cost, most, unit } = limit;
+      const all = prunes && !isOfChannels(limit) ? ', with all channels' : '';
+      return `${what} need ${digits[unit](cost(smallest))} of ${most} ${unit}${all}`;
+    });
     return `budget: with the fewest bits ${prunes ? 'and channels ' : ''}${needs.join(', ')}`;
   }
   const { key, what, unit, most } = missing;
   const needed = missing.cost(smallest);
   const fault =
-    `${whereOf(experiment, key)} = ${most}: cannot be met: with the fewest bits ${prunes ? 'and channels ' : ''}that the limits allow, ` +
+    `${whereOf(experiment, key)} = ${most}: cannot be met: with the fewest bits ${isOfChannels(missing) ? 'and channels ' : ''}that the limits allow, ` +
     `${what} need ` +
     `${digits[unit](needed)} ${unit}, ${digits[unit](needed - most)} ${unit} too much${missing.largestPart(smallest)}`;
   if (guaranteesBudget(experiment.budget)) throw new InputError(fault);
