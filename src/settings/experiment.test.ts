@@ -220,7 +220,7 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     ['a_quantize = pow2_relu\na_bitwidth = 1', 'must be at least 2 for pow2_relu: one bit is the zero'],
     [
       'a_quantize = parametric_pow2_b_xmin_relu\na_bitwidth_max = 9',
-      'must be at most 8 for parametric_pow2_b_xmin_relu: the 256 powers of two that 9 bits number span more than a float',
+      'must be at most 8 for parametric_pow2_b_xmin_relu: floats end there',
     ],
     ['target_weight_kbytes = 70', 'needs quantized weights: set w_quantize, or no target (-1)'],
     ['target_activation_kbytes = 8', 'needs quantized activations'],

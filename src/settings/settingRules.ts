@@ -1,7 +1,7 @@
 /** Rules between keys: defaults that depend on other keys, and contradictions. */
 import { arePictures, parseDataSpec } from '../data/dataSpec.js';
 import type { InputError } from '../errors.js';
-import { coreOf, kindNamed, parameterNames } from '../quant/index.js';
+import { kindNamed, parameterNames } from '../quant/index.js';
 import { type MetricName, metricsOf, usualMetric } from '../task.js';
 import type { LayerRule } from './layerRules.js';
 import { prefixOf, type QuantizedPart, quantizerSettings } from './quantizerSettings.js';
@@ -268,7 +268,8 @@ function checkBits(part: QuantizedPart, settings: Settings, fail: Fail): void {
   if (kind === null) return;
   // A sign alone, or with powers of two a zero alone, may leave no bit for the value.
   const isLearned = parameterNames(kind).includes('n');
-  const fewest = kindNamed(kind).fewestBits[signed ? 'signed' : 'unsigned'];
+  const { core, fewestBits } = kindNamed(kind);
+  const fewest = fewestBits[signed ? 'signed' : 'unsigned'];
   const written = part === 'weights' ? kind : `${kind}_relu`;
   const because = `one bit is the ${signed ? 'sign' : 'zero'}`;
   if (part === 'linear' || part === 'input') {
@@ -277,9 +278,8 @@ function checkBits(part: QuantizedPart, settings: Settings, fail: Fail): void {
     const key = isLearned ? (`${prefix}_bitwidth_min` as const) : (`${prefix}_bitwidth` as const);
     throw fail(key, isLearned ? min : bits, `must be at least ${fewest} for ${written}: ${because}`);
   }
-  if (isLearned && coreOf(kind) === 'pow2' && max > mostBitsOfPowers) {
-    const powers = `the ${2 ** (max - 1)} powers of two that ${max} bits number span more than a float does`;
-    throw fail(`${prefix}_bitwidth_max`, max, `must be at most ${mostBitsOfPowers} for ${written}: ${powers}`);
+  if (isLearned && core === 'pow2' && max > mostBitsOfPowers) {
+    throw fail(`${prefix}_bitwidth_max`, max, `must be at most ${mostBitsOfPowers} for ${written}: floats end there`);
   }
 }
 

@@ -7,8 +7,7 @@ import { targetLength } from '../data/imageSet.js';
 import { yieldToEventLoop } from '../eventLoop.js';
 import { STORAGE } from '../nn/index.js';
 import { CONTROL_LENGTH, METRICS, METRICS_LENGTH } from '../ops/attributes.js';
-import { tensorOf } from '../program/quantizerReport.js';
-import { type QuantizerSnapshot, quantizerSnapshot } from '../program/quantizerSnapshot.js';
+import { quantizerSnapshot } from '../program/quantizerSnapshot.js';
 import { isTrueOfAny } from '../program/ranks.js';
 import { areBitsFrozen } from './budgetKeeper.js';
 import type { CheckpointState } from './checkpointState.js';
@@ -18,8 +17,8 @@ import { averageWeight, dampingWeight, learningRate, stepSize } from './schedule
 import type { TrainingRun } from './train.js';
 
 /**
- * The end of a diverged run; the message names the step and the first layer with non-finite numbers, or the inputs whose
- * error is none.
+ * The end of a diverged run; the message names the step and the first layer or quantizer with non-finite numbers, or the
+ * inputs whose error is none.
  */
 export class TrainingFault extends Error {
   override readonly name = 'TrainingFault';
@@ -181,7 +180,9 @@ async function stepReports(
       readSums(run, state),
       quantizerSnapshot(program, training.variables),
     ]);
-    refuseNoRange(run, state, quantizers);
+    // Behind a ReLU the loss may still be a number.
+    const bad = quantizers.ranges.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) throw noNumber(run, state, done, training.variables.quantizers[bad >> 1]!.name);
     const elapsedMs = performance.now() - started;
     const own = done - state.batch;
     const report: StepReport = {
@@ -205,39 +206,24 @@ async function stepReports(
   };
 }
 
-/**
- * Ends the run where a quantizer has become no finite number: behind a ReLU the loss may stay one.
- *
- * @throws TrainingFault
- */
-function refuseNoRange(
-  { experiment, session: { training } }: TrainingRun,
-  { epoch }: CheckpointState,
-  { ranges }: QuantizerSnapshot,
-): void {
-  const bad = ranges.findIndex((value) => !Number.isFinite(value));
-  if (bad < 0) return;
-  const tensor = tensorOf(training.variables.quantizers[Math.floor(bad / 2)]!.name);
-  throw new TrainingFault(
-    `${experiment.name}: the quantizer of ${tensor} is not a finite number in epoch ${epoch + 1}, though the loss is; ` +
-      'the last checkpoint is kept; lower initial_learning_rate and start anew',
-  );
-}
-
 /** Sums over the steps of the epoch so far, by `METRICS`; waits for the queued steps. */
 type Sums = ArrayLike<number>;
 
-async function readSums({ session, experiment }: TrainingRun, state: CheckpointState): Promise<Sums> {
-  const sums = await session.program.read(STORAGE.metrics);
+async function readSums(run: TrainingRun, state: CheckpointState): Promise<Sums> {
+  const { program, training } = run.session;
+  const sums = await program.read(STORAGE.metrics);
   const step = sums[METRICS.badStep]!;
-  if (step > 0) {
-    const layer = session.training.variables.layers[sums[METRICS.badLayer]!]?.name ?? 'the loss';
-    throw new TrainingFault(
-      `${experiment.name}: not a finite number in step ${step} of epoch ${state.epoch + 1}, first in ${layer}; ` +
-        `the last checkpoint is kept; lower initial_learning_rate and start anew`,
-    );
-  }
+  if (step > 0)
+    throw noNumber(run, state, step, training.variables.layers[sums[METRICS.badLayer]!]?.name ?? 'the loss');
   return sums;
+}
+
+/** The end of a run whose numbers are not finite after a step of the state's epoch, first in `place`. */
+function noNumber({ experiment }: TrainingRun, { epoch }: CheckpointState, step: number, place: string): TrainingFault {
+  return new TrainingFault(
+    `${experiment.name}: not a finite number in step ${step} of epoch ${epoch + 1}, first in ${place}; ` +
+      `the last checkpoint is kept; lower initial_learning_rate and start anew`,
+  );
 }
 
 /** Means over the steps after those of `before`. */
