@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { engineConformance } from '../../../test/engine/conformance.js';
 import { createPooledCpuEngine } from '../../../test/engine/pooledThreads.js';
 import { windowLike } from '../../../test/engine/windows.js';
@@ -78,6 +78,23 @@ describe('createCpuEngine', () => {
     graph.append('add', { a: x, b: x }, { y: x }, {});
     const engine = await createCpuEngine({ threads: 1 });
     await expect(engine.load(makePlan({ step: graph }))).rejects.toThrow('smaller batch');
+    await engine.dispose();
+  });
+
+  it('refuses a plan for which there is no memory', async () => {
+    const graph = new Graph();
+    const x = graph.whole({ name: 'x', dtype: 'float', length: 2 ** 28 });
+    graph.append('add', { a: x, b: x }, { y: x }, {});
+    const engine = await createCpuEngine({ threads: 1 });
+    const { Memory } = WebAssembly;
+    const limited = vi.spyOn(WebAssembly, 'Memory').mockImplementation(function limit(descriptor) {
+      if (descriptor.initial > 2 ** 13) throw new RangeError('WebAssembly.Memory(): could not allocate memory');
+      return new Memory(descriptor);
+    });
+    await expect(engine.load(makePlan({ step: graph }))).rejects.toThrow(
+      'the CPU engine needs 1.0 GiB, which this machine does not give it: choose a smaller batch size',
+    );
+    limited.mockRestore();
     await engine.dispose();
   });
 

@@ -13,7 +13,7 @@ import type { Engine, ProfileEntry, Program, StorageArray } from '../engine.js';
 import { compileKernels, instantiateKernels, type KernelModule, type Kernels } from './kernelModule.js';
 import { argumentWords } from './lowered.js';
 import { lowerings } from './lowering/index.js';
-import { argumentBytes, type LoweredPhase, placePlan, RECORD_BYTES } from './placement.js';
+import { argumentBytes, type LoweredPhase, PAGE_BYTES, placePlan, RECORD_BYTES, tooLarge } from './placement.js';
 import type { CpuPlatform, WorkerThread } from './platform.js';
 
 export interface CpuEngineOptions {
@@ -93,7 +93,7 @@ async function loadProgram(
     depthwise: isDepthwise ? await import('./lowering/depthwise.js') : null,
   });
   const { control, pages } = placement;
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  const memory = sharedMemory(pages);
   const phases = placement.lower(memory);
   const hosts: (() => void)[] = [];
   let hostError: unknown;
@@ -163,6 +163,16 @@ async function loadProgram(
       await Promise.all(workers.map((worker) => worker.terminate()));
     },
   };
+}
+
+/** @throws InputError if there is not as much for this process */
+function sharedMemory(pages: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw tooLarge(pages * PAGE_BYTES, ', which this machine does not give it');
+  }
 }
 
 /**

@@ -20,7 +20,7 @@ import { lower } from './lowering/index.js';
 const CONTROL_BYTES = 256;
 export const RECORD_BYTES = 128;
 const ALIGNMENT = 64;
-const PAGE_BYTES = 65536;
+export const PAGE_BYTES = 65536;
 const LARGEST_BYTES = 2 ** 32;
 
 export interface LoweredPhase {
@@ -145,8 +145,7 @@ export function placePlan(plan: Plan, base: number, threads: number, fetched: Fe
   const lists = choices + (measured.choicesEnd - scratch);
   const total = withRecords(measured.phases, lists).end;
   if (total > LARGEST_BYTES) {
-    const gigabytes = (total / 2 ** 30).toFixed(1);
-    throw new InputError(`the CPU engine needs ${gigabytes} GiB but can address 4 GiB: choose a smaller batch size`);
+    throw tooLarge(total, ' but can address 4 GiB');
   }
   return {
     control,
@@ -155,6 +154,11 @@ export function placePlan(plan: Plan, base: number, threads: number, fetched: Fe
     bytes: total - control,
     lower: (memory) => withRecords(lowerAll(workerScratch, choices, memory).phases, lists).placed,
   };
+}
+
+/** @param why follows the bytes that are needed */
+export function tooLarge(bytes: number, why: string): InputError {
+  return new InputError(`the CPU engine needs ${(bytes / 2 ** 30).toFixed(1)} GiB${why}: choose a smaller batch size`);
 }
 
 export function argumentBytes(call: LoweredCall): number {
