@@ -71,6 +71,12 @@ describe('a table', () => {
     );
   });
 
+  it('of an autoencoder may have a column target of any numbers, which is no feature', async () => {
+    const task = { loss: 'values', target: 'input', metric: 'mse' } as const;
+    const { features } = await loadCsv(at('a.csv', 'x,target\n1,2\n2,-.5\n'), 7, false, task);
+    expect(features).toEqual({ of: 'columns', names: ['x'] });
+  });
+
   it.each([
     ['a.csv: line 3: x is missing', 'x,label\n1,a\n,b\n'],
     ["a.csv: line 2: x is 'one', which is no finite number", 'x,label\none,a\n'],

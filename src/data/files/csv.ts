@@ -179,7 +179,11 @@ function answerColumns(
     const isThere = columns.some((name) => labelNames.includes(name));
     return { label: isThere ? labelColumn(table) : null, targets: [] };
   }
-  if (loss === 'classes') return { label: labelColumn(table), targets: [] };
+  if (loss === 'classes') {
+    const label = labelColumn(table);
+    demandClasses(table, label);
+    return { label, targets: [] };
+  }
   const form = loss === 'labels' ? labelsForm : valuesForm;
   const targets = columns.flatMap((name, column) => (form.test(name) ? [column] : []));
   if (targets.length > 0) return { label: null, targets };
@@ -209,16 +213,9 @@ function checkLabels(
   throw new InputError(`${file}: line ${line}: ${column} is ${targets!.values[strange]}; labels are 1, 0, or -1`);
 }
 
-function labelColumn({ file, columns, rows }: RawTable): number {
+function labelColumn({ file, columns }: RawTable): number {
   const found = columns.flatMap((name, column) => (labelNames.includes(name) ? [column] : []));
-  if (found.length === 1) {
-    demandClasses(
-      file,
-      columns[found[0]!]!,
-      rows.map(({ cells }) => cells[found[0]!]!),
-    );
-    return found[0]!;
-  }
+  if (found.length === 1) return found[0]!;
   const wanted = `one column of classes is wanted, called ${labelNames.join(' or ')}`;
   const others = [
     [labelsForm, 'labels'],
@@ -234,10 +231,11 @@ function labelColumn({ file, columns, rows }: RawTable): number {
 }
 
 /** Throws an `InputError` for a column `target` of numbers that are not whole: a class would be made of each. */
-function demandClasses(file: string, column: string, labels: readonly string[]): void {
+function demandClasses({ file, columns, rows }: RawTable, column: number): void {
+  const labels = rows.map(({ cells }) => cells[column]!);
   const areNumbers = labels.every((text) => numberForm.test(text));
   const broken = labels.find((text) => !Number.isInteger(Number(text)));
-  if (column !== 'target' || !areNumbers || broken === undefined) return;
+  if (columns[column] !== 'target' || !areNumbers || broken === undefined) return;
   throw new InputError(
     `${file}: column target holds numbers such as ${broken}, which are for loss = values; call a column of classes label`,
   );
