@@ -199,11 +199,17 @@ describe('a fault', () => {
       (n, x) => n.slice(x, { first: 0, channels: 2, groups: 2 } as never),
       /^n\.slice: groups is none of its options name, first, channels/,
     ],
+    ['a text for options', (n, x) => n.conv(x, 4, 'relu' as never), /^n\.conv: relu is none of its options name/],
     ['a number for options', (n, x) => n.conv(x, 4, 5 as never), /^n\.conv: 5 is none of its options name/],
     [
       'no options',
       (n, x) => n.maxPool(x, undefined as never),
       /^n\.maxPool: undefined is none of its options name, size, /,
+    ],
+    [
+      'no options of channels',
+      (n, x) => n.slice(x, undefined as never),
+      /^n\.slice: undefined is none of its options name, first, channels/,
     ],
     ['half a channel', (n, x) => n.conv(x, 0.5), /^conv1: channels is 0.5; right would be a whole number/],
     ['a name for two', (n, x) => n.conv(n.conv(x, 3, { name: 'a' }), 3, { name: 'a' }), /^a: the name stands twice/],
@@ -249,7 +255,9 @@ describe('a fault', () => {
       /"kind":"globalAverage".*, then .*"kind":"conv"/,
     ],
   ])('of a definition that makes other %s when it is called again', (_, define, message) => {
-    expect(() => network({ input }, define())).toThrow(/makes other layers when it is called again/);
+    expect(() => network({ input }, define())).toThrow(
+      /makes other layers when it is called again: .*; it must make the same each time$/,
+    );
     expect(() => network({ input }, define())).toThrow(message);
   });
 });

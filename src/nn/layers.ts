@@ -167,9 +167,10 @@ const optionsOf: { readonly [K in OptionedLayer]: Readonly<Record<OptionOf<K>, u
 /** Throws an `InputError` for what is no object of options, and for an option that the layer does not have. */
 function demandOptions(kind: OptionedLayer, options: unknown): void {
   const known = optionsOf[kind];
-  const strange = Object.keys(Object(options)).find((option) => !(option in known));
-  if (options === Object(options) && strange === undefined) return;
-  throw new InputError(`n.${kind}: ${strange ?? options} is none of its options ${Object.keys(known).join(', ')}`);
+  const strange =
+    options === Object(options) ? Object.keys(options as object).find((option) => !(option in known)) : `${options}`;
+  if (strange === undefined) return;
+  throw new InputError(`n.${kind}: ${strange} is none of its options ${Object.keys(known).join(', ')}`);
 }
 
 /** A network as a function from images to outputs. Every call has to make the same layers. */
@@ -206,7 +207,7 @@ export function network(options: NetworkOptions, define: Define): NetworkDefinit
     if (JSON.stringify(one) === JSON.stringify(other)) continue;
     throw new InputError(
       `network: its function makes other layers when it is called again: ${different(one, other)}, then ` +
-        `${different(other, one)}; it may have nothing random`,
+        `${different(other, one)}; it must make the same each time`,
     );
   }
   if (first.output === second.output) return first;
@@ -339,8 +340,9 @@ class Recorder {
         if (other) throw new InputError(`${name}: ${text(first)} and ${text(other)} differ in more than channels`);
         return this.#add({ kind: 'concat', name, inputs: values.map((value) => value.name) });
       }),
-      slice: wrapped((x: Value, { first, channels, ...options }: SliceOptions) => {
+      slice: wrapped((x: Value, options: SliceOptions) => {
         const name = this.#name('slice', options);
+        const { first, channels } = options;
         this.#want(name, x);
         const of = x.shape.at(-1)!;
         wantCount(name, 'channels', channels);
@@ -349,8 +351,9 @@ class Recorder {
         }
         return this.#add({ kind: 'slice', name, input: x.name, first, channels });
       }),
-      shuffle: wrapped((x: Value, { groups, ...options }: ShuffleOptions) => {
+      shuffle: wrapped((x: Value, options: ShuffleOptions) => {
         const name = this.#name('shuffle', options);
+        const { groups } = options;
         this.#want(name, x);
         wantCount(name, 'groups', groups);
         if (x.shape.at(-1)! % groups !== 0) throw new InputError(`${name}: ${groups} groups do not divide ${text(x)}`);
@@ -376,8 +379,9 @@ class Recorder {
           ...this.#activated(name, { ...options, activation }),
         });
       }),
-      subsample: wrapped((x: Value, { stride, channels, ...options }: SubsampleOptions) => {
+      subsample: wrapped((x: Value, options: SubsampleOptions) => {
         const name = this.#name('subsample', options);
+        const { stride, channels } = options;
         this.#wantImage(name, x);
         return this.#add({ kind: 'subsample', name, input: x.name, stride, extraChannels: channels - x.shape[2]! });
       }),
