@@ -226,6 +226,11 @@ describe('a fault', () => {
     expect(faulty).toThrow(here);
   });
 
+  it('of names that follow no scheme', () => {
+    const faulty = () => network({ input, names: 'dot' as never }, (n, x) => n.conv(x, 3));
+    expect(faulty).toThrow(/^network: names is dot; right would be slashes or dots$/);
+  });
+
   it('names the layer in the scope where it stands', () => {
     const faulty: Define = (n, x) => n.scope('block2', () => n.scope('main', () => n.linear(x, 3)));
     expect(() => network({ input }, faulty)).toThrow(/^block2\/main\/linear1: wants features/);

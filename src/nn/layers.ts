@@ -233,7 +233,9 @@ export function defined(
   define: Define,
   wrapped: typeof placed = (layer) => layer,
 ): NetworkDefinition {
-  const recorder = new Recorder(checkedInput(input), namings[names], wrapped);
+  const naming = namings[names];
+  if (!naming) throw new InputError(`network: names is ${names}; right would be slashes or dots`);
+  const recorder = new Recorder(checkedInput(input), naming, wrapped);
   return recorder.definition(define(recorder.layers, recorder.input));
 }
 
