@@ -8,7 +8,6 @@ import { pathToFileURL } from 'node:url';
 
 /** Files beside the rooms, which every room may import and which import none. */
 const common = [
-  'answers',
   'capitalized',
   'crc32',
   'elementCount',
@@ -21,6 +20,7 @@ const common = [
   'sha256',
   'softmax',
   'task',
+  'threadAnswers',
 ];
 
 const network = ['graph', 'ops', 'passes', 'nn', 'nn/models', 'quant'];

@@ -4,10 +4,10 @@
  */
 
 import { Worker } from 'node:worker_threads';
-import { answers } from '../answers.js';
 import type { InputArray } from '../data/imageSet.js';
 import { yieldToEventLoop } from '../eventLoop.js';
 import { load } from '../runtime/index.js';
+import { threadAnswers } from '../threadAnswers.js';
 import { logitsOfImages } from './logitsOfImages.js';
 
 /** Images, one after another, and their integer logits. */
@@ -68,7 +68,7 @@ async function thisThread(packed: Uint8Array): Promise<Lane> {
 
 function worker(packed: Uint8Array): Lane {
   const thread = new Worker(new URL('./integerWorker.js', import.meta.url), { workerData: packed });
-  const { open, ask, answer, end } = answers<Float64Array>();
+  const { open, ask, answer, end } = threadAnswers<Float64Array>();
   thread.on('message', answer);
   thread.on('error', end);
   thread.on('exit', (code) => end(new Error(`a thread of the integer network ended with code ${code}`)));

@@ -2,9 +2,9 @@
  * A loss for each output and its target, averaged over the outputs of an input and over the batch, and the count for
  * the training metric (squared errors, or wrong labels).
  *
- * | kind   | loss of an output o with target t             | gradient | counted                      |
- * |--------|-----------------------------------------------|----------|------------------------------|
- * | values | (o − t)²                                      | 2(o − t) | (o − t)²                     |
+ * | kind   | loss of an output o with target t             | gradient | counted                       |
+ * |--------|-----------------------------------------------|----------|-------------------------------|
+ * | values | (o − t)²                                      | 2(o − t) | (o − t)²                      |
  * | labels | log(1 + eᵒ) − t·o, the cross-entropy of σ(o)  | σ(o) − t | o > 0 ≠ t > ½, or o no number |
  *
  * Inputs with label −1, which fill up an incomplete batch, are not counted, nor are label targets outside of 0 … 1 (−1:

@@ -1,7 +1,7 @@
 /** Threads that sum long vectors with those of the other ranks: the side of the thread that asks them. */
 
 import { Worker } from 'node:worker_threads';
-import { answers } from '../answers.js';
+import { threadAnswers } from '../threadAnswers.js';
 import type { SharedMemory } from './openMpi.js';
 import type { Summing, Task } from './sharedMean.js';
 
@@ -9,7 +9,7 @@ import type { Summing, Task } from './sharedMean.js';
 export type Order = { readonly memory: SharedMemory; readonly room: number } | Task;
 
 export function meanThread(workerData: { readonly rank: number; readonly size: number }): Summing<SharedMemory> {
-  const { open, ask, answer, end } = answers<void>();
+  const { open, ask, answer, end } = threadAnswers<void>();
   const start = (): Worker => {
     const thread = new Worker(new URL('./meanWorker.js', import.meta.url), { workerData });
     thread.on('message', () => {

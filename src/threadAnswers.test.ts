@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { answers } from './answers.js';
+import { threadAnswers } from './threadAnswers.js';
 
 it('come in the order of the questions, until the first end rejects the open ones and all later ones', async () => {
-  const thread = answers<string>();
+  const thread = threadAnswers<string>();
   const sent: number[] = [];
   const [first, second, third] = [1, 2, 3].map((number) => thread.ask(() => sent.push(number)));
   expect([sent, thread.open()]).toEqual([[1, 2, 3], 3]);

@@ -10,7 +10,7 @@ export interface Answers<T> {
   end(error: Error): void;
 }
 
-export function answers<T>(): Answers<T> {
+export function threadAnswers<T>(): Answers<T> {
   const questions: { resolve(value: T): void; reject(error: Error): void }[] = [];
   let fault: Error | null = null;
   return {
