@@ -1,26 +1,23 @@
 export { type ChannelGroup, channelGroups, channelOf, leftOf, thinned } from './channelGroups.js';
 export { readDefinition } from './definitionData.js';
 export { type Layer, type NetworkDefinition, readsOf } from './layer.js';
+export type {
+  AveragePoolOptions,
+  ConvOptions,
+  DenseConvOptions,
+  LayerOptions,
+  Layers,
+  LinearOptions,
+  NameOptions,
+  PoolOptions,
+  ShuffleOptions,
+  SliceOptions,
+  SubsampleOptions,
+  Value,
+} from './layerCalls.js';
 export { type LayerFacts, layerFacts } from './layerFacts.js';
 export { type BatchNormNames, batchNormEpsilon, type Network } from './layerNodes.js';
-export {
-  type AveragePoolOptions,
-  type ConvOptions,
-  type Define,
-  type DenseConvOptions,
-  defined,
-  type LayerOptions,
-  type Layers,
-  type LinearOptions,
-  type NameOptions,
-  type NetworkOptions,
-  network,
-  type PoolOptions,
-  type ShuffleOptions,
-  type SliceOptions,
-  type SubsampleOptions,
-  type Value,
-} from './layers.js';
+export { type Define, defined, type NetworkOptions, network } from './layers.js';
 export { fromStored, type Layout, storedShape, toStored } from './layouts.js';
 export { liveActivations } from './liveActivations.js';
 export { buildModel, type ModelOptions, modelDefinition } from './models/models.js';

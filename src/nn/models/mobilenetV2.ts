@@ -4,7 +4,8 @@
  * depthwise one, and projects to fewer channels without a ReLU; its output, in most blocks a sum, is a linear output.
  */
 
-import type { Define, Layers, Value } from '../layers.js';
+import type { Layers, Value } from '../layerCalls.js';
+import type { Define } from '../layers.js';
 import { byEight } from './width.js';
 
 export interface MobilenetV2Options {

@@ -3,7 +3,8 @@
  * and width.
  */
 
-import type { Define, Layers, Value } from '../layers.js';
+import type { Layers, Value } from '../layerCalls.js';
+import type { Define } from '../layers.js';
 import { byEight } from './width.js';
 
 export interface Resnet18Options {

@@ -3,7 +3,8 @@
  * 64 channels, global average pooling, a classifier; 6n + 2 layers. Names are those of the published NNabla code.
  */
 
-import type { Define, Layers, Value } from '../layers.js';
+import type { Layers, Value } from '../layerCalls.js';
+import type { Define } from '../layers.js';
 
 export interface ResnetCifarOptions {
   /** Layers: 20, 32, 44, 56, 110. */
