@@ -7,6 +7,7 @@ import { joinedSums } from './joinedSums.js';
 import type { KernelCall, Placement } from './kernel.js';
 import { activationGradients, activations } from './kernels/activations.js';
 import * as batchNorm from './kernels/batchNorm.js';
+import * as normGradients from './kernels/batchNormGradient.js';
 import * as channels from './kernels/channels.js';
 import { conv2d, conv2dInputGradient, conv2dWeightGradient, reducedInputGradient } from './kernels/convolution.js';
 import { depthwiseConv2d, depthwiseConv2dInputGradient, depthwiseConv2dWeightGradient } from './kernels/depthwise.js';
@@ -61,7 +62,7 @@ export function lowerPhase(nodes: readonly AnyNode[], { scratch, ...others }: Pl
   /** Whether the only reader of dz computes it again; such readers are remembered. */
   const masksAgain = (node: Node<'batchNormGradientReduce'>): boolean => {
     const reader = soleReader(node.results.dz, nodes);
-    const isMaskedAgain = reader?.op === 'batchNormGradientApply' && batchNorm.canComputeDzAgain(node, placement);
+    const isMaskedAgain = reader?.op === 'batchNormGradientApply' && normGradients.canComputeDzAgain(node, placement);
     if (isMaskedAgain) masking.set(reader, node);
     return isMaskedAgain;
   };
@@ -79,7 +80,7 @@ export function lowerPhase(nodes: readonly AnyNode[], { scratch, ...others }: Pl
         return pooling.maxPool(node, placement, norms.get(node));
       case 'conv2dInputGradient': {
         const reader = soleReader(node.results.dx, nodes);
-        const isReduced = reader?.op === 'batchNormGradientReduce' && batchNorm.isReducedInPlace(reader, placement);
+        const isReduced = reader?.op === 'batchNormGradientReduce' && normGradients.isReducedInPlace(reader, placement);
         if (!isReduced || ofShortcuts.reductions.has(reader) || reduced.size === mostKept)
           return lower(node, placement);
         const behind = { node: reader, storesDz: !masksAgain(reader) };
@@ -90,18 +91,18 @@ export function lowerPhase(nodes: readonly AnyNode[], { scratch, ...others }: Pl
       }
       case 'batchNormGradientReduce': {
         const pool = pools.get(node);
-        if (pool) return batchNorm.batchNormGradientReduce(node, placement, false, pool);
+        if (pool) return normGradients.batchNormGradientReduce(node, placement, false, pool);
         const sums = reduced.get(node);
         reduced.delete(node);
         if (sums) return [sums];
         const ofShortcut = ofShortcuts.reductions.get(node);
         const average = averages.get(node) ?? null;
         const storesDz = average !== null || !masksAgain(node);
-        return batchNorm.batchNormGradientReduce(node, placement, storesDz, average, ofShortcut);
+        return normGradients.batchNormGradientReduce(node, placement, storesDz, average, ofShortcut);
       }
       case 'batchNormGradientApply': {
         const ofShortcut = ofShortcuts.applications.get(node);
-        return batchNorm.batchNormGradientApply(node, placement, masking.get(node), pools.get(node), ofShortcut);
+        return normGradients.batchNormGradientApply(node, placement, masking.get(node), pools.get(node), ofShortcut);
       }
       case 'batchNorm':
         return batchNorm.batchNorm(node, placement, ofShortcuts.norms.get(node));
@@ -166,6 +167,7 @@ export const lowerings: { readonly [K in OpName]: Lowering<K> } = {
   ...channels,
   ...quantizeChannels,
   ...batchNorm,
+  ...normGradients,
   ...pooling,
   ...linear,
   ...loss,

@@ -21,7 +21,7 @@ import {
 import { gradientScale } from '../kernelTraits.js';
 import { lanesFor, wideIf } from '../lanes.js';
 import type { Lowering } from '../lowering.js';
-import type { ReductionBehind } from './batchNorm.js';
+import type { ReductionBehind } from './batchNormGradient.js';
 import { type ConvolutionSizes, convolutionSizes } from './convolutionSizes.js';
 import {
   hasPhases,

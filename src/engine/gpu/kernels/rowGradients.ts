@@ -14,7 +14,7 @@ import {
   tensorOperand,
 } from '../kernel.js';
 import { gradientScale } from '../kernelTraits.js';
-import { noReduction, type ReductionBehind, reductionInProduct, reductionRequests } from './batchNorm.js';
+import { noReduction, type ReductionBehind, reductionInProduct, reductionRequests } from './batchNormGradient.js';
 import { type ConvolutionSizes, convolutionSizes } from './convolutionSizes.js';
 import { octetsIf, onMatrixUnits } from './onMatrixUnits.js';
 import { pixelsInTurn, type RowTile, type RowTileProduct, threadsOf } from './rowTiles.js';
