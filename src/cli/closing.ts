@@ -15,7 +15,7 @@ import { type BitRange, type ComparedRun, compareRuns } from '../report/comparis
 import { trainedExperiment } from '../runs/evaluationData.js';
 import { openRunFolder } from '../runs/index.js';
 import type { RunEvents } from '../runs/runEvents.js';
-import { commandWords, kindsOf, programName } from '../settings/index.js';
+import { commandWords, programName, quantizes } from '../settings/index.js';
 import { multiplications } from '../ship/integerNetwork.js';
 import { formsOf, type Shippable, usualForms } from '../ship/shippable.js';
 import { metrics, metricText, namedMetric, type Task } from '../task.js';
@@ -71,7 +71,7 @@ export async function deployment(
   }: { readonly threads: number; readonly signal: AbortSignal; readonly task: RunEvents['task'] },
 ): Promise<Deployment> {
   const experiment = trainedExperiment(openRunFolder(root), {});
-  if (kindsOf('w_quantize', experiment.settings, experiment.layers).length === 0) return { line: '', forms: [] };
+  if (!quantizes('w_quantize', experiment.settings, experiment.layers)) return { line: '', forms: [] };
   const isLast = best_epoch === null;
   const call = `${programName()} ${commandWords(['eval', root, '--deployed', ...(isLast ? ['--last'] : [])])}`;
   const progressOf = (name: string) => (done: number, total: number) => task(name, done, total);
@@ -80,7 +80,7 @@ export async function deployment(
     throw error;
   });
   if (trained instanceof InputError) {
-    const isMeant = kindsOf('a_quantize', experiment.settings, experiment.layers).length > 0;
+    const isMeant = quantizes('a_quantize', experiment.settings, experiment.layers);
     return { line: isMeant ? `no integers for a device: ${trained.message}` : '', forms: [] };
   }
   const { network } = trained.lowered;

@@ -12,7 +12,7 @@ import type { Variables } from '../nn/index.js';
 import { packageVersion } from '../packageVersion.js';
 import { disagreement, oneRank, type Ranks } from '../program/ranks.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
-import { type ConfigFile, decidingSettings, type Experiment, kindsOf } from '../settings/index.js';
+import { type ConfigFile, decidingSettings, type Experiment, quantizes } from '../settings/index.js';
 import { shippable } from '../ship/shippable.js';
 import { eventFile } from '../tensorboard/eventFile.js';
 import { type DataDescription, describeData } from '../train/dataDescription.js';
@@ -154,7 +154,7 @@ async function runLocked(
 
 /** A note about the forms in which a quantized network could not be exported, and why; empty if there are none. */
 function shippingNote(experiment: Experiment, program: TrainingProgram): string {
-  if (kindsOf('a_quantize', experiment.settings, experiment.layers).length === 0) return '';
+  if (!quantizes('a_quantize', experiment.settings, experiment.layers)) return '';
   const { forms, fault } = shippable(program);
   if (fault === null) return '';
   return `NOTE: ${forms.length > 0 ? `can be exported with --to ${forms.join()} only` : 'cannot be exported as integers'}: ${fault}`;

@@ -5,7 +5,7 @@
  */
 import { arePictures, parseDataSpec } from '../data/dataSpec.js';
 import type { LayerRule } from './layerRules.js';
-import { canPrune, type Fail, kindsOf, normalisations, type Settings } from './settingRules.js';
+import { canPrune, type Fail, kindsOf, normalisations, quantizes, type Settings } from './settingRules.js';
 import { type SettingKey, settingKeys, soundKeys } from './settings.js';
 
 /** Closeness of a key: given in [DEFAULT] or a run's config.json, in the section, or by the call. */
@@ -86,7 +86,7 @@ const idleKeys: readonly IdleKeys[] = [
     because: ['w_quantize', 'layers'],
     areIdle: (settings, layers) =>
       Math.max(settings.count_oscillations, settings.damp_oscillations) > 0 &&
-      kindsOf('w_quantize', settings, layers).length === 0,
+      !quantizes('w_quantize', settings, layers),
     reason: () => 'where no weight is quantized: set w_quantize',
   },
   {
@@ -152,13 +152,13 @@ const idleKeys: readonly IdleKeys[] = [
   {
     keys: settingKeys.filter((key) => /^w_(?!quantize|per_channel|stepsize$)/.test(key)),
     because: ['w_quantize', 'layers'],
-    areIdle: (settings, layers) => kindsOf('w_quantize', settings, layers).length === 0,
+    areIdle: (settings, layers) => !quantizes('w_quantize', settings, layers),
     reason: () => 'where no weight is quantized: set w_quantize',
   },
   {
     keys: settingKeys.filter((key) => /^a_(?!quantize|stepsize$)/.test(key)),
     because: ['a_quantize', 'layers'],
-    areIdle: (settings, layers) => kindsOf('a_quantize', settings, layers).length === 0,
+    areIdle: (settings, layers) => !quantizes('a_quantize', settings, layers),
     reason: () => 'where no activation is quantized: set a_quantize',
   },
   {

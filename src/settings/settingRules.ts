@@ -119,6 +119,15 @@ export function kindsOf(
   return [settings[key], ...layers.map(({ values }) => values[key])].flatMap((kind) => kind ?? []);
 }
 
+/** Tells whether weights or activations have a quantizer, if only single tensors. */
+export function quantizes(
+  key: 'w_quantize' | 'a_quantize',
+  settings: Pick<Settings, typeof key>,
+  layers: readonly LayerRule[],
+): boolean {
+  return kindsOf(key, settings, layers).length > 0;
+}
+
 /** Throws the error made by `fail` for the first key that contradicts another. `layers`: rules for single tensors. */
 export function checkKeysTogether(settings: Settings, layers: readonly LayerRule[], fail: Fail): void {
   checkQuantizer('weights', settings, fail);
@@ -128,23 +137,24 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
   }
   checkSolver(settings, fail);
   checkTask(settings, fail);
-  const quantizes = (key: 'w_quantize' | 'a_quantize') => kindsOf(key, settings, layers).length > 0;
+  const hasWeights = quantizes('w_quantize', settings, layers);
+  const hasActivations = quantizes('a_quantize', settings, layers);
 
   const weightTarget = settings.target_weight_kbytes;
-  if (weightTarget > 0 && !quantizes('w_quantize')) {
+  if (weightTarget > 0 && !hasWeights) {
     throw fail('target_weight_kbytes', weightTarget, 'needs quantized weights: set w_quantize, or no target (-1)');
   }
-  if (settings.w_per_channel && !quantizes('w_quantize')) {
+  if (settings.w_per_channel && !hasWeights) {
     throw fail('w_per_channel', true, 'needs quantized weights: set w_quantize, such as parametric_fp_d_xmax');
   }
   const activationTarget = settings.target_activation_kbytes;
-  if (activationTarget > 0 && !quantizes('a_quantize')) {
+  if (activationTarget > 0 && !hasActivations) {
     throw fail('target_activation_kbytes', activationTarget, 'needs quantized activations: set a_quantize, or -1');
   }
   for (const key of ['target_gbops', 'target_cost'] as const) {
     const target = settings[key];
     if (target <= 0) continue;
-    if (!quantizes('w_quantize') && !quantizes('a_quantize')) {
+    if (!hasWeights && !hasActivations) {
       throw fail(key, target, 'needs quantized weights or activations: set w_quantize or a_quantize, or -1');
     }
     if (settings.budget !== 'guaranteed') {
