@@ -26,29 +26,25 @@ const demands: Readonly<Record<(typeof usualForms)[number], (network: IntegerNet
 
 /** The forms that can hold a network that has been lowered. */
 export function formsOf(network: IntegerNetwork): Shippable {
-  const faults = usualForms.map((form) => faultOf(() => demands[form](network)));
+  const results = usualForms.map((form) => orFault(() => demands[form](network)));
   return {
-    forms: usualForms.filter((_, index) => faults[index] === null),
-    fault: faults.find((fault) => fault !== null) ?? null,
+    forms: usualForms.filter((_, index) => !(results[index] instanceof InputError)),
+    fault: results.find((result) => result instanceof InputError)?.message ?? null,
   };
 }
 
 /** The forms that could hold a network, before it is trained: none if it cannot run in integers. */
 export function shippable(training: TrainingProgram): Shippable {
-  let result: Shippable = { forms: [], fault: null };
-  const fault = faultOf(() => {
-    result = formsOf(lowerNetwork(training, [], { prove: false }).network);
-  });
-  return fault === null ? result : { forms: [], fault };
+  const network = orFault(() => lowerNetwork(training, [], { prove: false }).network);
+  return network instanceof InputError ? { forms: [], fault: network.message } : formsOf(network);
 }
 
-/** The message of the `InputError` that a check throws; null if it throws none. */
-function faultOf(check: () => void): string | null {
+/** What a call returns, or the `InputError` that it throws. */
+function orFault<T>(call: () => T): T | InputError {
   try {
-    check();
-    return null;
+    return call();
   } catch (error) {
-    if (error instanceof InputError) return error.message;
+    if (error instanceof InputError) return error;
     throw error;
   }
 }
