@@ -61,8 +61,9 @@ export function answers(
         return { labels: names.filter((_name, label) => probabilities[label]! >= 0.5), probabilities };
       }
       case 'pixels': {
-        const pixels = Array.from({ length: length / names.length }, (_, pixel) => pixel * names.length);
-        const classes = pixels.map((first) => predictedClass(own, first, names.length));
+        const classes = Array.from({ length: length / names.length }, (_, pixel) =>
+          predictedClass(own, pixel * names.length, names.length),
+        );
         const counts = names.map((_name, label) => classes.filter((other) => other === label).length);
         return { shape: shape.slice(0, -1), classes, shares: counts.map((count) => count / classes.length) };
       }

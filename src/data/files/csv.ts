@@ -184,16 +184,15 @@ function answerColumns(
     demandClasses(table, label);
     return { label, targets: [] };
   }
-  const form = loss === 'labels' ? labelsForm : valuesForm;
+  const form = targetForms[loss === 'labels' ? 'labels' : 'values'];
   const targets = columns.flatMap((name, column) => (form.test(name) ? [column] : []));
   if (targets.length > 0) return { label: null, targets };
   const wanted = loss === 'labels' ? 'label_NAME, 1, 0 or -1 each' : 'target, or target_NAME';
   throw new InputError(`${file}: has columns ${columns.join(', ')}; loss = ${loss} wants some called ${wanted}`);
 }
 
-/** Names of columns of labels and of numbers to be put out. */
-const labelsForm = /^label_./;
-const valuesForm = /^target(_.|$)/;
+/** Names of columns of targets, by the loss that they are for. */
+const targetForms = { labels: /^label_./, values: /^target(_.|$)/ } as const;
 
 /** Names of the outputs: the target columns, or a single class. */
 function outputNames(columns: readonly string[], targets: readonly number[]): readonly string[] {
@@ -217,11 +216,7 @@ function labelColumn({ file, columns }: RawTable): number {
   const found = columns.flatMap((name, column) => (labelNames.includes(name) ? [column] : []));
   if (found.length === 1) return found[0]!;
   const wanted = `one column of classes is wanted, called ${labelNames.join(' or ')}`;
-  const others = [
-    [labelsForm, 'labels'],
-    [valuesForm, 'values'],
-  ] as const;
-  const hints = others.flatMap(([form, loss]) => {
+  const hints = Object.entries(targetForms).flatMap(([loss, form]) => {
     const name = columns.find((each) => form.test(each));
     return found.length === 0 && name !== undefined ? [`; ${name} is for loss = ${loss}`] : [];
   });
@@ -232,10 +227,10 @@ function labelColumn({ file, columns }: RawTable): number {
 
 /** Throws an `InputError` for a column `target` of numbers that are not whole: a class would be made of each. */
 function demandClasses({ file, columns, rows }: RawTable, column: number): void {
+  if (columns[column] !== 'target') return;
   const labels = rows.map(({ cells }) => cells[column]!);
-  const areNumbers = labels.every((text) => numberForm.test(text));
   const broken = labels.find((text) => !Number.isInteger(Number(text)));
-  if (columns[column] !== 'target' || !areNumbers || broken === undefined) return;
+  if (broken === undefined || !labels.every((text) => numberForm.test(text))) return;
   throw new InputError(
     `${file}: column target holds numbers such as ${broken}, which are for loss = values; call a column of classes label`,
   );
