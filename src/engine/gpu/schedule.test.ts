@@ -14,7 +14,7 @@ import { waitsOf } from './dispatchOrder.js';
 import { lowerPhase } from './lowering.js';
 import { placePlan } from './placement.js';
 import { schedulePlan } from './schedule.js';
-import { dispatchedTogether, mostTogether } from './together.js';
+import { dispatchedTogether, mostAwaited, mostTogether } from './together.js';
 
 const storage = (name: string, length: number): Storage => ({ name, dtype: 'float', length });
 const row = (index: number) =>
@@ -102,6 +102,13 @@ describe('gradients of weights', () => {
   it('are masked in time for those who wait for the phase, whose last mask comes alone', () => {
     const nodes = masked([8, 8, 8], undefined, false).phases.step!;
     expect(ops(nodes)).toBe('prepareQuantizers copy copy mask mask copy mask');
+  });
+
+  it('are masked a few at a time for those who wait for the phase', () => {
+    const times = (count: number, op: string) => Array(count).fill(op).join(' ');
+    const few = `${times(mostAwaited, 'copy')} ${times(mostAwaited, 'mask')}`;
+    const nodes = masked(Array(2 * mostAwaited + 1).fill(8), undefined, false).phases.step!;
+    expect(ops(nodes)).toBe(`prepareQuantizers ${few} ${few} copy mask`);
   });
 
   it('stay where they are if their length is no multiple of four', () => {

@@ -10,7 +10,7 @@ import type { Plan } from '../../graph/plan.js';
 import { overlap, type Storage, type Tensor } from '../../graph/tensor.js';
 import { writtenBy } from '../../ops/writtenBy.js';
 import { traitsOf } from './kernelTraits.js';
-import { isOfWeights, mostTogether } from './together.js';
+import { isOfWeights, mostAwaited, mostTogether } from './together.js';
 
 export function schedulePlan(plan: Plan): Plan {
   const phases = Object.entries(plan.phases).map(
@@ -118,12 +118,13 @@ function skipsPixels({ operands: { w }, attributes: { rows, columns } }: Node<'c
 /**
  * Delays gradients of weights' quantizers until there are enough for a dispatch, or until something uses one of them. The
  * gradients that they mask are computed in their results' place, among those of the parameters, and need no other memory.
- * The last one comes alone where the phase does not use them itself: others do, and have the rest earlier then.
+ * Where the phase does not use them itself, others wait for them: fewer come together there, and the last one alone.
  */
 function masksTogether(nodes: readonly AnyNode[]): AnyNode[] {
   const masks = nodes.filter((node): node is AnyNode & Mask => isMask(node, nodes));
   const places = new Map(masks.map(({ operands: { dy }, results: { dx } }) => [dy, dx]));
-  const isLastAlone = !nodes.some(({ op }) => op === 'parameterUpdate');
+  const areAwaited = !nodes.some(({ op }) => op === 'parameterUpdate');
+  const most = areAwaited ? mostAwaited : mostTogether;
   const ordered: AnyNode[] = [];
   let left = masks.length;
   let waiting: (AnyNode & Mask)[] = [];
@@ -139,7 +140,7 @@ function masksTogether(nodes: readonly AnyNode[]): AnyNode[] {
     }
     waiting.push({ ...node, operands: { ...node.operands, dy: node.results.dx } });
     left--;
-    if (waiting.length === mostTogether || (isLastAlone && left === 1)) comeNow();
+    if (waiting.length === most || (areAwaited && left === 1)) comeNow();
   }
   comeNow();
   return ordered;

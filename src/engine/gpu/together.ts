@@ -8,8 +8,11 @@ import { type AnyNode, type Node, operandsOf, resultsOf } from '../../graph/grap
 import { elementCount } from '../../graph/tensor.js';
 import type { Placement } from './kernel.js';
 
-/** Most operations in a dispatch: each is a branch of the kernel, and ranks that exchange its results wait for all. */
+/** Most operations in a dispatch: each is a branch of the kernel. */
 export const mostTogether = 11;
+
+/** Most gradients in a dispatch from which ranks exchange what is there while the rest is still computed. */
+export const mostAwaited = 4;
 
 /** Storage buffers of such a dispatch: one is left for partial sums. */
 export function mostBuffersTogether({ mostBuffers }: Placement): number {
