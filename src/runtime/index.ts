@@ -14,6 +14,7 @@
  */
 
 import { elementCount } from '../elementCount.js';
+import { InputError } from '../errors.js';
 import { inputBytes } from '../ship/inputBytes.js';
 import {
   type IntegerNetwork,
@@ -64,19 +65,20 @@ export interface DeployedNetwork {
 export interface LoadOptions {
   /** Name of the file in messages. */
   readonly source?: string;
-  /** Kernels to use instead of the fastest ones that are right on this machine. */
+  /** Kernels to use, of those that are right on this machine, instead of the fastest ones. */
   readonly kernels?: KernelKind | 'plain';
 }
 
 /**
  * Opens a packed network.
  *
- * @throws InputError if it is damaged, no packed network, or of another version
+ * @throws InputError if it is damaged, no packed network, or of another version, or if the kernels asked for are not right here
  */
 export async function load(
   file: ArrayBuffer | Uint8Array,
-  { source = 'network', kernels = usableKinds()[0] ?? 'plain' }: LoadOptions = {},
+  { source = 'network', kernels: asked }: LoadOptions = {},
 ): Promise<DeployedNetwork> {
+  const kernels = kernelsHere(asked);
   const network = unpackNetwork(file instanceof Uint8Array ? file : new Uint8Array(file), source);
   const input = inputOf(network);
   const outputs = outputsOf(network);
@@ -112,6 +114,16 @@ export async function load(
         .sort((a, b) => b.probability - a.probability);
     },
   };
+}
+
+/** The kernels asked for, or the fastest ones, of those that are right on this machine. */
+function kernelsHere(asked: LoadOptions['kernels']): KernelKind | 'plain' {
+  const here = [...usableKinds(), 'plain'] as const;
+  const kernels = asked ?? here[0]!;
+  if (here.includes(kernels)) return kernels;
+  throw new InputError(
+    `kernels = ${kernels}: this machine does not run them right; take ${here.join(' or ')}, or leave it out for the fastest`,
+  );
 }
 
 /** The function that reads the logits of a network with a classifier from a program that has run. */

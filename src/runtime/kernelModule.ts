@@ -54,8 +54,9 @@ export type KernelKind = 'relaxed' | 'simd';
 
 const modules: Readonly<Record<KernelKind, string>> = { relaxed: relaxedKernels, simd: simdKernels };
 
-/** The kinds of kernels that are right on this machine, the fastest first; none without SIMD. */
+/** The kinds of kernels that are right on this machine, the fastest first; none without WebAssembly or its SIMD. */
 export function usableKinds(): KernelKind[] {
+  if (typeof WebAssembly === 'undefined') return [];
   return (['relaxed', 'simd'] as const).filter((kind) => {
     return WebAssembly.validate(bytesOf(modules[kind])) && (kind === 'simd' || dotsAreRight(kind));
   });

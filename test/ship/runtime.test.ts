@@ -1,7 +1,8 @@
 /** The WebAssembly runtime against the interpreter: every stored tensor, every logit. */
 
 import { setFlagsFromString } from 'node:v8';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { InputError } from '../../src/errors.js';
 import { load } from '../../src/runtime/index.js';
 import { predictionOf, runIntegers } from '../../src/ship/interpreter.js';
 import { lowerNetwork } from '../../src/ship/lowering.js';
@@ -70,6 +71,33 @@ it.each(kinds)('%s kernels take the first of equal classes', async (kernels) => 
     expect(new Set(logits).size).toBe(1);
     expect([predictionOf(logits), deployed.predict(image), deployed.classify(image)[0]!.index]).toEqual([0, 0, 0]);
   }
+});
+
+describe('without relaxed SIMD', () => {
+  const file = packNetwork(randomNetwork(1).network);
+  const fastestKernels = async () => (await load(file)).kernels;
+  const refused = (kernels: 'relaxed' | 'simd', others: string) =>
+    expect(load(file, { kernels })).rejects.toThrow(
+      new InputError(
+        `kernels = ${kernels}: this machine does not run them right; take ${others}, or leave it out for the fastest`,
+      ),
+    );
+
+  it('its kernels are refused in words', async () => {
+    const isSimd = vi.spyOn(WebAssembly, 'validate').mockReturnValueOnce(false);
+    await refused('relaxed', 'simd or plain');
+    isSimd.mockReturnValue(false);
+    await refused('simd', 'plain');
+    expect(await fastestKernels()).toBe('plain');
+    isSimd.mockRestore();
+  });
+
+  it('and without WebAssembly there is JavaScript', async () => {
+    vi.stubGlobal('WebAssembly', undefined);
+    await refused('relaxed', 'plain');
+    expect(await fastestKernels()).toBe('plain');
+    vi.unstubAllGlobals();
+  });
 });
 
 it('has a class for every pixel where every pixel has logits', async () => {
