@@ -183,12 +183,16 @@ function sizedWindowOf(json: unknown): SizedWindow {
 }
 
 function arrangementOf({ fields, name, tensor }: Described): ArrangeLayer {
+  const inputs = array(fields.inputs, 'inputs', tensor);
   return {
-    ...{ op: 'arrange', name, inputs: array(fields.inputs, 'inputs', tensor), output: tensor(fields.output) },
+    ...{ op: 'arrange', name, inputs, output: tensor(fields.output) },
     shifts: array(fields.shifts, 'shifts', (shift) => integer(shift, 'shift', 0, 8)),
     sources: array(fields.sources, 'sources', (json) => {
       const { input, channel } = record(json, 'source');
-      return { input: integer(input, 'input', 0, 255), channel: integer(channel, 'channel', 0, 2 ** 16 - 1) };
+      return {
+        input: integer(input, 'input', 0, inputs.length - 1),
+        channel: integer(channel, 'channel', 0, 2 ** 16 - 1),
+      };
     }),
   };
 }

@@ -130,6 +130,14 @@ const networks: Readonly<Record<string, OddNetwork>> = {
     },
     define: (n, x) => n.linear(n.globalAverage(n.conv(n.conv(x, 6), 8)), 10),
   },
+  'more tensors side by side than a byte numbers': {
+    settings: linear,
+    define: (n, x) => {
+      const one = n.conv(x, 1);
+      const many = Array.from({ length: 257 }, () => n.maxPool(one, { size: 2 }));
+      return n.linear(n.globalAverage(n.concat(many)), 10);
+    },
+  },
   'means that a fully connected layer reads, whose outputs are factors': {
     settings: linear,
     define: (n, x) => {
@@ -252,6 +260,14 @@ describe('refused in words', () => {
     const { forms, fault } = shippable(shippableProgram({ settings: linear, define, side }));
     expect(forms).toEqual(['packed', 'onnx']);
     expect(fault).toContain('C reads the image in convolutions only');
+  });
+
+  it('more tensors side by side than a byte numbers, which C alone does not hold', () => {
+    const { settings, define } = networks['more tensors side by side than a byte numbers']!;
+    expect(shippable(shippableProgram({ settings, define: define!, side }))).toEqual({
+      forms: ['packed', 'onnx'],
+      fault: 'conv1/max: stands beside 256 other tensors, in C 255 are the most; export it without c (--to)',
+    });
   });
 
   it('weights of powers of two that no 32 bits hold', () => {

@@ -10,6 +10,7 @@ import { extentOf } from '../../ops/window.js';
 import { type Arena, planArena } from '../arena.js';
 import { unquantizedImage } from '../inputGrid.js';
 import {
+  type ArrangeLayer,
   type ConvolvingLayer,
   convolves,
   type Grid,
@@ -105,7 +106,7 @@ export function planOf(network: IntegerNetwork): Plan {
   for (const layer of network.layers) {
     if (layer.op !== 'classifier') demandHalfWords(layer.output);
     if (convolves(layer)) convolutions.set(layer, convolutionPlan(layer, arena, viewOf));
-    else if (layer.op === 'arrange') for (const input of layer.inputs) storedView(viewOf(input), layer.name);
+    else if (layer.op === 'arrange') demandArrangement(layer, viewOf);
     else if (layer.op !== 'input' && layer.op !== 'subsample') storedView(viewOf(layer.input), layer.name);
   }
   return { network, arena, convolutions, viewOf, buffers: buffersOf([...convolutions.values()]) };
@@ -133,6 +134,15 @@ function viewOfTensor(network: IntegerNetwork, arena: Arena, tensor: IntegerTens
 function storedView(view: View, layer: string): View {
   if (view.offset !== null) return view;
   throw unquantizedImage(layer, 'C');
+}
+
+/** Throws an `InputError` for an arrangement that C cannot make: a byte numbers its inputs, and none is the image. */
+function demandArrangement({ name, inputs }: ArrangeLayer, viewOf: Plan['viewOf']): void {
+  for (const input of inputs) storedView(viewOf(input), name);
+  if (inputs.length <= 256) return;
+  throw new InputError(
+    `${inputs[0]!.name}: stands beside ${inputs.length - 1} other tensors, in C 255 are the most; export it without c (--to)`,
+  );
 }
 
 function convolutionPlan(
