@@ -318,6 +318,25 @@ describe('the end of an epoch on a device with memory of its own', () => {
     await expect(run.train()).rejects.toThrow('the device is lost');
     expect(run.checkpoints.map(({ epoch, batch }) => [epoch, batch])).toEqual([[1, 0]]);
   });
+
+  it('makes ranks meet after the same steps, whatever their clocks say', async () => {
+    const meetings = async (stepMs: number) => {
+      const run = await onDevice();
+      const sent: (readonly [step: number, bytes: number])[] = [];
+      const gather = async (bytes: Uint8Array) => {
+        sent.push([steps(run), bytes.length]);
+        return [bytes, bytes];
+      };
+      Object.assign(run.session, { ranks: { ...run.session.ranks, size: 2, gather } });
+      vi.spyOn(performance, 'now').mockImplementation(() => stepMs * steps(run));
+      await run.train();
+      return { sent, checkpoints: run.checkpoints.length };
+    };
+    const [fast, slow] = [await meetings(1), await meetings(200_000)];
+    expect(slow.sent).toEqual(fast.sent);
+    // A slow rank has written checkpoints within epochs.
+    expect([fast.checkpoints, slow.checkpoints > 3]).toEqual([3, true]);
+  });
 });
 
 describe('reports within epochs', () => {

@@ -79,7 +79,7 @@ export async function isStopping({ session, signal }: TrainingRun): Promise<bool
 
 /**
  * Trains batches until the end of the epoch, the signal, the time for a checkpoint, or an image that cannot be decoded.
- * Nothing is reported before the previous epoch is recorded.
+ * Nothing is reported, and no checkpoint due, before the previous epoch is recorded.
  */
 export async function trainBatches(
   run: TrainingRun,
@@ -116,9 +116,10 @@ export async function trainBatches(
     // Lets signals and timers run, which an engine on this thread would block for the whole epoch.
     await yieldToEventLoop();
     const now = performance.now();
-    if (now - started >= 60_000 * experiment.checkpointMinutes) break;
     // Concluding depends on steps, not on time, since ranks make the same calls in the same order.
-    if (now - reported < METRICS_INTERVAL_MS || !conclusion.isRecorded || done === batches) continue;
+    if (!conclusion.isRecorded) continue;
+    if (now - started >= 60_000 * experiment.checkpointMinutes) break;
+    if (now - reported < METRICS_INTERVAL_MS || done === batches) continue;
     reported = now;
     await reporting;
     reporting = report(done, rate).then(
