@@ -9,12 +9,12 @@ import type { Definition, Operation } from './definition.js';
 import { resultShapes } from './shapes.js';
 import { gradientLike } from './tensors.js';
 import {
-  forEachTap,
+  forEachSizedTap,
+  type PooledSizes,
   type SizedWindow,
   type SizedWindowOptions,
   sizedWindow,
   sizedWindowOf,
-  type WindowSizes,
 } from './window.js';
 
 export interface AverageOptions extends SizedWindowOptions {
@@ -44,10 +44,12 @@ export const averagePoolDefinition: Definition<AveragePool> = {
   values: 'new',
   compute: ({ x }, { y }, attributes, sizes) => {
     const { C } = sizes;
+    const counts = pixelCounts(sizes, attributes);
     y.fill(0);
-    forEachShare(sizes, attributes, (inputPixel, outputPixel, share) => {
-      for (let c = 0; c < C; c++) y[outputPixel * C + c]! += share * x[inputPixel * C + c]!;
+    forEachSizedTap(sizes, attributes, (inputPixel, _tap, outputPixel) => {
+      for (let c = 0; c < C; c++) y[outputPixel * C + c]! += x[inputPixel * C + c]!;
     });
+    for (let i = 0; i < y.length; i++) y[i]! /= counts[Math.floor(i / C)]!;
   },
 };
 
@@ -62,9 +64,10 @@ export const averagePoolGradientDefinition: Definition<AveragePoolGradient> = {
   gradient: 'none',
   compute: ({ dy }, { dx }, attributes, sizes) => {
     const { C } = sizes;
+    const counts = pixelCounts(sizes, attributes);
     dx.fill(0);
-    forEachShare(sizes, attributes, (inputPixel, outputPixel, share) => {
-      for (let c = 0; c < C; c++) dx[inputPixel * C + c]! += share * dy[outputPixel * C + c]!;
+    forEachSizedTap(sizes, attributes, (inputPixel, _tap, outputPixel) => {
+      for (let c = 0; c < C; c++) dx[inputPixel * C + c]! += dy[outputPixel * C + c]! / counts[outputPixel]!;
     });
   },
 };
@@ -77,22 +80,13 @@ export function averagePool(graph: Graph, x: Tensor, options: AverageOptions): T
   return y;
 }
 
-/**
- * Calls `visit` with each pair of an input and an output pixel that share a window, and the input's weight in the mean.
- */
-function forEachShare(
-  sizes: Omit<WindowSizes, 'K' | 'L'>,
-  window: AverageWindow,
-  visit: (inputPixel: number, outputPixel: number, share: number) => void,
-): void {
-  const taps = { ...sizes, K: window.rows.size, L: window.columns.size };
-  const counted = new Int32Array(sizes.B * sizes.Y * sizes.X).fill(window.countsPadding ? taps.K * taps.L : 0);
-  if (!window.countsPadding) {
-    forEachTap(taps, window, (_inputPixel, _tap, outputPixel) => {
-      counted[outputPixel]!++;
-    });
-  }
-  forEachTap(taps, window, (inputPixel, _tap, outputPixel) =>
-    visit(inputPixel, outputPixel, 1 / counted[outputPixel]!),
-  );
+/** The number of pixels by which the sum of each window is divided, in the order of the output pixels. */
+function pixelCounts(sizes: PooledSizes, window: AverageWindow): Int32Array {
+  const { countsPadding, rows, columns } = window;
+  const counts = new Int32Array(sizes.B * sizes.Y * sizes.X);
+  if (countsPadding) return counts.fill(rows.size * columns.size);
+  forEachSizedTap(sizes, window, (_inputPixel, _tap, outputPixel) => {
+    counts[outputPixel]!++;
+  });
+  return counts;
 }

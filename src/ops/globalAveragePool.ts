@@ -25,7 +25,8 @@ export const globalAveragePoolDefinition: Definition<GlobalAveragePool> = {
   compute: ({ x }, { y }, _attributes, { H, W, C }) => {
     const pixels = H * W;
     y.fill(0);
-    for (let i = 0; i < x.length; i++) y[pooledIndex(i, pixels, C)]! += x[i]! / pixels;
+    for (let i = 0; i < x.length; i++) y[pooledIndex(i, pixels, C)]! += x[i]!;
+    for (let i = 0; i < y.length; i++) y[i]! /= pixels;
   },
 };
 

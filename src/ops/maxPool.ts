@@ -9,12 +9,12 @@ import type { Definition, Operation } from './definition.js';
 import { resultShapes } from './shapes.js';
 import { gradientLike } from './tensors.js';
 import {
-  forEachTap,
+  forEachSizedTap,
+  type PooledSizes,
   type SizedWindow,
   type SizedWindowOptions,
   sizedWindow,
   sizedWindowOf,
-  type WindowSizes,
 } from './window.js';
 
 /** The largest window: one byte holds the position of the maximum. */
@@ -96,12 +96,12 @@ export function maxPool(graph: Graph, x: Tensor, options: SizedWindowOptions, wi
 
 /** Calls `visit` with the indices of the elements that share a window, row by row, and the position in the window. */
 function forEachElement(
-  sizes: Omit<WindowSizes, 'K' | 'L'> & { readonly C: number },
+  sizes: PooledSizes & { readonly C: number },
   window: SizedWindow,
   visit: (from: number, tap: number, to: number) => void,
 ): void {
   const { C } = sizes;
-  forEachTap({ ...sizes, K: window.rows.size, L: window.columns.size }, window, (inputPixel, tap, outputPixel) => {
+  forEachSizedTap(sizes, window, (inputPixel, tap, outputPixel) => {
     for (let c = 0; c < C; c++) visit(inputPixel * C + c, tap, outputPixel * C + c);
   });
 }

@@ -233,3 +233,15 @@ export function forEachTap(
     }
   }
 }
+
+/** The sizes of images and results of a window that has its own in its attributes. */
+export type PooledSizes = Omit<WindowSizes, 'K' | 'L'>;
+
+/** Calls `visit` as `forEachTap` does. */
+export function forEachSizedTap(
+  sizes: PooledSizes,
+  window: SizedWindow,
+  visit: (inputPixel: number, tap: number, outputPixel: number) => void,
+): void {
+  forEachTap({ ...sizes, K: window.rows.size, L: window.columns.size }, window, visit);
+}

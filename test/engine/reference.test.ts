@@ -14,7 +14,7 @@ import { chainCases } from './cases/chains.js';
 import { trainingCases } from './cases/training.js';
 import { statesOf } from './conformance.js';
 import { randomValues } from './randomValues.js';
-import { sizedWindowLike, windowedShape, windowLike } from './windows.js';
+import { averageLike, sizedWindowLike, windowedShape, windowLike } from './windows.js';
 
 type Values = Record<string, ArrayLike<number>>;
 
@@ -491,6 +491,19 @@ describe('values worked out by hand', () => {
       { x: [1, 2, 2, 2], dy: [3] },
     );
     expect(tied.dx).toEqual([0, 3, 0, 0]);
+  });
+
+  it('means: a sum is divided once, so that a mean of levels that is a tie of the next quantizer stays one', async () => {
+    const x = Array.from({ length: 10 }, () => 1);
+    const all = await computed(
+      { shapes: { x: [1, 5, 2, 1], y: [1, 1], z: [1, 1, 1, 1] } },
+      (graph, t) => {
+        graph.append('globalAveragePool', { x: t('x') }, { y: t('y') }, {});
+        graph.append('averagePool', { x: t('x') }, { y: t('z') }, averageLike({ size: [5, 2] }));
+      },
+      { x },
+    );
+    expect([all.y, all.z]).toEqual([[1], [1]]);
   });
 
   it('quantization: halves away from zero, the gradient of a range from what lies beyond it', async () => {
