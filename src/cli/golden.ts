@@ -1,6 +1,7 @@
 /** `mpdnn golden`: checks every golden file of a folder on an engine. */
 
 import { Command } from 'commander';
+import { codeOf } from '../disk/fileFault.js';
 import type { MatmulPrecision } from '../engine/matmulPrecision.js';
 import { type Device, selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
@@ -42,7 +43,7 @@ async function goldenChecks(): Promise<typeof import('../golden/index.js')> {
   try {
     return await import('../golden/index.js');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND') throw error;
     throw new InputError('golden: the checks belong to a checkout of the repository; the package does not hold them');
   }
 }

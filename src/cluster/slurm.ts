@@ -1,6 +1,7 @@
 /** Calls of Slurm's programs, to submit jobs and to list the queue. */
 
 import { spawnSync } from 'node:child_process';
+import { codeOf } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
 import type { PlannedRun } from '../runs/plan/planRuns.js';
 import { commandWords } from '../settings/index.js';
@@ -91,7 +92,7 @@ function dependencyOf({ waits }: SlurmJob, jobOf: (run: PlannedRun) => string): 
 
 function call(program: string, args: readonly string[], input = ''): string {
   const { error, status, stdout, stderr } = spawnSync(program, args, { input, encoding: 'utf8' });
-  if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') {
+  if (codeOf(error) === 'ENOENT') {
     throw new InputError(
       `${program}: no such program: this machine has no Slurm; log in where a cluster takes jobs, or install it (Debian: apt-get install slurm-wlm)`,
     );

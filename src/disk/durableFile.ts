@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
-import { writeFault } from './fileFault.js';
+import { codeOf, writeFault } from './fileFault.js';
 
 /** Replaces the file at `path` as a whole. Throws the error of `writeFault`; the old file then stays unharmed. */
 export function writeDurably(path: string, content: string | Uint8Array): void {
@@ -60,7 +60,7 @@ export function makeFolder(folder: string): string[] {
     mkdirSync(folder);
     return [...above, folder];
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = codeOf(error);
     if (code === 'EEXIST' && existsSync(folder)) return above;
     // Another process has made it and removed it since.
     if (code === 'EEXIST' && !lstatSync(folder, { throwIfNoEntry: false })) return [...above, ...makeFolder(folder)];

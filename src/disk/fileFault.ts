@@ -66,7 +66,8 @@ function namingFault(error: unknown, path: string): unknown {
   }
 }
 
-function codeOf(error: unknown): string | undefined {
+/** The system's code of an error, such as `ENOENT`, or Node's; undefined for other errors. */
+export function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException | null)?.code;
 }
 

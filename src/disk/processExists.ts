@@ -1,9 +1,11 @@
+import { codeOf } from './fileFault.js';
+
 /** Tells whether a process with this id runs on this machine, whoever owns it. */
 export function processExists(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    return codeOf(error) === 'EPERM';
   }
 }

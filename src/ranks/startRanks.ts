@@ -5,6 +5,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
+import { codeOf } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
 import { seeingOnly, visibleCards } from './cards.js';
 
@@ -122,8 +123,8 @@ export async function runRanks(
   }
 }
 
-function inWords(error: NodeJS.ErrnoException, program: string): Error {
-  if (error.code !== 'ENOENT') return error;
+function inWords(error: Error, program: string): Error {
+  if (codeOf(error) !== 'ENOENT') return error;
   return new InputError(
     `${program}: no such program: several ranks need Open MPI (Debian: apt-get install openmpi-bin)`,
   );

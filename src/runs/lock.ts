@@ -31,7 +31,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { discard, makeFolder } from '../disk/durableFile.js';
-import { writeFault } from '../disk/fileFault.js';
+import { codeOf, writeFault } from '../disk/fileFault.js';
 import { processExists } from '../disk/processExists.js';
 import { InputError } from '../errors.js';
 
@@ -165,7 +165,7 @@ function take(place: string, self: Owner, root: string): boolean {
     return true;
   } catch (error) {
     discard(aside);
-    switch ((error as NodeJS.ErrnoException).code) {
+    switch (codeOf(error)) {
       case 'ENOTEMPTY':
       case 'EEXIST':
         return false;
@@ -191,7 +191,7 @@ function takeOver(place: string, owner: Owner, self: Owner): boolean {
     renameSync(join(place, owner.name), join(place, self.name));
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if (codeOf(error) === 'ENOENT') return false;
     throw writeFault(error, place);
   }
 }
@@ -203,7 +203,7 @@ function renew(file: string): boolean {
     writeFileSync(file, '.', { flag: 'r+' });
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if (codeOf(error) === 'ENOENT') return false;
     throw writeFault(error, file);
   }
 }

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readFault } from '../disk/fileFault.js';
+import { codeOf, readFault } from '../disk/fileFault.js';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { type ConfigFile, parseConfig } from './configFile.js';
@@ -21,7 +21,7 @@ export function readConfigFile(written: string): ConfigFile {
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    const shipped = (error as NodeJS.ErrnoException).code === 'ENOENT' ? shippedName(path) : undefined;
+    const shipped = codeOf(error) === 'ENOENT' ? shippedName(path) : undefined;
     if (shipped === undefined) throw unreadable(path, error);
     bytes = readFileSync(join(shippedFolder, shipped));
   }
@@ -70,7 +70,7 @@ function lineOfFirstFault(bytes: Buffer): number {
 }
 
 function unreadable(path: string, error: unknown): unknown {
-  const { code } = error as NodeJS.ErrnoException;
+  const code = codeOf(error);
   if (code === 'ENOENT') {
     const near = didYouMean(basename(path), neighbours(dirname(path)), dirname(path));
     const hint =

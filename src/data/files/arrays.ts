@@ -9,7 +9,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { readFault } from '../../disk/fileFault.js';
+import { codeOf, readFault } from '../../disk/fileFault.js';
 import { zipFiles } from '../../disk/zip.js';
 import { InputError } from '../../errors.js';
 import { classification, type Task } from '../../task.js';
@@ -133,7 +133,7 @@ async function inWords<T>(access: Promise<T>, file: string): Promise<T> {
   try {
     return await access;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_FS_FILE_TOO_LARGE') {
+    if (codeOf(error) === 'ERR_FS_FILE_TOO_LARGE') {
       throw new InputError(`${file}: larger than 2 GiB; give a folder of .npy files, an array each`);
     }
     throw readFault(error, file);

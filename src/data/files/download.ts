@@ -11,7 +11,7 @@ import { constants, createReadStream } from 'node:fs';
 import { access, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { writeFault } from '../../disk/fileFault.js';
+import { codeOf, writeFault } from '../../disk/fileFault.js';
 import { processExists } from '../../disk/processExists.js';
 import { InputError } from '../../errors.js';
 import type { OnProgress } from '../progress.js';
@@ -81,8 +81,7 @@ async function makeCacheFolder(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true });
     await access(folder, constants.W_OK);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new InputError(`${folder}: cannot be written (${code}); XDG_CACHE_HOME names another cache folder`);
+    throw new InputError(`${folder}: cannot be written (${codeOf(error)}); XDG_CACHE_HOME names another cache folder`);
   }
 }
 

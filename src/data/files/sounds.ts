@@ -8,7 +8,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { readFault } from '../../disk/fileFault.js';
+import { codeOf, readFault } from '../../disk/fileFault.js';
 import { InputError } from '../../errors.js';
 import { parseSafetensorsFile, safetensorsFile } from '../../weights/checkedSafetensors.js';
 import type { SoundFeatures } from '../features.js';
@@ -135,8 +135,8 @@ async function listClasses(location: string): Promise<SoundListing> {
 
 /** Names below the folder, one a line; null if there is no such list. */
 async function listedIn(location: string, name: string): Promise<ReadonlySet<string> | null> {
-  const text = await readFile(path.join(location, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
+  const text = await readFile(path.join(location, name), 'utf8').catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return null;
     throw readFault(error, path.join(location, name));
   });
   return text === null ? null : new Set(text.split(/\s*\n\s*/).filter(Boolean));

@@ -9,6 +9,7 @@ import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { codeOf } from '../../disk/fileFault.js';
 import type { TuningStore } from './tuning.js';
 
 const schema = z.object({
@@ -32,8 +33,7 @@ export async function tuningFile(path: string, adapter: string, code = codeHash(
       await writeFile(temporary, `${JSON.stringify(all, null, 2)}\n`);
       await rename(temporary, path);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      throw new Error(`${path}: cannot be written (${code}); --no-autotune does without it`, { cause: error });
+      throw new Error(`${path}: cannot be written (${codeOf(error)}); --no-autotune does without it`, { cause: error });
     }
   };
   return {
