@@ -159,8 +159,8 @@ export async function openTraining(
   }
   const { hasNewTargets = false } = checkpoint ?? {};
   const begun: CheckpointState = restored?.state ?? initialState(experiment);
-  // The best parameters under other targets may not meet the new ones.
-  const state = hasNewTargets ? { ...begun, best: null } : begun;
+  // The best parameters under other targets may not meet the new ones, nor may bits that were fitted to the old ones.
+  const state = hasNewTargets ? { ...begun, best: null, fittedEpochs: 0 } : begun;
   const device = `${engine.name}: ${engine.description}`;
   const metadata = describe(experiment, description);
   return {

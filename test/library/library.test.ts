@@ -154,6 +154,29 @@ describe('training from arrays', () => {
     expect([less, more].map(({ summary }) => summary?.best_epoch)).toEqual([3, 3]);
   });
 
+  it('goes on under other targets in an epoch whose evaluation failed, too', async () => {
+    const begun: TrainingSettings = { ...learned, budget: 'guaranteed', target_weight_kbytes: 0.8, budget_search: 1 };
+    const pixels = shape.height * shape.width * shape.channels;
+    const source = ({ images, labels }: LabelledImages, isThere: () => boolean): ImageSource => ({
+      labels,
+      read: async (image, target) => {
+        if (!isThere()) throw new Error('gone');
+        target.set(images.subarray(pixels * image, pixels * (image + 1)));
+      },
+    });
+    let isMended = false;
+    const read = { ...data, train: source(data.train, () => true), test: source(data.test, () => isMended) };
+    let kept: Uint8Array | undefined;
+    const onCheckpoint = (checkpoint: Uint8Array) => (kept = checkpoint);
+    const message = 'gone; the run is kept up to here';
+    await expect(train({ data: read, settings: begun, onCheckpoint })).rejects.toThrow(message);
+    isMended = true;
+    const settings = { ...begun, target_weight_kbytes: 0.55 };
+    const { history } = await train({ data: read, settings, resume: kept!, hasNewTargets: true });
+    expect(history).toHaveLength(2);
+    for (const { quantizers } of history) expect(quantizers.sizes.weights_kb).toBeLessThanOrEqual(0.55);
+  });
+
   it('has reports since the epoch began and since the last one', async () => {
     // A clock that moves on by more than the time between two reports whenever it is read.
     let clock = 0;
