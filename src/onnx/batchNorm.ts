@@ -22,16 +22,22 @@ export function keepBatchNorm(
   const shift = (channel: number) => bias?.values[channel] ?? 0;
   const [gamma, beta, mean, variance] = norm
     ? [
-        of((c) => norm.gamma.values[c]!),
+        // Where variance + ε is below our ε, which no variance makes good, γ takes the rest.
+        of((c) => norm.gamma.values[c]! * Math.sqrt(Math.max(1, batchNormEpsilon / spreadOf(norm, c)))),
         of((c) => norm.beta.values[c]!),
         of((c) => norm.mean.values[c]! - shift(c)),
-        of((c) => Math.max(0, norm.variance.values[c]! + norm.epsilon - batchNormEpsilon)),
+        of((c) => Math.max(0, spreadOf(norm, c) - batchNormEpsilon)),
       ]
     : [of(() => Math.sqrt(1 + batchNormEpsilon)), of(shift), of(() => 0), of(() => 1)];
   importer.keep(`${name}.weight`, [channels], gamma);
   importer.keep(`${name}.bias`, [channels], beta);
   importer.keep(`${name}.running_mean`, [channels], mean);
   importer.keep(`${name}.running_var`, [channels], variance);
+}
+
+/** The sum of a channel's variance and ε, by whose root it is divided. */
+function spreadOf({ variance, epsilon }: BatchNorm, channel: number): number {
+  return variance.values[channel]! + epsilon;
 }
 
 /** Batch normalisation, absorbed by the pending layer or alone. */
@@ -53,7 +59,9 @@ export function batchNormalization(context: NodeContext): Known {
 }
 
 function parametersOf(context: NodeContext, channels: number): BatchNorm {
-  if (context.number('training_mode', 0) === 1) throw context.fault('as in training; export it after model.eval()');
+  // Up to operator set 13 further results say that it is as in training.
+  const isTraining = context.number('training_mode', 0) === 1 || context.node.outputs.slice(1).some(Boolean);
+  if (isTraining) throw context.fault('as in training; export it after model.eval()');
   const [gamma, beta, mean, variance] = [1, 2, 3, 4].map((index) => context.needed(index));
   for (const values of [gamma!, beta!, mean!, variance!]) {
     if (values.values.length !== channels)

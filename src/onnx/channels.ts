@@ -58,6 +58,7 @@ function part(context: NodeContext, x: Output, first: number, channels: number):
   return { shape: [1, channels, ...x.shape.slice(2)], value };
 }
 
-function checkAxis(context: NodeContext, { shape }: Output, axis: number): void {
+/** Throws a fault unless the axis, which counts from the end if it is negative, is that of the channels. */
+export function checkAxis(context: NodeContext, { shape }: Output, axis: number): void {
   if (axis !== 1 && axis + shape.length !== 1) throw context.fault(`along the axis ${axis} of [${shape}]`);
 }

@@ -64,22 +64,24 @@ export function hardSigmoid(context: NodeContext): Known {
   throw context.fault(`with alpha ${alpha} and beta ${beta}`);
 }
 
-/** x times its own sigmoid, or each channel of an image times a number. */
+/** x times its own sigmoid, or each channel of an image times a number; features are the factors of an image of one pixel. */
 export function multiplication(context: NodeContext): Known {
-  const operands = [context.output(0), context.output(1)];
+  const operands = [context.output(0), context.output(1)] as const;
   for (const [index, x] of operands.entries()) {
     const { gate } = operands[1 - index]!;
     if (gate?.of === x) return gated(context, index, gate.type === 'sigmoid' ? 'silu' : 'hardSwish');
   }
   const isPixel = ({ shape }: Output) => shape.length > 2 && shape.slice(2).every((size) => size === 1);
-  const [factors, image] = isPixel(operands[0]!) ? operands : operands.toReversed();
-  if (!isPixel(factors!) || image!.shape[1] !== factors!.shape[1] || image!.shape.length !== factors!.shape.length) {
-    throw context.fault(`of [${operands[0]!.shape}] and [${operands[1]!.shape}]`);
+  const isList = (x: Output) => x.value().shape.length === 1;
+  const [a, b] = operands;
+  const isSecond = isPixel(b) && (!isPixel(a) || (isList(b) && !isList(a)));
+  const [factors, image] = isSecond ? [b, a] : [a, b];
+  if (!isPixel(factors) || image.shape[1] !== factors.shape[1] || image.shape.length !== factors.shape.length) {
+    throw context.fault(`of [${a.shape}] and [${b.shape}]`);
   }
   const name = context.plainName('multiply');
-  const { shape } = image!;
-  return waiting(shape, newPending('other'), ({ activation }) =>
-    context.n.multiply(imageOf(context, image!), featuresOf(context, factors!), { name, activation }),
+  return waiting(image.shape, newPending('other'), ({ activation }) =>
+    context.n.multiply(imageOf(context, image), featuresOf(context, factors), { name, activation }),
   );
 }
 

@@ -12,7 +12,15 @@ import { InputError } from '../errors.js';
 import { type Define, defined, type Layers, type NetworkDefinition, type Value } from '../nn/index.js';
 import { type LoadedWeights, loadedWeights, sound, type WeightValues } from '../weights/loadedWeights.js';
 import { NodeContext } from './nodeContext.js';
-import { type Constant, Faults, noSuchLayer, type OnnxGraph, type OnnxNode, readOnnx } from './onnxGraph.js';
+import {
+  type Attribute,
+  type Constant,
+  Faults,
+  noSuchLayer,
+  type OnnxGraph,
+  type OnnxNode,
+  readOnnx,
+} from './onnxGraph.js';
 import { arithmetic, type Handler, handlers } from './operators.js';
 import { isOutput, type Known, NodeFault, type Output } from './outputs.js';
 import { folded, whole } from './shapeArithmetic.js';
@@ -98,12 +106,18 @@ export class Importer {
     });
     if (!result) return;
     const results: readonly Known[] = Array.isArray(result) ? result : [result];
-    for (const [index, own] of results.entries()) this.#known.set(node.outputs[index]!, own);
+    for (const [index, name] of node.outputs.entries()) {
+      const own = results[index];
+      if (own) this.#known.set(name, own);
+      else if (name !== '' && this.readers(name) > 0) {
+        this.faults.add(`${node.op}: its result ${index + 1} is read, which no layer has`, node.name);
+      }
+    }
   }
 
   #result(node: OnnxNode, inputs: readonly (Known | null)[], make: Handler | undefined): Known | readonly Known[] {
     if (node.op === 'Constant') return constantOf(node);
-    if (node.op === 'Shape') return whole([inputs[0]!.shape.length], inputs[0]!.shape);
+    if (node.op === 'Shape') return sizesOf(node, inputs[0]!);
     const constants = inputs.map((input) => (input && isOutput(input) ? undefined : input));
     if (!constants.includes(undefined)) {
       const result = folded(node, constants as (Constant | null)[]);
@@ -163,6 +177,13 @@ export class Importer {
   keep(name: string, shape: readonly number[], values: ArrayLike<number>): void {
     this.#weights.set(name, { shape, values: Float32Array.from(values) });
   }
+}
+
+/** The result of `Shape`: all sizes, or those from `start` to `end`, which count from the end if they are negative. */
+function sizesOf({ attributes: { start, end } }: OnnxNode, { shape }: Known): Constant {
+  const bound = (attribute: Attribute | undefined) => (typeof attribute === 'number' ? attribute : undefined);
+  const sizes = shape.slice(bound(start), bound(end));
+  return whole([sizes.length], sizes);
 }
 
 function constantOf({ attributes: { value, value_float, value_int, value_floats, value_ints } }: OnnxNode): Constant {

@@ -37,7 +37,6 @@ export interface OnnxNode {
 }
 
 export interface OnnxGraph {
-  readonly opset: number;
   /** Images [N,C,H,W], signals [N,C,L] or features [N,F]; N is null if the batch size is free. */
   readonly input: { readonly name: string; readonly images: number | null; readonly sizes: readonly number[] };
   readonly output: string;
@@ -109,7 +108,6 @@ export function readOnnx(bytes: Uint8Array, source: string, isKnown: (op: string
   if (!faults.areNone) for (const { op, name } of nodes) if (!isKnown(op)) faults.add(noSuchLayer(op), name);
   faults.check(source);
   return {
-    opset: Number(model.opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx')?.version ?? 1n),
     input: input!,
     output: output!.name,
     nodes: ordered,
@@ -207,6 +205,9 @@ function attributeOf(attribute: AttributeProto, node: string, faults: Faults): A
       return attribute.t ? constantOf(attribute.t, node, faults) : null;
     case AttributeType.GRAPH:
       faults.add('branches and loops', node);
+      return null;
+    case AttributeType.UNDEFINED:
+      faults.add(`an attribute ${attribute.name} without a type`, node);
       return null;
     default:
       return null;

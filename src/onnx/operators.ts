@@ -2,7 +2,7 @@
 
 import { elementCount } from '../elementCount.js';
 import { batchNormalization } from './batchNorm.js';
-import { concat, slice, split } from './channels.js';
+import { checkAxis, concat, slice, split } from './channels.js';
 import { convolution } from './convolution.js';
 import { activated, addition, clip, gate, hardSigmoid, multiplication } from './elementwise.js';
 import { linear } from './linear.js';
@@ -48,9 +48,9 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
     GlobalAveragePool: (context) => globalAverage(context, true),
     ReduceMean: reduceMean,
     Flatten: (context) => {
-      if (context.number('axis', 1) !== 1) throw context.fault('an axis that is not the first');
-      const { shape } = context.output();
-      return flattened(context, [1, elementCount(shape.slice(1))]);
+      const x = context.output();
+      checkAxis(context, x, context.number('axis', 1));
+      return flattened(context, [1, elementCount(x.shape.slice(1))]);
     },
     Reshape: (context) => {
       const [images, ...sizes] = context.needed(1).values;

@@ -38,7 +38,7 @@ export function folded(node: OnnxNode, inputs: readonly (Constant | null)[]): Co
       return shape && { ...x, shape };
     }
     case 'Transpose':
-      return transposed(x);
+      return numbers(node.attributes.perm)?.every((axis, at) => axis === at) ? x : transposed(x);
     case 'Gather': {
       const [from, at] = [list(x), list(second)];
       if (!from || !at) return null;

@@ -1,5 +1,7 @@
 /** Networks of ONNX files as layers: their logits beside onnxruntime's, their names, and what is refused. */
 
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { AttributeProto_AttributeType, ModelProtoSchema } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
 import { importOnnx } from '../../src/onnx/index.js';
 import { agreement } from './agreement.js';
@@ -78,6 +80,16 @@ describe('an imported network computes what onnxruntime does', () => {
         return m.node('Reshape', [mean, m.node('Concat', [first, m.whole('rest', [1], [-1])], { axis: 0 })]);
       },
     ],
+    [
+      'a part of a shape',
+      (m, x) => {
+        const mean = m.node('GlobalAveragePool', [x]);
+        const channels = m.node('Shape', [mean], { start: 1, end: -2 });
+        return m.node('Reshape', [mean, m.node('Concat', [m.whole('any', [1], [-1]), channels], { axis: 0 })]);
+      },
+      15,
+    ],
+    ['Flatten by an axis from the end', (m, x) => m.node('Flatten', [m.node('GlobalAveragePool', [x])], { axis: -3 })],
   ])('a global average spelled as %s', async (_, rest, opset) => {
     const { difference, layers } = await agreement(around(rest, { ...(opset && { opset }) }), [3, 8, 8]);
     expect(difference).toBeLessThan(1e-5);
@@ -194,6 +206,28 @@ describe('an imported network computes what onnxruntime does', () => {
       },
     ],
     [
+      'squeeze and excite of one pixel, a list on either side',
+      (m, x) => {
+        const pixel = m.node('Conv', [x, m.weights('c', [6, 6, 8, 8])]);
+        const factors = m.node('Conv', [m.node('GlobalAveragePool', [pixel]), m.weights('d', [6, 6, 1, 1])]);
+        return m.node('Flatten', [m.node('Mul', [m.node('Mul', [pixel, factors]), factors])]);
+      },
+    ],
+    [
+      'a constant transposed to the order that it has',
+      (m, x) => m.node('MatMul', [mean(m, x), m.node('Transpose', [m.weights('c', [6, 6])], { perm: [0, 1] })]),
+    ],
+    [
+      'variances below our ε',
+      (m, x) => {
+        const small = m.node('Conv', [x, m.weights('c', [6, 6, 1, 1], -1e-3, 1e-3)]);
+        const [gamma, beta] = [m.weights('g', [6]), m.weights('b0', [6])];
+        const moments = [m.floats('m', [6], Array(6).fill(0)), m.floats('s', [6], [0, 1e-7, 1e-6, 1e-5, 1e-4, 1])];
+        const epsilon = { float: 1e-7 };
+        return mean(m, m.node('BatchNormalization', [small, gamma, beta, ...moments], { epsilon }));
+      },
+    ],
+    [
       'channels taken apart and shuffled',
       (m, x) => {
         const [first, second] = m.nodes('Split', [x, m.whole('sizes', [2], [2, 4])], { axis: 1 }, 2);
@@ -265,12 +299,31 @@ describe('what cannot be imported', () => {
       /Gemm: a bias \[2,6\] for 6 outputs/,
     ],
     [
+      'a batch normalisation with moments of the batch as results',
+      (m, x) => m.nodes('BatchNormalization', [x, ...m.batchNorm('bn', 6)], {}, 5)[0]!,
+      /1 fault: BatchNormalization: as in training; export it after model\.eval\(\) \(t\d+\)$/,
+    ],
+    [
+      'the mask of a dropout',
+      (m, x) => {
+        const [y, mask] = m.nodes('Dropout', [x], {}, 2);
+        return m.node('Mul', [y!, m.node('Cast', [mask!], { to: 1 })]);
+      },
+      /1 fault: Dropout: its result 2 is read, which no layer has \(t\d+\)$/,
+    ],
+    [
       'dropout as in training',
       (m, x) => m.node('Dropout', [x, m.floats('r', [], [0.5]), m.whole('t', [], [1])]),
       /Dropout: as in training; export it after model\.eval\(\)/,
     ],
   ])('%s', (_, rest, message) => {
     expect(refused(around((m, x) => mean(m, rest(m, x))))).toThrow(message);
+  });
+
+  it('an attribute without a type, whose value nobody knows', () => {
+    const model = fromBinary(ModelProtoSchema, around(mean));
+    model.graph!.node[0]!.attribute[0]!.type = AttributeProto_AttributeType.UNDEFINED;
+    expect(refused(toBinary(ModelProtoSchema, model))).toThrow(/1 fault: an attribute pads without a type \(t0\)$/);
   });
 
   it.each<[string, Uint8Array, RegExp]>([
