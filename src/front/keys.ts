@@ -6,7 +6,7 @@ import {
   type Lines,
   type Overrides,
   type SettingKey,
-  sectionEntries,
+  settingEntries,
 } from '../settings/index.js';
 import type { FrontOptions } from './frontPlan.js';
 
@@ -37,7 +37,7 @@ const rateOfQuantized = 0.1;
 
 /** The keys of [DEFAULT]: those of the float network's section, and the call's overrides. */
 export function sharedLines({ file, section, settings }: FrontOptions, { overrides }: Experiment): Lines {
-  const written = [...sectionEntries(file, section).values()].map(({ key, value }) => [key, value] as const);
+  const written = settingEntries(file, section).map(({ key, value }) => [key, value] as const);
   const ofQuantizers = Object.entries(settings).flatMap(([option, value]) =>
     value !== undefined && concernsQuantizers(keyOf(option)) ? [[keyOf(option), value] as const] : [],
   );

@@ -1,7 +1,7 @@
 /** Variants of learned bits: sections of a user's .cfg file with the keys that each changes. */
 
 import { InputError } from '../errors.js';
-import { sectionEntries } from '../settings/index.js';
+import { settingEntries } from '../settings/index.js';
 import type { FrontOptions } from './frontPlan.js';
 import type { Keys } from './keys.js';
 
@@ -23,7 +23,7 @@ export function variantsOf({ variants: file, only }: FrontOptions): Variant[] {
     throw new InputError(`--variants ${file.path}: are of learned bits; let --only name learned, too`);
   }
   return [...file.sections.keys()].map((name) => {
-    const entries = [...sectionEntries(file, name).values()];
+    const entries = settingEntries(file, name);
     const shared = entries.find(({ key }) => sharedKeys.includes(key));
     if (shared) {
       throw new InputError(

@@ -1,5 +1,6 @@
 /** The table of a plan for a dry run: the runs in order, their state, and their sizes at the start. */
 
+import { kilobytesText } from '../kilobytes.js';
 import { type QuantizerReport, quantizerReport } from '../program/quantizerReport.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { withNetworkOfFile } from '../runs/index.js';
@@ -28,9 +29,7 @@ export async function planLines(images: PlannedImages, plan: readonly PlannedRun
       name,
       startsFrom?.experiment.name ?? training.startFrom ?? '–',
       String(training.epochs),
-      kbytes(sizes.weights_kb),
-      kbytes(sizes.activations_max_kb),
-      kbytes(sizes.activations_sum_kb),
+      ...[sizes.weights_kb, sizes.activations_max_kb, sizes.activations_sum_kb].map(kbytes),
       standingText(run),
     ]);
   }
@@ -65,5 +64,5 @@ function standingText(run: PlannedRun): string {
 }
 
 function kbytes(value: number): string {
-  return value.toFixed(value >= 1000 ? 0 : 1);
+  return kilobytesText(value, value >= 1000 ? 0 : 1);
 }

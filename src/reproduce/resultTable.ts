@@ -1,5 +1,6 @@
 /** The published table beside ours: a line for each row, with the columns for which there is data. */
 
+import { kilobyteDecimals } from '../kilobytes.js';
 import type { Block, TableLine } from '../report/document.js';
 import type { Experiment } from '../settings/index.js';
 import type { PublishedResult } from './publishedResults.js';
@@ -95,7 +96,7 @@ export function plannedSeeds({ runs, missing }: RowResult): number {
 export function size({ runs }: RowResult, key: SizeKey, published: number | undefined): string {
   const sizes = spreadOf(runs.map(({ summary }) => summary[key]));
   if (!sizes) return '';
-  const digits = sizes.mean >= 1000 ? 0 : sizes.mean >= 100 ? 1 : 2;
+  const digits = kilobyteDecimals(sizes.mean, sizes.mean >= 1000 ? 0 : sizes.mean >= 100 ? 1 : 2);
   const ours = spreadText({ ...sizes, deviation: sizes.deviation || null }, digits);
   return published === undefined ? ours : `${ours} (${Number(published.toPrecision(4))})`;
 }

@@ -10,7 +10,7 @@ import { InputError } from '../errors.js';
 import type { NetworkDefinition } from '../nn/index.js';
 import type { ActivationType, CostTable } from '../quant/index.js';
 import type { Task } from '../task.js';
-import { type ConfigFile, defaultSection, interpolatedKeys, sectionEntries } from './configFile.js';
+import { type ConfigEntry, type ConfigFile, defaultSection, interpolatedKeys, sectionEntries } from './configFile.js';
 import { readCostTable } from './costTables.js';
 import { didYouMean } from './didYouMean.js';
 import { checkEffects, type Origin } from './keysWithoutEffect.js';
@@ -226,13 +226,19 @@ export function withDefinition(experiment: Experiment, definition: NetworkDefini
   return { ...experiment, network: { ...experiment.network, definition } };
 }
 
+/** The settings of a section, with those inherited; keys that only serve as `%(key)s` are left out. */
+export function settingEntries(file: ConfigFile, name: string): ConfigEntry[] {
+  const interpolated = interpolatedKeys(file);
+  return [...sectionEntries(file, name).values()].filter(
+    ({ key }) => isSettingKey(canonicalKey(key)) || !interpolated.has(key),
+  );
+}
+
 function fromSection(file: ConfigFile, name: string): Map<string, Entry> {
   const entries = new Map<string, Entry>();
   const sections = new Map<string, string>();
-  const interpolated = interpolatedKeys(file);
-  for (const { section, key: written, value, line } of sectionEntries(file, name).values()) {
+  for (const { section, key: written, value, line } of settingEntries(file, name)) {
     const key = canonicalKey(written);
-    if (!isSettingKey(key) && interpolated.has(written)) continue;
     const where = `${file.path}:${line}: [${section}] ${written}`;
     const other = sections.get(key);
     if (other === section) throw new InputError(`${where} = ${value}: weights and weightfile mean the same, keep one`);

@@ -7,7 +7,7 @@ export {
   setProgramName,
   trainCommandLine,
 } from './commandLine.js';
-export { type ConfigFile, parseConfig, sectionEntries } from './configFile.js';
+export { type ConfigFile, parseConfig } from './configFile.js';
 export { configText, type Lines } from './configText.js';
 export {
   type Experiment,
@@ -15,6 +15,7 @@ export {
   experimentOfRun,
   type Overrides,
   resolveExperiment,
+  settingEntries,
   withDefinition,
 } from './experiment.js';
 export { type ResolvedLayer, resolveLayers } from './layerRules.js';
