@@ -130,7 +130,7 @@ export function submit(
     const program = [process.execPath, realpathSync(process.argv[1] ?? '')];
     const jobs = slurmJobs(submission, parseSlurmOptions(slurm), program);
     if (dryRun) {
-      process.stdout.write(sendingScript(jobs, queuedJob));
+      process.stdout.write(sendingScript(out, jobs, queuedJob));
     } else if (jobs.length > 0) {
       send(jobs, sent, queuedJob, { out, last });
     }

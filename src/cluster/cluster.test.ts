@@ -1,5 +1,6 @@
 /** The texts that are sent to a cluster, without any. */
 
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -85,7 +86,7 @@ describe('batches', () => {
       ['FLOAT LARGE', 'PUPIL'],
     ]);
     // Both are of one array.
-    const text = sendingScript(slurmJobs(submission, new Map(), ['mpdnn']), neverQueued);
+    const text = sendingScript('exp', slurmJobs(submission, new Map(), ['mpdnn']), neverQueued);
     expect(text).toMatch(/--dependency=afterok:\$\{job1\}_0:\$\{job1\}_1 /);
     const manifest = kubernetesManifest(submission, parseKubernetesOptions('image=me/mpdnn:1 claim=work'));
     expect(manifest).toMatch(/ --timeout=-1s job\/\S+-1 && /);
@@ -125,8 +126,10 @@ describe('scripts for Slurm', () => {
     const options = parseSlurmOptions('time=4:00:00 --gres=gpu:1 exclusive');
     const jobs = slurmJobs(submissionOf(planOf('nowhere'), { atOnce: 4 }), options, ['node', 'main.js']);
     expect(jobs).toHaveLength(3);
-    expect(sendingScript(jobs.slice(0, 2), neverQueued).replaceAll(/mpdnn-\w+/g, 'NAME')).toMatchInlineSnapshot(`
-      "job1=$(sbatch --parsable <<'END'
+    expect(sendingScript('exp', jobs.slice(0, 2), neverQueued).replaceAll(/mpdnn-\w+/g, 'NAME')).toMatchInlineSnapshot(`
+      "mkdir -p exp/jobs
+
+      job1=$(sbatch --parsable <<'END'
       #!/bin/bash
       #SBATCH --job-name=NAME
       #SBATCH --array=0-0%4
@@ -185,7 +188,7 @@ describe('scripts for Slurm', () => {
     const { batches } = planBatches(plan, (run) => queued.includes(run));
     const last = { name: 'table', call: ['reproduce', 'table'] };
     const submission = submissionOf(plan, { batches, queued, last, failFast: true });
-    const text = sendingScript(slurmJobs(submission, new Map(), ['mpdnn']), ({ path }) =>
+    const text = sendingScript('exp', slurmJobs(submission, new Map(), ['mpdnn']), ({ path }) =>
       path === 'Q1' ? '7_2' : undefined,
     );
     expect(text.match(/sbatch .*(?= <<)/g)).toEqual([
@@ -349,6 +352,15 @@ describe('the commands', () => {
     } finally {
       process.argv = called;
     }
+  });
+
+  it('print a script that sends the jobs, and first makes the folders of their logs', async () => {
+    const { stdout } = await succeeds([...fresh, '--seeds', '0', '--out', 'by hand', '--dry-run'], folder);
+    const programs = join(folder, 'programs');
+    mkdirSync(programs);
+    const sbatch = '#!/bin/bash\ncat >/dev/null; test -d "by hand/jobs/seed-0" && echo 7\n';
+    writeFileSync(join(programs, 'sbatch'), sbatch, { mode: 0o755 });
+    execFileSync('bash', ['-e', '-c', stdout], { cwd: folder, env: { PATH: `${programs}:${process.env.PATH}` } });
   });
 
   it('say in one line what to install where there is no Slurm, and leave nothing', async () => {

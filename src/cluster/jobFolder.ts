@@ -30,13 +30,18 @@ export function logPath(out: string, run: string): string {
   return join(jobFolder(out), `${run}.log`);
 }
 
+/** The folders for the logs of runs, which a scheduler does not make. */
+export function logFolders(out: string, runs: readonly PlannedRun[]): string[] {
+  return [...new Set([jobFolder(out), ...runs.map(({ path }) => dirname(logPath(out, path)))])];
+}
+
 /**
- * Makes the folders for logs, which a scheduler does not; returns those that did not exist, each behind its parent.
+ * Makes the folders for logs; returns those that did not exist, each behind its parent.
  *
  * @throws InputError if they cannot be made
  */
 export function makeJobFolders(out: string, runs: readonly PlannedRun[]): string[] {
-  return [jobFolder(out), ...runs.map(({ path }) => dirname(logPath(out, path)))].flatMap(makeFolder);
+  return logFolders(out, runs).flatMap(makeFolder);
 }
 
 /** Removes those of the folders that {@link makeJobFolders} has made which are empty. */

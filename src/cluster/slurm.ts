@@ -5,6 +5,7 @@ import { codeOf } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
 import type { PlannedRun } from '../runs/plan/planRuns.js';
 import { commandWords } from '../settings/index.js';
+import { logFolders } from './jobFolder.js';
 import type { SlurmJob } from './slurmScripts.js';
 
 /** A job in the queue. */
@@ -50,15 +51,20 @@ export function sendJobs(
   });
 }
 
-/** A shell script that submits the jobs. */
-export function sendingScript(jobs: readonly SlurmJob[], queuedJob: QueuedJobOf): string {
+/** A shell script that submits the jobs, whose logs go below `out`. */
+export function sendingScript(out: string, jobs: readonly SlurmJob[], queuedJob: QueuedJobOf): string {
   const parts: string[] = [];
   forEachJob(jobs, queuedJob, ({ script }, dependency) => {
     const name = `job${parts.length + 1}`;
     parts.push(`${name}=$(sbatch ${['--parsable', ...dependency].join(' ')} <<'END'\n${script}END\n)\n`);
     return `\${${name}}`;
   });
-  return parts.join('\n');
+  if (parts.length === 0) return '';
+  const folders = logFolders(
+    out,
+    jobs.flatMap(({ runs }) => runs),
+  );
+  return [`mkdir -p ${commandWords(folders)}\n`, ...parts].join('\n');
 }
 
 type QueuedJobOf = (run: PlannedRun) => string | undefined;
