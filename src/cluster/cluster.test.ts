@@ -1,7 +1,7 @@
 /** The texts that are sent to a cluster, without any. */
 
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { mpdnn, succeeds } from '../../test/cli/runMpdnn.js';
@@ -89,7 +89,7 @@ describe('batches', () => {
     const text = sendingScript('exp', slurmJobs(submission, new Map(), ['mpdnn']), neverQueued);
     expect(text).toMatch(/--dependency=afterok:\$\{job1\}_0:\$\{job1\}_1 /);
     const manifest = kubernetesManifest(submission, parseKubernetesOptions('image=me/mpdnn:1 claim=work'));
-    expect(manifest).toMatch(/ --timeout=-1s job\/\S+-1 && /);
+    expect(manifest).toMatch(/^# {3}ended \S+-1 && kubectl patch /m);
   });
 
   it('leave out what is finished, in the queue, or starts from what has failed', () => {
@@ -235,8 +235,9 @@ describe('manifests for Kubernetes', () => {
     const [first, second, third] = text.split('---\n');
     expect(first).toMatchInlineSnapshot(`
       "# What waits for others is suspended; behind \`kubectl apply\` it goes on with:
-      #   kubectl wait --for=condition=complete --timeout=-1s job/NAME-1 && kubectl patch job/NAME-2 --patch '{"spec":{"suspend":false}}'
-      #   kubectl wait --for=condition=complete --timeout=-1s job/NAME-2 && kubectl patch job/NAME-3 --patch '{"spec":{"suspend":false}}'
+      #   ended() { until kubectl get job/$1 -o jsonpath='{.status.conditions[*].type}' | grep -qwE 'Complete|Failed'; do sleep 10; done; }
+      #   ended NAME-1 && kubectl patch job/NAME-2 --patch '{"spec":{"suspend":false}}'
+      #   ended NAME-2 && kubectl patch job/NAME-3 --patch '{"spec":{"suspend":false}}'
       apiVersion: batch/v1
       kind: Job
       metadata:
@@ -279,6 +280,29 @@ describe('manifests for Kubernetes', () => {
     expect(second).toContain('suspend: true');
     expect(third).toContain('completions: 1\n');
   });
+
+  it.each(['Complete', 'Failed'])(
+    'go on when what they wait for is %s, for whatever run of a batch has failed',
+    (end) => {
+      const programs = temporaryFolder();
+      // The first Job has not ended when it is asked for twice, the second one has.
+      const kubectl = `
+      case "$1 $2" in
+        "get job/"*-1) echo x >> asked; [ $(wc -l < asked) -lt 3 ] && echo Suspended || echo "FailureTarget ${end}" ;;
+        "get job/"*) echo ${end} ;;
+        patch*) echo "$2" | sed s/.*-// >> resumed ;;
+        *) exit 1 ;;
+      esac`;
+      for (const [name, script] of Object.entries({ kubectl, sleep: '' })) {
+        writeFileSync(join(programs, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      }
+      const manifest = kubernetesManifest(submissionOf(planOf('nowhere')), parseKubernetesOptions('image=x claim=y'));
+      const commands = [...manifest.matchAll(/^# {3}(.*)$/gm)].map(([, command]) => command).join('\n');
+      const env = { ...process.env, PATH: `${programs}:${process.env.PATH}` };
+      execFileSync('sh', ['-c', commands], { cwd: programs, env });
+      expect(readFileSync(join(programs, 'resumed'), 'utf8')).toBe('2\n3\n');
+    },
+  );
 
   it.each([
     ['image=x', 'lacks claim=…'],

@@ -82,14 +82,23 @@ export function kubernetesManifest(submission: Submission, options: KubernetesOp
   const all = lastJob ? [...jobs, lastJob] : jobs;
   const goOn = all.flatMap(({ name, after }) => {
     if (after.length === 0) return [];
-    const wait = `kubectl wait --for=condition=complete --timeout=-1s ${after.map((each) => `job/${each}`).join(' ')}`;
-    return [`#   ${wait} && kubectl patch job/${name} --patch '{"spec":{"suspend":false}}'`];
+    const waits = after.map((each) => `ended ${each} && `).join('');
+    return [`#   ${waits}kubectl patch job/${name} --patch '{"spec":{"suspend":false}}'`];
   });
   const note =
-    goOn.length === 0 ? [] : ['# What waits for others is suspended; behind `kubectl apply` it goes on with:', ...goOn];
+    goOn.length === 0
+      ? []
+      : ['# What waits for others is suspended; behind `kubectl apply` it goes on with:', `#   ${ended}`, ...goOn];
   const documents = all.map((job) => jobText(job, submission.failFast, options));
   return [...note.map((line) => `${line}\n`), documents.join('---\n')].join('');
 }
+
+/**
+ * A function of the shell that waits for the end of a Job: `kubectl wait` would wait for one condition alone. A Job that
+ * failed has runs with results, from which others start; those that start from the others fail by themselves.
+ */
+const ended =
+  "ended() { until kubectl get job/$1 -o jsonpath='{.status.conditions[*].type}' | grep -qwE 'Complete|Failed'; do sleep 10; done; }";
 
 interface IndexedJob {
   readonly name: string;
