@@ -69,6 +69,14 @@ describe('make test', () => {
     expect(run(folderOf(files), 'make', 'test', `CC=${compiler}`)).toContain('2 images, 0 logits differ');
   });
 
+  it('leaves no object of this machine, which a board would get', () => {
+    const folder = folderOf(files);
+    run(folder, 'make', 'test');
+    expect(run(folder, 'make', '-n', 'net.o', 'CC=arm-none-eabi-gcc')).toMatch(
+      /^arm-none-eabi-gcc .*-o net\.o net\.c$/m,
+    );
+  });
+
   it('fails where a bias is off by one', () => {
     const planted = cFiles(withBiasOffByOne(network, images), { name: 'net', images }).get('net.c')!;
     const { status, stdout } = runQuietly(folderOf(new Map([...files, ['net.c', planted]])), 'make', 'test');
@@ -136,6 +144,8 @@ it.each([
   ['GUARANTEED', 'guaranteed'],
   ['2 bits, Käse', 'net_2_bits_k_se'],
   ['TEST', 'net_test'],
+  ['__Q-äöü', 'q'],
+  ['数字', 'net'],
 ])('has a prefix for the experiment %s', (name, prefix) => {
   expect(prefixOf(name)).toBe(prefix);
 });

@@ -39,8 +39,9 @@ export function cFiles(network: IntegerNetwork, { name, images }: COptions): Rea
 
 /** The prefix for a network with any name. */
 export function prefixOf(name: string): string {
-  const letters = name.toLowerCase().replace(/[^a-z0-9]+/g, '_');
-  return isPrefix(letters) ? letters : `net_${letters}`;
+  const words = name.toLowerCase().match(/[a-z0-9]+/g) ?? [];
+  const letters = words.join('_');
+  return isPrefix(letters) ? letters : ['net', ...words].join('_');
 }
 
 /** Tells whether a name can begin names in C and those of files, which are not the test's. */

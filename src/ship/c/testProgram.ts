@@ -58,7 +58,8 @@ export function makefile(name: string): string {
 # make test: runs the test images on this machine.
 # make emulated: runs them on a Cortex-M4, emulated by qemu; Debian has gcc-arm-none-eabi, picolibc-arm-none-eabi and
 #   qemu-system-arm.
-# make ${name}.o CC=arm-none-eabi-gcc TARGET='-mcpu=cortex-m4 -mthumb': the object for a board.
+# make ${name}.o CC=arm-none-eabi-gcc TARGET='-mcpu=cortex-m4 -mthumb --specs=picolibc.specs': the
+#   object for a board.
 
 CFLAGS = -std=c99 -O2 -Wall -Wextra -Wconversion -pedantic -Werror
 TARGET =
@@ -66,8 +67,8 @@ TARGET =
 ${name}.o: ${name}.c ${name}.h
 	$(CC) $(CFLAGS) $(TARGET) -c -o $@ ${name}.c
 
-${name}_test: test.c test.h ${name}.o
-	$(CC) $(CFLAGS) $(TARGET) -o $@ test.c ${name}.o
+${name}_test: test.c test.h ${name}.c ${name}.h
+	$(CC) $(CFLAGS) $(TARGET) -o $@ test.c ${name}.c
 
 # The board has 4 MB for programs at 0 and 4 MB of memory at 0x20000000.
 BOARD = -mcpu=cortex-m4 -mthumb --specs=picolibc.specs --oslib=semihost --crt0=hosted \\
