@@ -29,10 +29,19 @@ const docstrings = docstringExamples([
 describe('the examples of the library', () => {
   it('are one a use', () => {
     expect(node.match(/await train\(/g)!.length).toBeGreaterThanOrEqual(6);
-    for (const use of ['sectionSettings(', 'onProgress', 'signal:', 'resume:', 'open(', 'predict(', 'evaluate(']) {
+    for (const use of [
+      'sectionSettings(',
+      'onProgress',
+      'signal:',
+      'resume:',
+      'open(',
+      'predict(',
+      'evaluate(',
+      'exportNetwork(',
+    ]) {
       expect(node).toContain(use);
     }
-    expect([...browser.keys()]).toEqual(['worker.ts', 'page.ts']);
+    expect([...browser.keys()]).toEqual(['worker.ts', 'page.ts', 'pictures.ts']);
     expect(docstrings.size).toBe(12);
   });
 
@@ -90,6 +99,7 @@ describe('the examples of the library', () => {
     expect(said).toContain('budget: with the fewest bits weights need');
     expect(said).toMatch(/\d+ bytes to keep\nfalse\ntrue 2\n/);
     expect(said).toMatch(/(disc|cross)-\d+ 0\.\d+ \[/);
+    expect(said).toMatch(/^mine\.h \d+ letters\nmine\.c \d+ letters\n/m);
     expect(said).toContain('settings: epochs = 0: must be an integer from 1');
     expect(readFileSync(join(folder, 'network.safetensors')).length).toBeGreaterThan(1e4);
   });
