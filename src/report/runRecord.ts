@@ -8,16 +8,8 @@ import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import type { QuantizerRow } from '../program/quantizerReport.js';
 import { activationTypes } from '../quant/index.js';
-import {
-  openRunFolder,
-  type RunConfig,
-  type RunFolder,
-  readCurves,
-  readQuantizers,
-  readResults,
-  readSizes,
-  readSummary,
-} from '../runs/runFolder.js';
+import { readCurves, readQuantizers, readResults, readSizes } from '../runs/folderTables.js';
+import { openRunFolder, type RunConfig, type RunFolder, readSummary } from '../runs/runFolder.js';
 import { type MetricName, metrics, trainingMetric } from '../task.js';
 
 export interface CurvePoint {

@@ -2,16 +2,9 @@
 
 import { writeDurably } from '../disk/durableFile.js';
 import type { EpochReport, Recorder } from '../train/recorder.js';
+import { appendEpoch, type EpochRows, readQuantizers, readSizes, truncateRun } from './folderTables.js';
 import type { Lock } from './lock.js';
-import {
-  appendEpoch,
-  type EpochRows,
-  type RunFolder,
-  readQuantizers,
-  readSizes,
-  truncateRun,
-  writeSummary,
-} from './runFolder.js';
+import { type RunFolder, writeSummary } from './runFolder.js';
 
 /** A second recorder, for example of live lines. */
 export type Watcher = Pick<Recorder, 'begin' | 'step' | 'epoch'> & Partial<Pick<Recorder, 'parameters' | 'finish'>>;

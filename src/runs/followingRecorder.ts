@@ -2,7 +2,8 @@
 
 import type { QuantizerRow, SizesRow } from '../program/quantizerReport.js';
 import type { Recorder } from '../train/recorder.js';
-import { type RunFolder, readQuantizers, readSizes } from './runFolder.js';
+import { readQuantizers, readSizes } from './folderTables.js';
+import type { RunFolder } from './runFolder.js';
 
 /** @param folder that of a resumed run, `null` for a new one */
 export function followingRecorder(folder: RunFolder | null): Recorder {

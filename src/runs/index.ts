@@ -1,4 +1,6 @@
 export { discardUnfinished, makeFolder, writeDurably } from '../disk/durableFile.js';
+export { checkTables, readCurves, readQuantizers, readResults, readSizes } from './folderTables.js';
 export { withNetworkOfFile } from './ownNetwork.js';
+export { runDifference } from './runDifference.js';
 export * from './runFolder.js';
 export { priorExperiment, readWeightsToStartFrom, resolveStartingWeights } from './startingWeights.js';

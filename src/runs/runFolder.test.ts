@@ -11,18 +11,20 @@ import { type Overrides, resolveExperiment, withDefinition } from '../settings/e
 import type { RunSummary } from '../train/summary.js';
 import {
   appendEpoch,
-  createRunFolder,
   type EpochRows,
-  openRunFolder,
-  type RunFolder,
   readCurves,
   readQuantizers,
   readResults,
   readSizes,
+  truncateRun,
+} from './folderTables.js';
+import {
+  createRunFolder,
+  openRunFolder,
+  type RunFolder,
   readSummary,
   resumeRunFolder,
   setEpochs,
-  truncateRun,
   writeSummary,
 } from './runFolder.js';
 

@@ -1,6 +1,6 @@
 /**
- * A run folder, `OUT/EXPERIMENT/`: its files, how it is created, appended to, and truncated when an interrupted run is
- * resumed. Other programs rely on the names.
+ * A run folder, `OUT/EXPERIMENT/`: its files, how it is created, opened and resumed. Other programs rely on the names. Rows are
+ * appended and truncated by `folderTables.ts`.
  *
  * It is prepared beside its place and renamed into it, so that a start that fails leaves nothing, and every file is
  * replaced as a whole. Rows are appended before the checkpoint of their epoch is written. On resuming, rows beyond the
@@ -9,37 +9,18 @@
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { parseDataSpec } from '../data/dataSpec.js';
 import { discard, discardUnfinished, makeFolder, syncFolder, writeDurably } from '../disk/durableFile.js';
 import { codeOf, readFault, writeFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
 import type { NetworkDescription } from '../program/networkDescription.js';
-import type { QuantizerRow, Sizes, SizesRow } from '../program/quantizerReport.js';
-import { guaranteesBudget } from '../settings/budget.js';
 import { didYouMean } from '../settings/didYouMean.js';
 import type { Experiment } from '../settings/experiment.js';
 import { quantizesAnything } from '../settings/layerRules.js';
-import type { Settings } from '../settings/settingRules.js';
-import { settingsDifference } from '../settings/settingsDifference.js';
 import { namedMetrics, type Task, taskOf } from '../task.js';
 import type { RunSummary } from '../train/summary.js';
+import { tables } from './folderTables.js';
+import { epochsFault, networkDifference, runDifference } from './runDifference.js';
 import { configSchema, json, type RunConfig, readJson, summarySchema } from './runDocuments.js';
-import {
-  type AccuracyRow,
-  accuracyTable,
-  appendRows,
-  type LossRow,
-  lastEpoch,
-  lossTable,
-  quantizersTable,
-  type RunRow,
-  readRows,
-  resultsTableOf,
-  sizesTable,
-  type Table,
-  tableHeader,
-  truncateRows,
-} from './runTables.js';
 
 export type { RunConfig } from './runDocuments.js';
 
@@ -80,17 +61,6 @@ export interface RunStart {
   readonly data?: RunConfig['data'];
   readonly network?: NetworkDescription;
   readonly checkpoint: Uint8Array;
-}
-
-/** The rows that one epoch adds to the tables. */
-export interface EpochRows {
-  readonly results: RunRow;
-  readonly trainLoss: number;
-  readonly testLoss: number;
-  readonly trainAccuracy: number;
-  readonly testAccuracy: number;
-  readonly quantizers: readonly QuantizerRow[];
-  readonly sizes: Sizes;
 }
 
 /** The paths of the run folder at `root`; the curves of a quantized network are named `…_q.csv`. */
@@ -238,101 +208,11 @@ export function resumeRunFolder(experiment: Experiment): { readonly folder: RunF
   return { folder, config };
 }
 
-/**
- * The first difference between the settings of a run and those of now in words, `null` for none. Images may lie in
- * another place than then if config.json has their fingerprints, with which they are compared once they are loaded.
- */
-export function runDifference({ settings, data }: RunConfig, now: Settings): string | null {
-  const isMoved = data !== null && placeless(String(settings.data)) === placeless(now.data);
-  return settingsDifference(isMoved ? { ...settings, data: now.data } : settings, now);
-}
-
-/** A value of `data` without the place of the images. */
-function placeless(data: string): string {
-  const { location: _, ...rest } = parseDataSpec(data);
-  return JSON.stringify(rest);
-}
-
-/**
- * The reason why a run cannot be resumed with another number of epochs: its earlier ones depended on it; null if it
- * can.
- */
-function epochsFault(then: RunConfig['settings'], { settings, budget }: Experiment): string | null {
-  const { epochs, schedule, learning_rate_drops: drops } = settings;
-  if (then.epochs === epochs) return null;
-  const change = `epochs was ${then.epochs}, now it is ${epochs}, and`;
-  if (schedule === 'cosine') return `${change} the cosine brings the learning rate to 0 over the whole run`;
-  if (guaranteesBudget(budget)) return `${change} bits are searched for in a part of the whole run`;
-  if (settings.damp_oscillations > 0) return `${change} the damping of oscillations rises over the whole run`;
-  const before = Array.isArray(then.learning_rate_drops) ? then.learning_rate_drops : [];
-  const [was, is] = [before, drops].map((each) => each.join() || 'none');
-  if (was === is) return null;
-  const asBefore = `--learning-rate-drops ${was}`;
-  return `${change} the learning rate would drop after epochs ${is} instead of ${was} (${asBefore} keeps it)`;
-}
-
-/** The first layer in which a network definition differs from that of the run; null for none. */
-function networkDifference(then: unknown, { definition, model }: Experiment['network']): string | null {
-  if (JSON.stringify(then) === JSON.stringify(definition)) return null;
-  const before = (then as Experiment['network']['definition'])?.layers ?? [];
-  const now = definition?.layers ?? [];
-  const at = now.findIndex((layer, index) => JSON.stringify(layer) !== JSON.stringify(before[index]));
-  const layer = now[at] ?? before[now.length];
-  return `${model} defines another network than it did${layer ? `: ${layer.name} is not the same` : ''}`;
-}
-
 /** Sets another number of epochs for a resumed run, which is finished only after these. */
 export function setEpochs(folder: RunFolder, config: RunConfig, epochs: number): void {
   if (config.settings.epochs === epochs) return;
   discard(folder.summary);
   writeDurably(folder.config, json({ ...config, settings: { ...config.settings, epochs } }));
-}
-
-/**
- * Truncates all tables to the first `epochs` epochs, those of the checkpoint.
- *
- * @throws InputError if a table lacks some of them
- */
-export function truncateRun(folder: RunFolder, epochs: number): void {
-  for (const [path, header] of tables(folder)) {
-    const last = truncateRows(path, header, epochs);
-    const isComplete = last === epochs || (path === folder.quantizers && last === 0);
-    if (isComplete) continue;
-    throw new InputError(`${path}: ends at epoch ${last}, the run had finished ${epochs}; start anew with --force`);
-  }
-}
-
-/**
- * Checks that a run folder has all its tables, before anything is made from them.
- *
- * @throws InputError naming the first that is missing
- */
-export function checkTables(folder: RunFolder): void {
-  const missing = tables(folder).find(([path]) => !existsSync(path));
-  if (!missing) return;
-  throw new InputError(`${missing[0]}: no such file; bring it back, or move ${folder.root} away to train it again`);
-}
-
-/**
- * Appends an epoch (counted from 1, in `rows.results.iter`) to all tables.
- *
- * @throws Error if results.csv does not end with the previous epoch, since another program has written to it
- */
-export function appendEpoch(folder: RunFolder, rows: EpochRows): void {
-  const epoch = rows.results.iter;
-  const last = lastEpoch(folder.results);
-  if (last !== epoch - 1) {
-    throw new Error(`${folder.results}: ends at epoch ${last}, epoch ${epoch} is to be added; who else writes to it?`);
-  }
-  appendRows(folder.results, resultsOf(folder), [namedMetrics(rows.results, folder.task)]);
-  appendRows(folder.trainLosses, lossTable, [{ epoch, loss: rows.trainLoss }]);
-  appendRows(folder.testLosses, lossTable, [{ epoch, loss: rows.testLoss }]);
-  if (hasAccuracies(folder)) {
-    appendRows(folder.trainAccuracies, accuracyTable, [{ epoch, accuracy: rows.trainAccuracy }]);
-    appendRows(folder.testAccuracies, accuracyTable, [{ epoch, accuracy: rows.testAccuracy }]);
-  }
-  appendRows(folder.quantizers, quantizersTable, rows.quantizers);
-  appendRows(folder.sizes, sizesTable, [{ epoch, ...rows.sizes }]);
 }
 
 export function writeSummary(folder: RunFolder, summary: RunSummary): void {
@@ -344,62 +224,11 @@ export function readSummary(folder: RunFolder): RunSummary {
   return readJson(folder.summary, named.pipe(summarySchema));
 }
 
-export function readResults(folder: RunFolder): RunRow[] {
-  return readRows(folder.results, resultsOf(folder)).map((row) => namedMetrics(row, folder.task, true));
-}
-
-export function readQuantizers(folder: RunFolder): QuantizerRow[] {
-  return readRows(folder.quantizers, quantizersTable);
-}
-
-export function readSizes(folder: RunFolder): SizesRow[] {
-  return readRows(folder.sizes, sizesTable);
-}
-
-/** The curves, one row an epoch; without accuracies if the task has no classes. */
-export function readCurves(folder: RunFolder): {
-  readonly trainLosses: LossRow[];
-  readonly testLosses: LossRow[];
-  readonly trainAccuracies: AccuracyRow[];
-  readonly testAccuracies: AccuracyRow[];
-} {
-  return {
-    trainLosses: readRows(folder.trainLosses, lossTable),
-    testLosses: readRows(folder.testLosses, lossTable),
-    trainAccuracies: hasAccuracies(folder) ? readRows(folder.trainAccuracies, accuracyTable) : [],
-    testAccuracies: hasAccuracies(folder) ? readRows(folder.testAccuracies, accuracyTable) : [],
-  };
-}
-
-function resultsOf({ task, tested }: RunFolder): Table<RunRow> {
-  return resultsTableOf(task, tested);
-}
-
-function hasAccuracies({ task }: RunFolder): boolean {
-  return task.loss === 'classes';
-}
-
-function tables(folder: RunFolder): [path: string, header: string][] {
-  return [
-    [folder.results, tableHeader(resultsOf(folder))],
-    [folder.trainLosses, tableHeader(lossTable)],
-    [folder.testLosses, tableHeader(lossTable)],
-    ...(hasAccuracies(folder)
-      ? ([
-          [folder.trainAccuracies, tableHeader(accuracyTable)],
-          [folder.testAccuracies, tableHeader(accuracyTable)],
-        ] as [string, string][])
-      : []),
-    [folder.quantizers, tableHeader(quantizersTable)],
-    [folder.sizes, tableHeader(sizesTable)],
-  ];
-}
-
 function initialFiles(
   folder: RunFolder,
   experiment: Experiment,
   { device, versions, startingWeights, teacher, data, network, checkpoint }: RunStart,
-): [path: string, content: string | Uint8Array][] {
+): (readonly [path: string, content: string | Uint8Array])[] {
   const { resume: _, ...settings } = experiment.settings;
   const config: RunConfig = {
     experiment: experiment.name,
@@ -415,7 +244,7 @@ function initialFiles(
   };
   return [
     [folder.config, json(config)],
-    ...(network ? [[folder.network, json(network)] as [string, string]] : []),
+    ...(network ? [[folder.network, json(network)] as const] : []),
     [folder.checkpoint, checkpoint],
     ...tables(folder),
   ];
