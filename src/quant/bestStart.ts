@@ -45,7 +45,7 @@ const SAMPLED_VALUES = 2 ** 16;
 
 /** The exponent of the best step. */
 function bestExponent(q: Quantizer, values: ArrayLike<number>): number {
-  // Odd, so that every channel is sampled.
+  // Odd, as numbers of channels have many factors of two: an even stride would pass over half of them.
   const stride = Math.ceil(values.length / SAMPLED_VALUES) | 1;
   const sample = new Float64Array(Math.ceil(values.length / stride)).map((_, i) => values[i * stride]!);
   const peak = sample.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);

@@ -54,7 +54,6 @@ const context: LoweringContext = {
   lowerQuantized,
   depthwise,
   floats: () => new Float32Array(),
-  integers: () => new Int32Array(),
 };
 /** Convolutions of more channels, or rows, than conformance cases have. */
 const wide = new Graph();

@@ -72,7 +72,6 @@ export interface LoweringContext extends FetchedLowerings {
   gridOf(tensor: Tensor): Grid | null;
   /** A view of a tensor's elements in the shared memory, for host calls. */
   floats(tensor: Tensor): Float32Array;
-  integers(tensor: Tensor): Int32Array;
 }
 
 export type Lowering<K extends OpName> = (node: Node<K>, context: LoweringContext) => LoweredCall[];

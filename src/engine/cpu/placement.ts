@@ -46,114 +46,135 @@ export interface Placement {
  */
 export function placePlan(plan: Plan, base: number, threads: number, fetched: FetchedLowerings): Placement {
   const control = aligned(base);
-  let end = control + CONTROL_BYTES;
-  const storages = new Map<string, { storage: Storage; address: number }>();
-  for (const storage of plan.storages) {
-    storages.set(storage.name, { storage, address: end });
-    end = aligned(end + storage.length * bytesPerElement(storage.dtype));
-  }
+  const lasting = new Room(control + CONTROL_BYTES);
+  const storages = new Map(
+    plan.storages.map((storage) => {
+      const address = lasting.take(storage.length * bytesPerElement(storage.dtype));
+      return [storage.name, { storage, address }];
+    }),
+  );
   // Products of quantized tensors read them after the last quantizer that the memory plan knows.
   const ranges = new Map<Tensor, number>();
   for (const call of Object.values(plan.phases).flat()) {
     if (call.op !== 'prepareQuantizers' || call.results.ranges.view) continue;
-    ranges.set(call.results.ranges, end);
-    end = aligned(end + tensorBytes(call.results.ranges));
+    ranges.set(call.results.ranges, lasting.take(tensorBytes(call.results.ranges)));
   }
-  const arena = end;
-  const layouts = new Map(
-    Object.entries(plan.phases).map(([name, calls]) => [name, arenaLayout(calls, tensorBytes, ALIGNMENT)]),
-  );
-  const scratch = arena + Math.max(0, ...[...layouts.values()].map(({ bytes }) => bytes));
+  const arena = lasting.end;
+  const phases = Object.entries(plan.phases).map(([name, nodes]) => {
+    const { offsets, bytes } = arenaLayout(nodes, tensorBytes, ALIGNMENT);
+    const address = (tensor: Tensor) => {
+      const { view } = tensor;
+      if (!view) return ranges.get(tensor) ?? arena + offsets.get(tensor.id)!;
+      return storages.get(view.storage.name)!.address + view.offset * bytesPerElement(view.storage.dtype);
+    };
+    return { name, nodes, bytes, address, quantized: quantizedTensors(nodes) };
+  });
+  const scratch = arena + Math.max(0, ...phases.map(({ bytes }) => bytes));
 
-  const lowerAll = (workerScratch: number, choices: number, memory: WebAssembly.Memory | null) => {
-    let scratchEnd = scratch;
-    let workerEnd = workerScratch;
-    let choicesEnd = choices;
-    const phases = new Map<string, LoweredPhase['calls']>();
-    for (const [name, nodes] of Object.entries(plan.phases)) {
-      const offsets = layouts.get(name)!.offsets;
-      const address = (tensor: Tensor) => {
-        const { view } = tensor;
-        if (!view) return ranges.get(tensor) ?? arena + offsets.get(tensor.id)!;
-        return storages.get(view.storage.name)!.address + view.offset * bytesPerElement(view.storage.dtype);
-      };
-      const quantized = quantizedTensors(nodes);
-      const calls = nodes.flatMap((node) => {
-        let next = scratch;
-        let nextOfWorkers = workerScratch;
-        const context: LoweringContext = {
-          address,
-          scratch: (bytes) => {
-            const at = next;
-            next = aligned(at + bytes);
-            scratchEnd = Math.max(scratchEnd, next);
-            return at;
-          },
-          workerScratch: (bytes) => {
-            const at = nextOfWorkers;
-            const stride = aligned(bytes);
-            nextOfWorkers = at + threads * stride;
-            workerEnd = Math.max(workerEnd, nextOfWorkers);
-            return { base: at, stride };
-          },
-          isQuantized: (tensor) => quantized.has(tensor),
-          choice: (bytes) => {
-            const at = choicesEnd;
-            choicesEnd = aligned(at + bytes);
-            return at;
-          },
-          alternatives: (first, second) => {
-            const [start, startOfWorkers] = [next, nextOfWorkers];
-            const one = first();
-            const [firstEnd, firstEndOfWorkers] = [next, nextOfWorkers];
-            [next, nextOfWorkers] = [start, startOfWorkers];
-            const other = second();
-            [next, nextOfWorkers] = [Math.max(next, firstEnd), Math.max(nextOfWorkers, firstEndOfWorkers)];
-            return [one, other];
-          },
-          ...fetched,
-          gridOf: (tensor) => {
-            const origin = quantized.get(tensor);
-            if (!origin || !isUniform(origin.activation)) return null;
-            return { range: rangeAddress(origin.activation, origin.ranges, context), signed: origin.activation.signed };
-          },
-          floats: (tensor) =>
-            memory ? new Float32Array(memory.buffer, address(tensor), elementCount(tensor.shape)) : new Float32Array(),
-          integers: (tensor) =>
-            memory ? new Int32Array(memory.buffer, address(tensor), elementCount(tensor.shape)) : new Int32Array(),
-        };
+  const lowerAll = (rooms: Rooms, lists: number, memory: WebAssembly.Memory | null) => {
+    const records = new Room(lists);
+    const placed = new Map<string, LoweredPhase>();
+    for (const phase of phases) {
+      const calls = phase.nodes.flatMap((node) => {
+        for (const room of [rooms.scratch, rooms.ofWorkers]) room.next = room.start;
+        const context = nodeContext(phase, rooms, threads, fetched, memory);
         return lower(node, context).map((lowered) => ({ node, lowered }));
       });
-      phases.set(name, calls);
+      const bytes = calls.reduce((sum, { lowered }) => sum + RECORD_BYTES + argumentBytes(lowered), 0);
+      placed.set(phase.name, { calls, records: records.take(bytes) });
     }
-    return { phases, scratchEnd, workerEnd, choicesEnd };
+    return { placed, end: records.end };
   };
+  const roomsFrom = (workerScratch: number, choices: number): Rooms => ({
+    ...{ scratch: new Room(scratch), ofWorkers: new Room(workerScratch), choices: new Room(choices) },
+  });
 
-  const withRecords = (phases: ReadonlyMap<string, LoweredPhase['calls']>, from: number) => {
-    const placed = new Map<string, LoweredPhase>();
-    let at = from;
-    for (const [name, calls] of phases) {
-      placed.set(name, { calls, records: at });
-      at = aligned(at + calls.reduce((bytes, { lowered }) => bytes + RECORD_BYTES + argumentBytes(lowered), 0));
-    }
-    return { placed, end: at };
-  };
-
-  const measured = lowerAll(scratch, scratch, null);
-  const workerScratch = measured.scratchEnd;
-  const choices = workerScratch + (measured.workerEnd - scratch);
-  const lists = choices + (measured.choicesEnd - scratch);
-  const total = withRecords(measured.phases, lists).end;
-  if (total > LARGEST_BYTES) {
-    throw tooLarge(total, ' but can address 4 GiB');
-  }
+  const measured = roomsFrom(0, 0);
+  const listBytes = lowerAll(measured, 0, null).end;
+  const workerScratch = measured.scratch.end;
+  const choices = workerScratch + measured.ofWorkers.end;
+  const lists = choices + measured.choices.end;
+  const total = lists + listBytes;
+  if (total > LARGEST_BYTES) throw tooLarge(total, ' but can address 4 GiB');
   return {
     control,
     storages,
     pages: Math.ceil(total / PAGE_BYTES),
     bytes: total - control,
-    lower: (memory) => withRecords(lowerAll(workerScratch, choices, memory).phases, lists).placed,
+    lower: (memory) => lowerAll(roomsFrom(workerScratch, choices), lists, memory).placed,
   };
+}
+
+/** Memory that is given away piece by piece, each aligned. */
+class Room {
+  /** The beginning of the next piece. */
+  next: number;
+  /** The end of the piece that reaches furthest. */
+  end: number;
+
+  constructor(readonly start: number) {
+    this.next = start;
+    this.end = start;
+  }
+
+  /** Gives away the next piece, and returns its address. */
+  take(bytes: number): number {
+    const at = this.next;
+    this.next = aligned(at + bytes);
+    this.end = Math.max(this.end, this.next);
+    return at;
+  }
+}
+
+/** Memory for lowered calls: that of each node's, the same for all workers and one piece for each, and that of the choices. */
+interface Rooms {
+  readonly scratch: Room;
+  readonly ofWorkers: Room;
+  readonly choices: Room;
+}
+
+/** A phase whose tensors have addresses. */
+interface PlacedPhase {
+  readonly address: (tensor: Tensor) => number;
+  readonly quantized: ReturnType<typeof quantizedTensors>;
+}
+
+/** The context in which a node of a phase is lowered; `memory`: for the views that host calls hold, null to measure. */
+function nodeContext(
+  { address, quantized }: PlacedPhase,
+  { scratch, ofWorkers, choices }: Rooms,
+  threads: number,
+  fetched: FetchedLowerings,
+  memory: WebAssembly.Memory | null,
+): LoweringContext {
+  const context: LoweringContext = {
+    address,
+    scratch: (bytes) => scratch.take(bytes),
+    workerScratch: (bytes) => {
+      const stride = aligned(bytes);
+      return { base: ofWorkers.take(threads * stride), stride };
+    },
+    isQuantized: (tensor) => quantized.has(tensor),
+    choice: (bytes) => choices.take(bytes),
+    alternatives: (first, second) => {
+      const [start, startOfWorkers] = [scratch.next, ofWorkers.next];
+      const one = first();
+      const [end, endOfWorkers] = [scratch.next, ofWorkers.next];
+      [scratch.next, ofWorkers.next] = [start, startOfWorkers];
+      const other = second();
+      [scratch.next, ofWorkers.next] = [Math.max(scratch.next, end), Math.max(ofWorkers.next, endOfWorkers)];
+      return [one, other];
+    },
+    ...fetched,
+    gridOf: (tensor) => {
+      const origin = quantized.get(tensor);
+      if (!origin || !isUniform(origin.activation)) return null;
+      return { range: rangeAddress(origin.activation, origin.ranges, context), signed: origin.activation.signed };
+    },
+    floats: (tensor) =>
+      memory ? new Float32Array(memory.buffer, address(tensor), elementCount(tensor.shape)) : new Float32Array(),
+  };
+  return context;
 }
 
 /** @param why follows the bytes that are needed */
