@@ -31,20 +31,15 @@ export function readState(value: unknown): CheckpointState | null {
   if (!isRecord(value)) return null;
   const { epoch, batch, step, random, best, trainingSeconds, imagesTrained } = value;
   const { seconds = trainingSeconds, lastError, lastTestError = null, fittedEpochs = 0 } = value;
-  if (![epoch, batch, step, imagesTrained, fittedEpochs].every(isCount)) return null;
-  if (![seconds, trainingSeconds].every((time) => isNumber(time) && time >= 0)) return null;
-  if (!isNumber(lastError) || !isNumberOrNull(lastTestError)) return null;
-  if (!Array.isArray(random) || random.length !== 4 || !random.every((word) => isCount(word) && word < 2 ** 32)) {
+  if (!isCount(epoch) || !isCount(batch) || !isCount(step) || !isCount(imagesTrained) || !isCount(fittedEpochs))
     return null;
-  }
+  if (!isTime(seconds) || !isTime(trainingSeconds) || !isRandomState(random)) return null;
+  if (!isNumber(lastError) || !isNumberOrNull(lastTestError)) return null;
   const bestSoFar = best === null ? null : readBest(best);
   if (bestSoFar === undefined) return null;
   return {
-    ...(value as unknown as CheckpointState),
-    seconds: Number(seconds),
-    best: bestSoFar,
-    lastTestError,
-    fittedEpochs: Number(fittedEpochs),
+    ...{ epoch, batch, step, random, best: bestSoFar, seconds, trainingSeconds, imagesTrained },
+    ...{ lastError, lastTestError, fittedEpochs },
   };
 }
 
@@ -67,5 +62,13 @@ function isNumberOrNull(value: unknown): value is number | null {
 }
 
 function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+  return isTime(value) && Number.isSafeInteger(value);
+}
+
+function isTime(value: unknown): value is number {
+  return isNumber(value) && value >= 0;
+}
+
+function isRandomState(value: unknown): value is RandomState {
+  return Array.isArray(value) && value.length === 4 && value.every((word) => isCount(word) && word < 2 ** 32);
 }
