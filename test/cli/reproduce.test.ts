@@ -49,7 +49,7 @@ describe('a plan', () => {
       ['3', '3', names[2], 'DEFAULT'],
     ]);
     expect(stdout).toContain('\nimages: synthetic:96\n');
-    expect(lines[2]).toMatch(/0\.8 +1\.0 +1\.5 +begins$/);
+    expect(lines[2]).toMatch(/0\.751 +1\.0 +1\.5 +begins$/);
     const commands = stdout.split('\n').filter((line) => line.startsWith('npx mpdnn train '));
     expect(commands).toHaveLength(3);
     expect(commands[1]).toMatch(
