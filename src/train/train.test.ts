@@ -248,7 +248,7 @@ describe('what is kept', () => {
       if (steps() === 4) program.write(STORAGE.quantizers, [Number.NaN], 2);
       return fault;
     });
-    const message = 'not a finite number in step 2 of epoch 2, first in conv1/Aquant; the last checkpoint is kept';
+    const message = 'not a finite number by step 2 of epoch 2, first in conv1/Aquant; the last checkpoint is kept';
     await expect(run.train()).rejects.toThrow(message);
     expect(run.checkpoints.map(({ epoch, batch }) => [epoch, batch])).toEqual([[1, 0]]);
     expect(run.kept).toEqual(['best', 'last']);

@@ -17,8 +17,8 @@ import { averageWeight, dampingWeight, learningRate, stepSize } from './schedule
 import type { TrainingRun } from './train.js';
 
 /**
- * The end of a diverged run; the message names the step and the first layer or quantizer with non-finite numbers, or the
- * inputs whose error is none.
+ * The end of a diverged run; the message names the first layer with non-finite numbers and its step, the first quantizer and
+ * a step by which it had them, or the inputs whose error is none.
  */
 export class TrainingFault extends Error {
   override readonly name = 'TrainingFault';
@@ -183,7 +183,7 @@ async function stepReports(
     ]);
     // Behind a ReLU the loss may still be a number.
     const bad = quantizers.ranges.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) throw noNumber(run, state, done, training.variables.quantizers[bad >> 1]!.name);
+    if (bad >= 0) throw noNumber(run, state, `by step ${done}`, training.variables.quantizers[bad >> 1]!.name);
     const elapsedMs = performance.now() - started;
     const own = done - state.batch;
     const report: StepReport = {
@@ -214,15 +214,18 @@ async function readSums(run: TrainingRun, state: CheckpointState): Promise<Sums>
   const { program, training } = run.session;
   const sums = await program.read(STORAGE.metrics);
   const step = sums[METRICS.badStep]!;
-  if (step > 0)
-    throw noNumber(run, state, step, training.variables.layers[sums[METRICS.badLayer]!]?.name ?? 'the loss');
-  return sums;
+  if (step === 0) return sums;
+  const layer = training.variables.layers[sums[METRICS.badLayer]!];
+  throw noNumber(run, state, `in step ${step}`, layer?.name ?? 'the loss');
 }
 
-/** The end of a run whose numbers are not finite after a step of the state's epoch, first in `place`. */
-function noNumber({ experiment }: TrainingRun, { epoch }: CheckpointState, step: number, place: string): TrainingFault {
+/**
+ * The end of a run whose numbers are not finite, first in `place`. `when`: `in` the step of the state's epoch that made
+ * them, or `by` the one after which they were found.
+ */
+function noNumber({ experiment }: TrainingRun, { epoch }: CheckpointState, when: string, place: string): TrainingFault {
   return new TrainingFault(
-    `${experiment.name}: not a finite number in step ${step} of epoch ${epoch + 1}, first in ${place}; ` +
+    `${experiment.name}: not a finite number ${when} of epoch ${epoch + 1}, first in ${place}; ` +
       `the last checkpoint is kept; lower initial_learning_rate and start anew`,
   );
 }
