@@ -1,7 +1,8 @@
 /** The texts that are sent to a cluster, without any. */
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { mpdnn, succeeds } from '../../test/cli/runMpdnn.js';
@@ -147,7 +148,8 @@ describe('scripts for Slurm', () => {
       srun --ntasks=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" node main.js submit Q0 TUNED --cfg sweep.cfg --run "$run" >>"$log" 2>&1
       code=$?
       # 130: stopped, with a checkpoint if it was training. 137: killed; it goes on from its last checkpoint.
-      case $code in 130) restarts=60 ;; 137) restarts=3 ;; *) restarts=0 ;; esac
+      # 129, 138, 140, 143: ended by HUP, USR1, USR2, TERM, which came before the program had begun and could stop by itself.
+      case $code in 129|130|138|140|143) restarts=60 ;; 137) restarts=3 ;; *) restarts=0 ;; esac
       job=\${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}\${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}
       if [ "\${SLURM_RESTART_COUNT:-0}" -lt $restarts ] && scontrol requeue "$job"; then sleep 300; fi
       exit $code
@@ -172,7 +174,8 @@ describe('scripts for Slurm', () => {
       srun --ntasks=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" node main.js submit Q0 TUNED --cfg sweep.cfg --run "$run" >>"$log" 2>&1
       code=$?
       # 130: stopped, with a checkpoint if it was training. 137: killed; it goes on from its last checkpoint.
-      case $code in 130) restarts=60 ;; 137) restarts=3 ;; *) restarts=0 ;; esac
+      # 129, 138, 140, 143: ended by HUP, USR1, USR2, TERM, which came before the program had begun and could stop by itself.
+      case $code in 129|130|138|140|143) restarts=60 ;; 137) restarts=3 ;; *) restarts=0 ;; esac
       job=\${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}\${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}
       if [ "\${SLURM_RESTART_COUNT:-0}" -lt $restarts ] && scontrol requeue "$job"; then sleep 300; fi
       exit $code
@@ -199,6 +202,25 @@ describe('scripts for Slurm', () => {
     ]);
     expect(text).toContain('log=exp/jobs/table.log');
     expect(text.match(/scancel --me/g)).toHaveLength(3);
+  });
+
+  it.each([
+    [{}, 'srun'],
+    [{ ranks: 2 }, 'mpirun'],
+  ])('queue a job again that a signal has ended before its program had begun: %j', (how, starter) => {
+    const [{ script } = { script: '' }] = slurmJobs(submissionOf(planOf('nowhere'), how), new Map(), ['mpdnn']);
+    for (const signal of ['HUP', 'TERM', 'USR1', 'USR2']) {
+      const place = temporaryFolder();
+      mkdirSync(join(place, 'exp/jobs'), { recursive: true });
+      const programs = { [starter]: `kill -${signal} $$`, scontrol: 'echo "$*" > queued', sleep: '' };
+      for (const [name, text] of Object.entries(programs)) {
+        writeFileSync(join(place, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+      }
+      const env = { PATH: `${place}:${process.env.PATH}`, SLURM_ARRAY_JOB_ID: '7', SLURM_ARRAY_TASK_ID: '0' };
+      const { status } = spawnSync('bash', ['-c', script], { cwd: place, env });
+      expect(status).toBe(128 + constants.signals[`SIG${signal}` as NodeJS.Signals]);
+      expect(readFileSync(join(place, 'queued'), 'utf8')).toBe('requeue 7_0\n');
+    }
   });
 
   it('start the ranks of a run by mpirun, to which they pass signals on', () => {

@@ -138,7 +138,8 @@ function body(out: string, step: readonly string[], log: string, failFast: boole
     `log=${commandWords([jobFolder(out)])}/${log}.log`,
     ...step,
     '# 130: stopped, with a checkpoint if it was training. 137: killed; it goes on from its last checkpoint.',
-    `case $code in 130) restarts=${RESTARTS} ;; 137) restarts=${RESTARTS_KILLED} ;; *) restarts=0 ;; esac`,
+    '# 129, 138, 140, 143: ended by HUP, USR1, USR2, TERM, which came before the program had begun and could stop by itself.',
+    `case $code in 129|130|138|140|143) restarts=${RESTARTS} ;; 137) restarts=${RESTARTS_KILLED} ;; *) restarts=0 ;; esac`,
     // The last element of an array has the id of the array, and needs its index to requeue only itself.
     `job=\${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}\${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}`,
     // Slurm ends a requeued job; a script that ended earlier would count as failed.
