@@ -48,7 +48,7 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
     GlobalAveragePool: (context) => globalAverage(context, true),
     ReduceMean: reduceMean,
     Flatten: (context) => {
-      const x = context.output();
+      const x = context.paddedOutput();
       checkAxis(context, x, context.number('axis', 1));
       return flattened(context, [1, elementCount(x.shape.slice(1))]);
     },
@@ -56,7 +56,7 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
       const [images, ...sizes] = context.needed(1).values;
       // A file with a fixed batch size has that number in its shapes.
       const wanted = images === context.importer.images ? [1, ...sizes] : [images!, ...sizes];
-      return flattened(context, reshaped(context.cutOutput().shape, wanted));
+      return flattened(context, reshaped(context.paddedOutput().shape, wanted));
     },
     Transpose: turned,
     Squeeze: (context) => {

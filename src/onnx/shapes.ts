@@ -5,9 +5,10 @@ import { type Known, type Output, once } from './outputs.js';
 
 /** The same numbers in another shape: unchanged, of one pixel, or an image's as features. */
 export function flattened(context: NodeContext, shape: readonly number[] | null): Known {
+  const given = context.paddedOutput().shape;
+  if (!shape) throw context.fault(`of [${given}] to a shape that has other elements`);
+  if (shape.join() === given.join()) return passedOn(context);
   const x = context.cutOutput();
-  if (!shape) throw context.fault(`of [${x.shape}] to a shape that has other elements`);
-  if (shape.join() === x.shape.join()) return passedOn(context);
   const isOnePixel = (sizes: readonly number[]) => sizes[0] === 1 && sizes.slice(2).every((size) => size === 1);
   if (isOnePixel(x.shape) && isOnePixel(shape)) {
     const { padding: _, pending: __, ...output } = x;

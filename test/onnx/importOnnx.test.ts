@@ -153,7 +153,8 @@ describe('an imported network computes what onnxruntime does', () => {
       'an image whose numbers are features',
       (m, x) => {
         const flat = m.node('Flatten', [m.node('MaxPool', [x], { kernel_shape: [2, 2], strides: [2, 4] })]);
-        return m.node('Gemm', [m.node('Dropout', [flat]), m.weights('c', [48, 6]), m.weights('d', [6])]);
+        const again = m.node('Reshape', [m.node('Flatten', [flat]), m.whole('s', [2], [0, -1])]);
+        return m.node('Gemm', [m.node('Dropout', [again]), m.weights('c', [48, 6]), m.weights('d', [6])]);
       },
     ],
     [
