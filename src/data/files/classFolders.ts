@@ -10,6 +10,8 @@ export interface FileKind {
   /** Its name in messages. */
   readonly plural: string;
   readonly endings: readonly string[];
+  /** Names of files beside the class folders that are read, too. */
+  readonly beside: readonly string[];
 }
 
 /** Lists the files of a set, class by class, and counts the other files in its folder. */
@@ -18,7 +20,7 @@ export function listFiles(
   classes: readonly string[],
   kind: FileKind,
 ): { readonly files: readonly ClassFile[]; readonly leftOut: LeftOut } {
-  const outside = listEntries(folder).filter(({ name }) => !classes.includes(name));
+  const outside = listEntries(folder).filter(({ name }) => !classes.includes(name) && !kind.beside.includes(name));
   const leftOut: LeftOut = new Map(outside.length > 0 ? [['beside the class folders', outside.length]] : []);
   const files = classes.flatMap((name, label) => {
     const classFolder = path.join(folder, name);

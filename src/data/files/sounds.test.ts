@@ -71,7 +71,8 @@ describe('a folder of clips', () => {
     writeClips('', 3);
     write('testing_list.txt', Buffer.from('low/0.wav\r\nhigh/1.wav\n'));
     write('validation_list.txt', Buffer.from('low/1.wav'));
-    const { train, test, validation } = await load();
+    const { train, test, validation, notes } = await load();
+    expect(notes).toEqual([]);
     expect([[...train.labels], [...test.labels], [...validation!.labels]]).toEqual([[0, 0, 1], [0, 1], [1]]);
     rmSync(path.join(root, 'set'), { recursive: true });
     writeClips('train/', 2);
@@ -84,6 +85,21 @@ describe('a folder of clips', () => {
     const alone = await load({ testOnly: true, features: features?.of === 'sound' ? features : undefined });
     expect([alone.train.count, alone.test.images]).toEqual([0, tested.images]);
     expect(alone.features).toBe(features);
+  });
+
+  it('has lists that name clips of it, and leave some to train with', async () => {
+    writeClips('', 2);
+    const all = ['high/0.wav', 'high/1.wav', 'low/0.wav', 'low/1.wav'].join('\n');
+    for (const [testing, validation, message] of [
+      ['low/10.wav', 'low/1.wav', 'testing_list.txt: names none of the clips; wanted: CLASS/NAME.wav, one a line'],
+      ['low/0.wav', 'low\\1.wav', 'validation_list.txt: names none of the clips'],
+      [all, 'low/1.wav', 'set: testing_list.txt and validation_list.txt leave no clip to train with'],
+    ]) {
+      write('testing_list.txt', Buffer.from(testing!));
+      write('validation_list.txt', Buffer.from(validation!));
+      await expect(load()).rejects.toThrow(message);
+    }
+    expect((await load({ testOnly: true })).test.count).toBe(4);
   });
 
   it('is computed once, and anew where something has changed', async () => {

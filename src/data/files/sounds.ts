@@ -38,7 +38,10 @@ export interface SoundOptions {
   readonly onProgress?: OnProgress | undefined;
 }
 
-const clips: FileKind = { plural: 'clips', endings: ['.wav'] };
+const clips: FileKind = { plural: 'clips', endings: ['.wav'], beside: [] };
+
+/** The lists beside the class folders, by the set whose clips they name. */
+const listNames = { test: 'testing_list.txt', val: 'validation_list.txt' } as const;
 type SetName = 'train' | 'test' | 'val';
 
 /** Clips of all sets, one after another, with the set of each; null if the seed decides. */
@@ -94,7 +97,7 @@ export async function readClipInput(file: string, features: SoundFeatures): Prom
 async function listSounds(location: string, testOnly: boolean): Promise<SoundListing> {
   return isFolder(path.join(location, 'train')) || isFolder(path.join(location, 'test'))
     ? listSets(location, testOnly)
-    : listClasses(location);
+    : listClasses(location, testOnly);
 }
 
 function listSets(location: string, testOnly: boolean): SoundListing {
@@ -118,28 +121,43 @@ function listSets(location: string, testOnly: boolean): SoundListing {
   };
 }
 
-async function listClasses(location: string): Promise<SoundListing> {
+async function listClasses(location: string, testOnly: boolean): Promise<SoundListing> {
   // Speech Commands keeps noise in a folder _background_noise_.
   const classes = foldersIn(location).filter((name) => !name.startsWith('_'));
   if (classes.length === 0)
     throw new InputError(`${location}: no class folders; wanted: a folder with .wav files for each class`);
-  const { files, leftOut } = listFiles(location, classes, clips);
-  const lists = await Promise.all(['testing_list.txt', 'validation_list.txt'].map((name) => listedIn(location, name)));
-  const [test, val] = lists as [ReadonlySet<string> | null, ReadonlySet<string> | null];
+  const { files, leftOut } = listFiles(location, classes, { ...clips, beside: Object.values(listNames) });
+  const test = await listedIn(location, listNames.test, files);
+  const val = await listedIn(location, listNames.val, files);
   const sets = test && files.map(({ name }) => (test.has(name) ? 'test' : val?.has(name) ? 'val' : 'train'));
+  if (sets && !testOnly && !sets.includes('train'))
+    throw new InputError(`${location}: ${Object.values(listNames).join(' and ')} leave no clip to train with`);
   const notes = leftOutNote(location, [leftOut], clips);
   if (sets) return { classes, files, sets, notes };
-  const note = `${location}: has no testing_list.txt; a fifth of its ${files.length} clips, chosen by the seed, is for testing`;
+  const note = `${location}: has no ${listNames.test}; a fifth of its ${files.length} clips, chosen by the seed, is for testing`;
   return { classes, files, sets, notes: [...notes, note] };
 }
 
-/** Names below the folder, one a line; null if there is no such list. */
-async function listedIn(location: string, name: string): Promise<ReadonlySet<string> | null> {
-  const text = await readFile(path.join(location, name), 'utf8').catch((error: unknown) => {
+/**
+ * Names of clips below the folder, one a line; null if there is no such list. A list of more clips than the folder has
+ * will do.
+ *
+ * @throws InputError if it names none of the clips
+ */
+async function listedIn(
+  location: string,
+  name: string,
+  files: readonly ClassFile[],
+): Promise<ReadonlySet<string> | null> {
+  const list = path.join(location, name);
+  const text = await readFile(list, 'utf8').catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return null;
-    throw readFault(error, path.join(location, name));
+    throw readFault(error, list);
   });
-  return text === null ? null : new Set(text.split(/\s*\n\s*/).filter(Boolean));
+  if (text === null) return null;
+  const names = new Set(text.split(/\s*\n\s*/).filter(Boolean));
+  if (files.some((file) => names.has(file.name))) return names;
+  throw new InputError(`${list}: names none of the clips; wanted: CLASS/NAME.wav, one a line`);
 }
 
 function setsOf(
