@@ -53,15 +53,15 @@ export function imageSet(
   what: string,
   task: Task,
 ): ImageSet<InputArray> {
-  const { images } = given;
-  const count = imageCount(images, shape, what);
+  const unlabelled = unlabelledSet(given.images, shape, what);
+  const { count } = unlabelled;
   if (task.loss !== 'classes' && task.target === 'data') {
-    const targets = targetsOf(given, task.loss, count, what);
-    return { ...shape, count, images: asInputs(images, what), labels: new Int32Array(count), targets };
+    return { ...unlabelled, targets: targetsOf(given, task.loss, count, what) };
   }
-  const labels = task.target === 'input' && given.labels.length === 0 ? new Int32Array(count) : given.labels;
+  if (task.target === 'input' && given.labels.length === 0) return unlabelled;
+  const { labels } = given;
   if (labels.length !== count) throw new InputError(`${what}: ${labels.length} labels for ${count} images`);
-  return { ...shape, count, images: asInputs(images, what), labels: checkedLabels(labels, classes, what) };
+  return { ...unlabelled, labels: checkedLabels(labels, classes, what) };
 }
 
 /** The image stream of a source. Throws as {@link imageSet} does. */
@@ -113,8 +113,15 @@ function targetsOf(
 
 /** The image set of images without labels: all labels are 0. Throws as {@link imageSet} does. */
 export function unlabelledSet(images: LabelledImages['images'], shape: ImageShape, what: string): ImageSet<InputArray> {
-  const count = imageCount(images, shape, what);
-  return { ...shape, count, images: asInputs(images, what), labels: new Int32Array(count) };
+  checkShape(shape, what);
+  const { height, width, channels } = shape;
+  const count = images.length / (height * width * channels);
+  if (Number.isInteger(count) && count >= 1) {
+    return { ...shape, count, images: asInputs(images, what), labels: new Int32Array(count) };
+  }
+  throw new InputError(
+    `${what}: ${images.length} values are no whole number of images of ${height}x${width}x${channels}, one at least`,
+  );
 }
 
 function checkShape({ height, width, channels }: ImageShape, what: string): void {
@@ -124,18 +131,12 @@ function checkShape({ height, width, channels }: ImageShape, what: string): void
   }
 }
 
-function imageCount(images: LabelledImages['images'], shape: ImageShape, what: string): number {
-  checkShape(shape, what);
-  const { height, width, channels } = shape;
-  const count = images.length / (height * width * channels);
-  if (Number.isInteger(count) && count >= 1) return count;
-  throw new InputError(
-    `${what}: ${images.length} values are no whole number of images of ${height}x${width}x${channels}, one at least`,
-  );
-}
-
 function asInputs(images: LabelledImages['images'], what: string): InputArray {
-  if (!(images instanceof Float32Array)) return new Uint8Array(images.buffer, images.byteOffset, images.byteLength);
+  if (!(images instanceof Float32Array)) {
+    // Callers without types may give any array: those of other numbers must not be taken for bytes.
+    if (images.BYTES_PER_ELEMENT === 1) return new Uint8Array(images.buffer, images.byteOffset, images.byteLength);
+    throw new InputError(`${what}: values must be a Uint8Array or a Float32Array`);
+  }
   const strange = images.findIndex((value) => !Number.isFinite(value));
   if (strange >= 0) throw new InputError(`${what}: value ${strange} is ${images[strange]}; it must be a finite number`);
   return images;

@@ -242,6 +242,13 @@ describe('training from arrays', () => {
     ],
     ['half an image', { data: { ...data, height: 31.5 } }, 'data.train: height is 31.5'],
     ['bytes that are no images', { data: { ...data, channels: 7 } }, 'are no whole number of images of 32x32x7'],
+    ...[Array.from(data.train.images), Uint16Array.from(data.train.images)].map(
+      (images): [string, Partial<Parameters<typeof train>[0]>, string] => [
+        `images that are a ${images.constructor.name}`,
+        { data: { ...data, train: { ...data.train, images: images as unknown as Uint8Array } } },
+        'data.train: values must be a Uint8Array or a Float32Array',
+      ],
+    ),
     ['a setting with a wrong value', { settings: { epochs: 0 } }, 'settings: epochs = 0: must be an integer from 1'],
     [
       'a setting of the command line',
