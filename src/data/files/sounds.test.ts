@@ -89,6 +89,8 @@ describe('a folder of clips', () => {
 
   it('has lists that name clips of it, and leave some to train with', async () => {
     writeClips('', 2);
+    write('validation_list.txt', Buffer.from('low/1.wav'));
+    await expect(load()).rejects.toThrow('set: has validation_list.txt, wanted beside it: testing_list.txt');
     const all = ['high/0.wav', 'high/1.wav', 'low/0.wav', 'low/1.wav'].join('\n');
     for (const [testing, validation, message] of [
       ['low/10.wav', 'low/1.wav', 'testing_list.txt: names none of the clips; wanted: CLASS/NAME.wav, one a line'],

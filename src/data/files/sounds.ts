@@ -129,6 +129,7 @@ async function listClasses(location: string, testOnly: boolean): Promise<SoundLi
   const { files, leftOut } = listFiles(location, classes, { ...clips, beside: Object.values(listNames) });
   const test = await listedIn(location, listNames.test, files);
   const val = await listedIn(location, listNames.val, files);
+  if (val && !test) throw new InputError(`${location}: has ${listNames.val}, wanted beside it: ${listNames.test}`);
   const sets = test && files.map(({ name }) => (test.has(name) ? 'test' : val?.has(name) ? 'val' : 'train'));
   if (sets && !testOnly && !sets.includes('train'))
     throw new InputError(`${location}: ${Object.values(listNames).join(' and ')} leave no clip to train with`);
