@@ -56,6 +56,15 @@ function submissionOf(plan: readonly PlannedRun[], more: Partial<Submission> = {
 }
 
 const neverQueued = () => undefined;
+
+/** Writes programs of the shell into a folder; returns a path on which they come first. */
+function pathTo(programs: Readonly<Record<string, string>>, place: string): string {
+  for (const [name, script] of Object.entries(programs)) {
+    writeFileSync(join(place, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+  return `${place}:${process.env.PATH}`;
+}
+
 const batchNames = ({ batches }: Pick<Submission, 'batches'>): unknown[] =>
   batches.map(({ runs, after }) => [after.map(({ path }) => path).join(' ') || null, ...runs.map(({ path }) => path)]);
 
@@ -213,10 +222,7 @@ describe('scripts for Slurm', () => {
       const place = temporaryFolder();
       mkdirSync(join(place, 'exp/jobs'), { recursive: true });
       const programs = { [starter]: `kill -${signal} $$`, scontrol: 'echo "$*" > queued', sleep: '' };
-      for (const [name, text] of Object.entries(programs)) {
-        writeFileSync(join(place, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
-      }
-      const env = { PATH: `${place}:${process.env.PATH}`, SLURM_ARRAY_JOB_ID: '7', SLURM_ARRAY_TASK_ID: '0' };
+      const env = { PATH: pathTo(programs, place), SLURM_ARRAY_JOB_ID: '7', SLURM_ARRAY_TASK_ID: '0' };
       const { status } = spawnSync('bash', ['-c', script], { cwd: place, env });
       expect(status).toBe(128 + constants.signals[`SIG${signal}` as NodeJS.Signals]);
       expect(readFileSync(join(place, 'queued'), 'utf8')).toBe('requeue 7_0\n');
@@ -315,12 +321,9 @@ describe('manifests for Kubernetes', () => {
         patch*) echo "$2" | sed s/.*-// >> resumed ;;
         *) exit 1 ;;
       esac`;
-      for (const [name, script] of Object.entries({ kubectl, sleep: '' })) {
-        writeFileSync(join(programs, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-      }
       const manifest = kubernetesManifest(submissionOf(planOf('nowhere')), parseKubernetesOptions('image=x claim=y'));
       const commands = [...manifest.matchAll(/^# {3}(.*)$/gm)].map(([, command]) => command).join('\n');
-      const env = { ...process.env, PATH: `${programs}:${process.env.PATH}` };
+      const env = { ...process.env, PATH: pathTo({ kubectl, sleep: '' }, programs) };
       execFileSync('sh', ['-c', commands], { cwd: programs, env });
       expect(readFileSync(join(programs, 'resumed'), 'utf8')).toBe('2\n3\n');
     },
@@ -404,9 +407,8 @@ describe('the commands', () => {
     const { stdout } = await succeeds([...fresh, '--seeds', '0', '--out', 'by hand', '--dry-run'], folder);
     const programs = join(folder, 'programs');
     mkdirSync(programs);
-    const sbatch = '#!/bin/bash\ncat >/dev/null; test -d "by hand/jobs/seed-0" && echo 7\n';
-    writeFileSync(join(programs, 'sbatch'), sbatch, { mode: 0o755 });
-    execFileSync('bash', ['-e', '-c', stdout], { cwd: folder, env: { PATH: `${programs}:${process.env.PATH}` } });
+    const sbatch = 'cat >/dev/null; test -d "by hand/jobs/seed-0" && echo 7';
+    execFileSync('bash', ['-e', '-c', stdout], { cwd: folder, env: { PATH: pathTo({ sbatch }, programs) } });
   });
 
   it('say in one line what to install where there is no Slurm, and leave nothing', async () => {
