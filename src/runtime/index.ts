@@ -118,6 +118,7 @@ export async function load(
 
 /** The kernels asked for, or the fastest ones, of those that are right on this machine. */
 function kernelsHere(asked: LoadOptions['kernels']): KernelKind | 'plain' {
+  if (asked === 'plain') return asked;
   const here = [...usableKinds(), 'plain'] as const;
   const kernels = asked ?? here[0]!;
   if (here.includes(kernels)) return kernels;
