@@ -10,7 +10,7 @@ import { accessSync, constants, existsSync, mkdirSync, readdirSync, renameSync, 
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { discard, discardUnfinished, makeFolder, syncFolder, writeDurably } from '../disk/durableFile.js';
-import { codeOf, readFault, writeFault } from '../disk/fileFault.js';
+import { isMissing, readFault, writeFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
 import type { NetworkDescription } from '../program/networkDescription.js';
 import { didYouMean } from '../settings/didYouMean.js';
@@ -254,8 +254,7 @@ function initialFiles(
  * The error for a folder whose config.json cannot be opened: it may be unreadable, or the folder may be another one.
  */
 function noRunFolder(root: string, config: string, error: unknown): unknown {
-  const code = codeOf(error);
-  if (code !== 'ENOENT' && code !== 'ENOTDIR') return readFault(error, config);
+  if (!isMissing(error)) return readFault(error, config);
   const fault = existsSync(root) ? 'is no run folder (it has no config.json)' : 'no such run folder';
   return new InputError(`${root}: ${fault}${didYouMean(basename(root), runsBeside(root), dirname(root))}`);
 }

@@ -5,7 +5,7 @@
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { codeOf, readFault } from '../../disk/fileFault.js';
+import { isMissing, readFault } from '../../disk/fileFault.js';
 import { InputError } from '../../errors.js';
 import type { Dataset } from '../imageSet.js';
 import { readCifarBinary } from './cifarBinary.js';
@@ -79,8 +79,7 @@ async function look(place: string): Promise<Stats | undefined> {
   try {
     return await stat(place);
   } catch (error) {
-    const code = codeOf(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (isMissing(error)) return undefined;
     throw readFault(error, place);
   }
 }

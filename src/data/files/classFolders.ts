@@ -10,17 +10,20 @@ export interface FileKind {
   /** Its name in messages. */
   readonly plural: string;
   readonly endings: readonly string[];
-  /** Names of files beside the class folders that are read, too. */
-  readonly beside: readonly string[];
 }
 
-/** Lists the files of a set, class by class, and counts the other files in its folder. */
+/**
+ * Lists the files of a set, class by class, and counts the other files in its folder.
+ *
+ * @param beside names of files beside the class folders that are read, too
+ */
 export function listFiles(
   folder: string,
   classes: readonly string[],
   kind: FileKind,
+  beside: readonly string[] = [],
 ): { readonly files: readonly ClassFile[]; readonly leftOut: LeftOut } {
-  const outside = listEntries(folder).filter(({ name }) => !classes.includes(name) && !kind.beside.includes(name));
+  const outside = listEntries(folder).filter(({ name }) => !classes.includes(name) && !beside.includes(name));
   const leftOut: LeftOut = new Map(outside.length > 0 ? [['beside the class folders', outside.length]] : []);
   const files = classes.flatMap((name, label) => {
     const classFolder = path.join(folder, name);

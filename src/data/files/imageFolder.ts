@@ -16,7 +16,6 @@ import { readCachedImages, writeCachedImages } from './imageFolderCache.js';
 const images: FileKind = {
   plural: 'images',
   endings: ['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.gif', '.avif'],
-  beside: [],
 };
 
 export interface ImageFolderOptions {

@@ -5,7 +5,7 @@
 
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { codeOf, readFault } from '../../disk/fileFault.js';
+import { isMissing, readFault } from '../../disk/fileFault.js';
 import { elementCount } from '../../elementCount.js';
 import { InputError } from '../../errors.js';
 import { type Dataset, emptyImageSet, type ImageSet } from '../imageSet.js';
@@ -104,8 +104,7 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
-    const code = codeOf(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    if (isMissing(error)) return [];
     throw readFault(error, folder);
   }
 }

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { codeOf, readFault } from '../../disk/fileFault.js';
+import { codeOf, isMissing, readFault } from '../../disk/fileFault.js';
 import { InputError } from '../../errors.js';
 import { tarFiles } from './tar.js';
 
@@ -101,8 +101,7 @@ async function readIfPresent(file: string): Promise<Uint8Array | undefined> {
   try {
     return await readFile(file);
   } catch (error) {
-    const code = codeOf(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return undefined;
+    if (isMissing(error) || codeOf(error) === 'EISDIR') return undefined;
     throw readFault(error, file);
   }
 }

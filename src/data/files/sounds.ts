@@ -38,10 +38,11 @@ export interface SoundOptions {
   readonly onProgress?: OnProgress | undefined;
 }
 
-const clips: FileKind = { plural: 'clips', endings: ['.wav'], beside: [] };
+const clips: FileKind = { plural: 'clips', endings: ['.wav'] };
 
 /** The lists beside the class folders, by the set whose clips they name. */
 const listNames = { test: 'testing_list.txt', val: 'validation_list.txt' } as const;
+
 type SetName = 'train' | 'test' | 'val';
 
 /** Clips of all sets, one after another, with the set of each; null if the seed decides. */
@@ -126,7 +127,7 @@ async function listClasses(location: string, testOnly: boolean): Promise<SoundLi
   const classes = foldersIn(location).filter((name) => !name.startsWith('_'));
   if (classes.length === 0)
     throw new InputError(`${location}: no class folders; wanted: a folder with .wav files for each class`);
-  const { files, leftOut } = listFiles(location, classes, { ...clips, beside: Object.values(listNames) });
+  const { files, leftOut } = listFiles(location, classes, clips, Object.values(listNames));
   const test = await listedIn(location, listNames.test, files);
   const val = await listedIn(location, listNames.val, files);
   if (val && !test) throw new InputError(`${location}: has ${listNames.val}, wanted beside it: ${listNames.test}`);

@@ -86,7 +86,9 @@ export function placePlan(plan: Plan, base: number, threads: number, fetched: Fe
     return { placed, end: records.end };
   };
   const roomsFrom = (workerScratch: number, choices: number): Rooms => ({
-    ...{ scratch: new Room(scratch), ofWorkers: new Room(workerScratch), choices: new Room(choices) },
+    scratch: new Room(scratch),
+    ofWorkers: new Room(workerScratch),
+    choices: new Room(choices),
   });
 
   const measured = roomsFrom(0, 0);
