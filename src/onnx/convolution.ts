@@ -29,18 +29,14 @@ export function convolution(context: NodeContext): Known {
   const name = context.name(node.inputs[1], isDepthwise ? 'depthwise' : 'conv');
   const make = ({ activation, batchNorm, bias }: Pending): Value => {
     const value = imageOf(context, x);
-    const options = {
-      name,
-      ...window,
-      activation,
-      ...(batchNorm?.name !== undefined && { batchNorm: importer.free(batchNorm.name) }),
-    };
+    const norm = importer.free(batchNorm?.name ?? `${name}.bn`);
+    const options = { name, ...window, activation, batchNorm: norm };
     const y = isDepthwise
       ? n.depthwise(value, options)
       : n.conv(value, outputs!, { ...options, ...(groups > 1 && { groups }) });
     const size = kernel.length === 1 ? [1, ...kernel] : kernel;
     importer.keep(`${name}.weight`, [outputs!, inputs!, ...size], weight.values);
-    keepBatchNorm(importer, `${options.batchNorm ?? `${name}.bn`}`, outputs!, batchNorm, bias);
+    keepBatchNorm(importer, norm, outputs!, batchNorm, bias);
     return y;
   };
   const pending = newPending('convolution', context.bias(2, outputs!));

@@ -9,7 +9,7 @@
  */
 
 import { InputError } from '../errors.js';
-import { type Define, defined, type Layers, type NetworkDefinition, type Value } from '../nn/index.js';
+import { type Define, defined, inputName, type Layers, type NetworkDefinition, type Value } from '../nn/index.js';
 import { type LoadedWeights, loadedWeights, sound, type WeightValues } from '../weights/loadedWeights.js';
 import { NodeContext } from './nodeContext.js';
 import {
@@ -63,7 +63,7 @@ export class Importer {
   readonly #weights: Map<string, WeightValues>;
   readonly #known = new Map<string, Known>();
   readonly #readers = new Map<string, number>();
-  readonly #names = new Set<string>();
+  readonly #names = new Set([inputName]);
 
   constructor(n: Layers, graph: OnnxGraph, weights: Map<string, WeightValues>) {
     this.#n = n;

@@ -12,6 +12,9 @@ export function pool(context: NodeContext, kind: 'maxPool' | 'averagePool', coun
   const kernel = context.numbers('kernel_shape');
   if (kernel?.length !== x.shape.length - 2) throw context.fault(`a window [${kernel}] on [${x.shape}]`);
   const window = context.window(kernel, x.shape.slice(2));
+  if (window.dilation && isSame(context)) {
+    throw context.fault('auto_pad of dilated windows, which runtimes pad in other ways than ONNX says; give its pads');
+  }
   const name = context.plainName(kind);
   const value = n[kind](imageOf(context, x), { ...window, name, ...(countsPadding && { countsPadding }) });
   const [rows, columns, channels] = value.shape;
@@ -22,9 +25,14 @@ export function averagePool(context: NodeContext): Known {
   const { shape } = context.output();
   const kernel = context.numbers('kernel_shape') ?? [];
   const pads = context.numbers('pads') ?? [0];
-  const isPadded = pads.some((count) => count > 0) || context.text('auto_pad', 'NOTSET').startsWith('SAME');
+  const isPadded = pads.some((count) => count > 0) || isSame(context);
   if (!isPadded && kernel.join() === shape.slice(2).join()) return globalAverage(context, true);
   return pool(context, 'averagePool', isPadded && context.number('count_include_pad', 0) === 1);
+}
+
+/** True if there are as many windows as strides fit, with zeros around the image for it. */
+function isSame(context: NodeContext): boolean {
+  return context.text('auto_pad', 'NOTSET').startsWith('SAME');
 }
 
 export function reduceMean(context: NodeContext): Known {

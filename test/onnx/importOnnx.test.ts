@@ -258,6 +258,35 @@ describe('an imported network computes what onnxruntime does', () => {
     expect((await agreement(file, [2, 30])).difference).toBeLessThan(1e-5);
   });
 
+  it.each<[string[], string[], string[]]>([
+    [
+      ['conv', 'conv.bn'],
+      ['conv', 'conv.bn'],
+      ['conv.bn_2', 'conv.bn.bn'],
+    ],
+    [
+      ['conv.bn', 'conv'],
+      ['conv.bn', 'conv'],
+      ['conv.bn.bn', 'conv.bn_2'],
+    ],
+    [
+      ['input', 'input_2'],
+      ['input_2', 'input_2_2'],
+      ['input_2.bn', 'input_2_2.bn'],
+    ],
+  ])('modules %j, whose parameters would have one name, numbered', async (modules, layers, norms) => {
+    const m = new OnnxModel(7);
+    const convolved = modules.reduce(
+      (x, module) => m.node('Relu', [m.node('Conv', [x, m.weights(`${module}.weight`, [3, 3, 3, 3])])]),
+      'x',
+    );
+    const file = m.file([3, 8, 8], m.node('Gemm', [mean(m, convolved), m.weights('v', [3, 4])]));
+    const found = await agreement(file, [3, 8, 8]);
+    expect(found.difference).toBeLessThan(1e-5);
+    expect(found.layers).toEqual([...layers, 'globalAverage', 'linear']);
+    expect(found.parameters).toEqual(expect.arrayContaining(norms.map((norm) => `${norm}.weight`)));
+  });
+
   it('a file for a number of images, which stands in its shapes', async () => {
     const m = new OnnxModel();
     const flat = m.node('Reshape', ['x', m.whole('shape', [2], [4, 50])]);
@@ -303,6 +332,16 @@ describe('what cannot be imported', () => {
       'a batch normalisation with moments of the batch as results',
       (m, x) => m.nodes('BatchNormalization', [x, ...m.batchNorm('bn', 6)], {}, 5)[0]!,
       /1 fault: BatchNormalization: as in training; export it after model\.eval\(\) \(t\d+\)$/,
+    ],
+    [
+      'maxima of dilated windows with as many zeros as the runtime puts',
+      (m, x) => m.node('MaxPool', [x], { kernel_shape: [3, 3], dilations: [2, 1], auto_pad: 'SAME_LOWER' }),
+      /1 fault: MaxPool: auto_pad of dilated windows, .* than ONNX says; give its pads \(t\d+\)$/,
+    ],
+    [
+      'means of such windows',
+      (m, x) => m.node('AveragePool', [x], { kernel_shape: [3, 3], dilations: [2, 2], auto_pad: 'SAME_UPPER' }),
+      /1 fault: AveragePool: auto_pad of dilated windows, .* than ONNX says; give its pads \(t\d+\)$/,
     ],
     [
       'the mask of a dropout',
