@@ -46,12 +46,22 @@ describe('a key without effect', () => {
     ],
     [
       'initial_cost_lambda2 = 1\nbudget_search = 0\nbudget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = fp',
-      'initial_cost_lambda2 = 1: has no effect with budget_search = 0: bits are given once and not penalised',
+      'initial_cost_lambda2 = 1: has no effect with budget_search = 0: bits are given once, before the first step',
     ],
     ['initial_cost_lambda2 = 1', 'has no effect without a target: set target_weight_kbytes'],
     ['target_activation_type = sum', 'has no effect without a target: set target_activation_kbytes'],
     ['w_bitwidth = 8', 'has no effect where no weight is quantized: set w_quantize'],
     ['a_xmax_max = 6\nw_quantize = fp', 'has no effect where no activation is quantized: set a_quantize'],
+    [
+      'w_xmin_max = 5\nw_quantize = parametric_fp_d_xmax',
+      'w_xmin_max = 5: has no effect where no weight is quantized with a learned xmin: set w_quantize',
+    ],
+    ['a_xmin_min = 0.1\na_quantize = parametric_pow2_b_xmax_relu', 'no activation is quantized with a learned xmin'],
+    [
+      'w_stepsize_max = 2\nw_quantize = parametric_pow2_xmin_xmax',
+      'where no weight is quantized with a learned d: set',
+    ],
+    ['a_stepsize_min = 0.1\na_quantize = fp_relu', 'no activation is quantized with a learned d: set a_quantize'],
     ['a_quantize_linear = on\na_quantize = fp_relu', 'has no effect with model = resnet20 and shortcut_type empty'],
     ['recompute_range = true\nw_quantize = fp', 'has no effect without parametric_fp_b_xmax'],
   ])('in a section is refused: %j', (body, message) => expect(section(body)).toContain(message));
@@ -64,6 +74,9 @@ describe('a key without effect', () => {
     'decode_threads = 3\ndata = images:x',
     'scale_layer = no\nmodel = resnet18',
     'w_bitwidth = 8\nlayers = conv1*: w_quantize = fp',
+    'w_stepsize_max = 2\nw_quantize = parametric_fp_d_b\na_xmin_min = 0.1\na_quantize = parametric_pow2_b_xmin_relu',
+    'w_xmin_max = 5\nw_quantize = fp\nlayers = conv1*: w_quantize = parametric_pow2_xmin_xmax',
+    'a_xmax_max = 6\na_quantize = fp_relu',
     'recompute_range = true\na_quantize = parametric_fp_b_xmax_relu',
     'a_quantize_linear = on\na_quantize = fp_relu\nshortcut_type = b',
     'budget = penalty',

@@ -4,8 +4,9 @@
  * may be idle.
  */
 import { arePictures, parseDataSpec } from '../data/dataSpec.js';
+import { type ParameterName, parameterNames } from '../quant/index.js';
 import type { LayerRule } from './layerRules.js';
-import { canPrune, type Fail, kindsOf, normalisations, quantizes, type Settings } from './settingRules.js';
+import { canPrune, type Fail, hasTarget, kindsOf, normalisations, quantizes, type Settings } from './settingRules.js';
 import { type SettingKey, settingKeys, soundKeys } from './settings.js';
 
 /** Closeness of a key: given in [DEFAULT] or a run's config.json, in the section, or by the call. */
@@ -98,11 +99,7 @@ const idleKeys: readonly IdleKeys[] = [
   {
     keys: ['budget'],
     because: ['target_weight_kbytes', 'target_activation_kbytes', 'target_gbops', 'target_cost'],
-    areIdle: (settings) =>
-      settings.budget === 'guaranteed' &&
-      !hasTarget(settings, 'weight') &&
-      !hasTarget(settings, 'activation') &&
-      Math.max(settings.target_gbops, settings.target_cost) <= 0,
+    areIdle: (settings) => settings.budget === 'guaranteed' && !hasTarget(settings),
     reason: () => 'without a target: set target_weight_kbytes, target_activation_kbytes, target_gbops or target_cost',
   },
   {
@@ -122,7 +119,7 @@ const idleKeys: readonly IdleKeys[] = [
     keys: ['initial_cost_lambda2', 'initial_cost_lambda3'],
     because: ['budget', 'budget_search'],
     areIdle: ({ budget, budget_search }) => budget === 'guaranteed' && budget_search === 0,
-    reason: () => 'with budget_search = 0: bits are given once and not penalised',
+    reason: () => 'with budget_search = 0: bits are given once, before the first step',
   },
   {
     keys: ['budget_prune'],
@@ -140,27 +137,17 @@ const idleKeys: readonly IdleKeys[] = [
   {
     keys: ['initial_cost_lambda2'],
     because: ['target_weight_kbytes'],
-    areIdle: (settings) => !hasTarget(settings, 'weight'),
+    areIdle: ({ target_weight_kbytes }) => target_weight_kbytes <= 0,
     reason: () => 'without a target: set target_weight_kbytes',
   },
   {
     keys: ['initial_cost_lambda3', 'target_activation_type'],
     because: ['target_activation_kbytes'],
-    areIdle: (settings) => !hasTarget(settings, 'activation'),
+    areIdle: ({ target_activation_kbytes }) => target_activation_kbytes <= 0,
     reason: () => 'without a target: set target_activation_kbytes',
   },
-  {
-    keys: settingKeys.filter((key) => /^w_(?!quantize|per_channel|stepsize$)/.test(key)),
-    because: ['w_quantize', 'layers'],
-    areIdle: (settings, layers) => !quantizes('w_quantize', settings, layers),
-    reason: () => 'where no weight is quantized: set w_quantize',
-  },
-  {
-    keys: settingKeys.filter((key) => /^a_(?!quantize|stepsize$)/.test(key)),
-    because: ['a_quantize', 'layers'],
-    areIdle: (settings, layers) => !quantizes('a_quantize', settings, layers),
-    reason: () => 'where no activation is quantized: set a_quantize',
-  },
+  ...keysOfQuantizers('w_quantize', 'weight'),
+  ...keysOfQuantizers('a_quantize', 'activation'),
   {
     keys: ['a_quantize_linear'],
     because: ['model', 'num_layers', 'shortcut_type'],
@@ -179,6 +166,20 @@ const idleKeys: readonly IdleKeys[] = [
     reason: () => 'without parametric_fp_b_xmax, the only quantizer whose range it changes',
   },
 ];
+
+/** The keys of the quantizers of weights or activations; those of limits need one that learns the limited value. */
+function keysOfQuantizers(quantize: 'w_quantize' | 'a_quantize', tensor: string): readonly IdleKeys[] {
+  const needing = (keys: RegExp, learned?: ParameterName): IdleKeys => ({
+    keys: settingKeys.filter((key) => key[0] === quantize[0] && keys.test(key)),
+    because: [quantize, 'layers'],
+    areIdle: (settings, layers) =>
+      !kindsOf(quantize, settings, layers).some(
+        (kind) => !learned || parameterNames(kind.replace(/_relu$/, '')).includes(learned),
+      ),
+    reason: () => `where no ${tensor} is quantized${learned ? ` with a learned ${learned}` : ''}: set ${quantize}`,
+  });
+  return [needing(/^._(?!quantize|per_channel|stepsize$)/), needing(/_stepsize_/, 'd'), needing(/_xmin_/, 'xmin')];
+}
 
 /** Throws the error made by `fail` for the first given key without an effect. */
 export function checkEffects(
@@ -199,8 +200,4 @@ const closenessOf = { shared: 0, section: 1, call: 2 } as const satisfies Record
 
 function isFolder(data: string): boolean {
   return parseDataSpec(data).kind === 'images';
-}
-
-function hasTarget(settings: Settings, of: 'weight' | 'activation'): boolean {
-  return settings[`target_${of}_kbytes`] > 0;
 }

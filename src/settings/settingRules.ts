@@ -41,12 +41,16 @@ export type Settings = Omit<
 /** Makes the error for a key. `value` is shown if it is the key's default. */
 export type Fail = (key: SettingKey, value: unknown, message: string) => InputError;
 
+/** Keys of the targets for which channels may be pruned: all but that of activations. */
+type PrunableTarget = 'target_weight_kbytes' | 'target_gbops' | 'target_cost';
+
+function hasPrunableTarget(settings: Pick<ReadSettings, PrunableTarget>): boolean {
+  return Math.max(settings.target_weight_kbytes, settings.target_gbops, settings.target_cost) > 0;
+}
+
 /** Tells whether there is a guaranteed target for which channels may be pruned. */
-export function canPrune(
-  settings: Pick<Settings, 'budget' | 'target_weight_kbytes' | 'target_gbops' | 'target_cost'>,
-): boolean {
-  const { budget, target_weight_kbytes, target_gbops, target_cost } = settings;
-  return budget === 'guaranteed' && Math.max(target_weight_kbytes, target_gbops, target_cost) > 0;
+export function canPrune(settings: Pick<Settings, 'budget' | PrunableTarget>): boolean {
+  return settings.budget === 'guaranteed' && hasPrunableTarget(settings);
 }
 
 /** Tells whether `width_multiplier` applies to a model. */
@@ -82,9 +86,9 @@ export function complete(read: ReadSettings): Settings {
 
 const withoutSound = Object.fromEntries(soundKeys.map((key) => [key, null])) as { readonly [K in SoundKey]: null };
 
-function hasTarget(read: ReadSettings): boolean {
-  const { target_weight_kbytes, target_activation_kbytes, target_gbops, target_cost } = read;
-  return Math.max(target_weight_kbytes, target_activation_kbytes, target_gbops, target_cost) > 0;
+/** Tells whether there is a target for any size or cost. */
+export function hasTarget(settings: Pick<ReadSettings, 'target_activation_kbytes' | PrunableTarget>): boolean {
+  return settings.target_activation_kbytes > 0 || hasPrunableTarget(settings);
 }
 
 /** The named normalisations: a byte p becomes (p/255 − mean)/std. */
