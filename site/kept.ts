@@ -40,7 +40,7 @@ export async function openKeeper(): Promise<Keeper> {
   const read = async (name: string): Promise<Safetensors | null> => {
     const handle = await folder.getFileHandle(name).catch(() => null);
     if (!handle) return null;
-    const file = parseSafetensorsFile(new Uint8Array(await (await handle.getFile()).arrayBuffer()), name);
+    const file = parseSafetensorsFile(await (await handle.getFile()).arrayBuffer(), name);
     if (file.metadata.version === VERSION) return file;
     throw new InputError(`${name}: is of another version of this page`);
   };

@@ -30,7 +30,7 @@ export const train = trainWith(selectBrowserEngine);
  * import { open } from 'mixed-precision-dnns/browser';
  *
  * const file = await fetch('params_best.safetensors');
- * const network = await open(new Uint8Array(await file.arrayBuffer()));
+ * const network = await open(await file.arrayBuffer());
  * const [prediction] = await network.predict(image);
  * console.log(prediction?.class, prediction?.probability);
  * ```

@@ -36,7 +36,7 @@ export const train = trainWith(selectEngine);
  * console.log(prediction?.class, prediction?.probability);
  * ```
  */
-export async function open(parameters: Uint8Array | string, options?: OpenOptions): Promise<Network> {
+export async function open(parameters: Uint8Array | ArrayBuffer | string, options?: OpenOptions): Promise<Network> {
   if (typeof parameters !== 'string') return openWith(selectEngine)(parameters, options);
   return openWith(selectEngine, parameters)(readWeightFile(parameters), options);
 }

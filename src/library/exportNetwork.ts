@@ -40,7 +40,7 @@ export interface ExportedNetwork {
  * ```
  */
 export function exportNetwork(
-  parameters: Uint8Array,
+  parameters: Uint8Array | ArrayBuffer,
   { name = 'net' }: { readonly name?: string } = {},
 ): ExportedNetwork {
   const file = parseSafetensorsFile(parameters, 'parameters');

@@ -48,7 +48,7 @@ export interface OpenOptions extends Pick<EngineOptions, 'threads' | 'matmulPrec
   readonly batchSize?: number;
 }
 
-export type Open = (parameters: Uint8Array, options?: OpenOptions) => Promise<Network>;
+export type Open = (parameters: Uint8Array | ArrayBuffer, options?: OpenOptions) => Promise<Network>;
 
 /** Makes the function `open` for the engines of Node or of a browser. `source`: name of the bytes in messages. */
 export function openWith(selectEngine: SelectEngine, source = 'parameters'): Open {

@@ -47,12 +47,12 @@ export interface TrainingOptions {
   /** Settings as in a section of a .cfg file; the defaults are the published ones: ResNet-20, float, 160 epochs. */
   readonly settings?: TrainingSettings;
   /** The bytes of a file of parameters to start from. */
-  readonly weights?: Uint8Array;
+  readonly weights?: Uint8Array | ArrayBuffer;
   /**
    * A checkpoint, of `onCheckpoint` or of an aborted call, to go on from; the result is bit for bit that of an
    * uninterrupted run.
    */
-  readonly resume?: Uint8Array;
+  readonly resume?: Uint8Array | ArrayBuffer;
   /**
    * True if the run to resume had other `target_weight_kbytes` or `target_activation_kbytes`. Those of `settings` hold
    * from there on, and no earlier epoch counts as the best.

@@ -79,7 +79,7 @@ export async function load(
   { source = 'network', kernels: asked }: LoadOptions = {},
 ): Promise<DeployedNetwork> {
   const kernels = kernelsHere(asked);
-  const network = unpackNetwork(file instanceof Uint8Array ? file : new Uint8Array(file), source);
+  const network = unpackNetwork(file, source);
   const input = inputOf(network);
   const outputs = outputsOf(network);
   const inputShape = input.output.shape as [number, number, number];

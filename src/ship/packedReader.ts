@@ -40,7 +40,7 @@ const longestFault = 300;
  *
  * @throws InputError if it is damaged, no packed file, or of another version
  */
-export function unpackNetwork(bytes: Uint8Array, source: string): IntegerNetwork {
+export function unpackNetwork(bytes: Uint8Array | ArrayBuffer, source: string): IntegerNetwork {
   const file = decodeSafetensors(bytes, source);
   const { format, version, network, crc32: written, ...others } = file.metadata;
   if (format !== packedFormat)

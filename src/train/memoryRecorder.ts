@@ -81,7 +81,10 @@ export function runFile(record: RunRecord): Uint8Array {
  *
  * @throws InputError if they are damaged or something else
  */
-export function readRunFile(bytes: Uint8Array, source: string): RunRecord & { readonly checkpoint: Uint8Array } {
+export function readRunFile(
+  bytes: Uint8Array | ArrayBuffer,
+  source: string,
+): RunRecord & { readonly checkpoint: Uint8Array } {
   const { tensors, metadata } = parseSafetensorsFile(bytes, source);
   if (metadata.format !== RUN) throw new InputError(`${source}: is no checkpoint that the library has made`);
   if (metadata.version !== VERSION) {

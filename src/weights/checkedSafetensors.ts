@@ -32,7 +32,7 @@ export function safetensorsFile(
  *
  * @throws InputError if they are damaged
  */
-export function parseSafetensorsFile(bytes: Uint8Array, source: string): Safetensors {
+export function parseSafetensorsFile(bytes: Uint8Array | ArrayBuffer, source: string): Safetensors {
   const file = decodeSafetensors(bytes, source);
   const { metadata } = file;
   const isOldFile = !(CHECKSUM in metadata) && metadata.format?.startsWith(OWN_FORMAT);

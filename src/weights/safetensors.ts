@@ -97,11 +97,11 @@ export function encodeSafetensors(
  *
  * @throws InputError with the fault
  */
-export function decodeSafetensors(bytes: Uint8Array, source: string): Safetensors {
+export function decodeSafetensors(bytes: Uint8Array | ArrayBuffer, source: string): Safetensors {
   const fail = (fault: string): never => {
     throw new InputError(`${source}: no valid safetensors file, ${fault}`);
   };
-  const { header, values } = splitFile(bytes, fail);
+  const { header, values } = splitFile(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes), fail);
   const entries: Entry[] = [];
   let metadata: Readonly<Record<string, string>> = {};
   for (const [name, value] of Object.entries(parseHeader(header, fail))) {

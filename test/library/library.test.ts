@@ -393,5 +393,20 @@ describe('an opened network', () => {
   it('of a file that does not describe itself is refused', async () => {
     await expect(open('nowhere.safetensors')).rejects.toThrow('nowhere.safetensors: no such file');
     await expect(open(new Uint8Array(3))).rejects.toThrow(InputError);
+    await expect(open(undefined as unknown as Uint8Array)).rejects.toThrow(
+      'parameters: no valid safetensors file, it has 0 bytes',
+    );
+  });
+
+  it('is fetched as an ArrayBuffer, which is read as its bytes', async () => {
+    const settings = { ...short, device: 'cpu', threads: 1 } as const;
+    const { lastParameters, checkpoint } = await train({ data, settings });
+    const [weights, resume] = [new Uint8Array(lastParameters!).buffer, new Uint8Array(checkpoint).buffer];
+    const opened = await open(weights, { device: 'cpu', threads: 1 });
+    expect(await opened.predict(data.test.images as Uint8Array)).toHaveLength(data.test.labels!.length);
+    await opened.close();
+    const { lastParameters: resumed } = await train({ data, settings, resume });
+    expect(resumed).toEqual(lastParameters);
+    await expect(train({ data, settings, weights: weights.slice(9) })).rejects.toThrow('weights: no valid safetensors');
   });
 });
