@@ -32,7 +32,7 @@ describe('arrays', () => {
 
   it.each<[string, Readonly<Record<string, unknown>>, 'bytes' | 'floats']>([
     [
-      'a: normalise = shift: is for bytes, and the data are floats; give mean and std',
+      'a: normalise = shift: is for bytes, and the data are floats; set it to auto, and mean and std as you need them',
       { normalise: 'shift' },
       'floats',
     ],

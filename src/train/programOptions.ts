@@ -277,7 +277,9 @@ function floatNumbers({ settings, sources }: Experiment, moments?: Moments): Mom
   const { normalise, mean, std } = settings;
   if (normalise !== null) {
     const where = sources.get('normalise')?.where ?? 'normalise';
-    throw new InputError(`${where} = ${normalise}: is for bytes, and the data are floats; give mean and std`);
+    throw new InputError(
+      `${where} = ${normalise}: is for bytes, and the data are floats; set it to auto, and mean and std as you need them`,
+    );
   }
   return { mean: mean ?? moments?.mean ?? [0], std: std ?? moments?.std ?? [1] };
 }
