@@ -1,16 +1,20 @@
 /** export.md: what was exported, for people. */
 
 import { kilobytesText } from '../kilobytes.js';
+import type { ActivationType } from '../quant/index.js';
 import type { ExportSummary } from './exportRun.js';
 import type { NpuMismatches } from './npuMismatches.js';
 
-/** The table of layers, sizes beside the budget, and what was checked, as Markdown. */
-export function exportDocument(summary: ExportSummary): string {
+/**
+ * The table of layers, sizes beside the budget, and what was checked, as Markdown. `budgetOf`: the activations that the
+ * budget counts; activations at once are beside it only if it counts these.
+ */
+export function exportDocument(summary: ExportSummary, budgetOf: ActivationType): string {
   const { bytes, budget_kb, checks, files, layers } = summary;
   const proven = layers.filter((layer) => layer.proven).length;
   const rounded = layers.filter((layer) => layer.proven !== null).length;
   return [
-    `# ${summary.run} in integers`,
+    `# \`${summary.run}\` in integers`,
     '',
     `Made by mixed-precision-dnns ${summary.version}. ${proven} of ${rounded} layers that round are proven equal to the`,
     'trained network in float64 at every accumulator that they can reach.',
@@ -19,7 +23,7 @@ export function exportDocument(summary: ExportSummary): string {
     '|---|---:|---|',
     `| weights | ${bytes.weights} | training counts ${kilobytesText(summary.weights_kb, 2)} kB${ofBudget(budget_kb.weights)} |`,
     `| constants | ${bytes.constants} | multipliers, biases, shifts, tables; in no budget |`,
-    `| activations at once | ${bytes.ram} | the arena${summary.activations_peak_kb === null ? '' : `; training counts ${kilobytesText(summary.activations_peak_kb, 2)} kB`}${ofBudget(budget_kb.activations)} |`,
+    `| activations at once | ${bytes.ram} | the arena${summary.activations_peak_kb === null ? '' : `; training counts ${kilobytesText(summary.activations_peak_kb, 2)} kB`}${budgetOf === 'peak' ? ofBudget(budget_kb.activations) : ''} |`,
     ...(bytes.c_ram === null
       ? []
       : [

@@ -114,7 +114,7 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
   const metadata = onnxMetadata(trained, layers, testLogits);
   const { files, checks, program } = await checkedForms(trained, options, { packed, expected, metadata });
   const isNpu = options.formats.has('onnx') && options.profile === 'npu';
-  const { targetWeightKbytes, targetActivationKbytes } = experiment.budget;
+  const { targetWeightKbytes, targetActivationKbytes, targetActivationType } = experiment.budget;
   const content: ExportContent = {
     run: run.config.experiment,
     version: packageVersion(),
@@ -140,7 +140,7 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
   for (const [file, picture] of (await options.draw?.(content)) ?? []) files.set(file, picture);
   const summary: ExportSummary = { ...content, files: [...files.keys(), 'export.json', 'export.md'] };
   files.set('export.json', `${JSON.stringify(summary, null, 2)}\n`);
-  files.set('export.md', exportDocument(summary));
+  files.set('export.md', exportDocument(summary, targetActivationType));
   writeFolder(options.out, files);
   return summary;
 }

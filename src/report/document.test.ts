@@ -16,7 +16,7 @@ const document: Document = {
         { title: 'row', align: 'left' },
         { title: 'error', align: 'right' },
       ],
-      rows: [{ group: 'Float' }, ['a|b', '7.29']],
+      rows: [{ group: 'Float' }, ['a|b', '7.29'], ['<b>1 `<b>`', '< 8']],
     },
     {
       type: 'picture',
@@ -50,6 +50,7 @@ Made with \`mpdnn <table>\`, **as remembered**.
 |---|---:|
 | **Float** |  |
 | a\\|b | 7.29 |
+| \\<b>1 \`<b>\` | < 8 |
 
 ![Dots "here"](dots.svg)
 
@@ -67,7 +68,8 @@ it('is one HTML file that needs no other', () => {
   expect(html).toContain('<h1>Errors &lt; 10 % &amp; more</h1>');
   expect(html).toContain('<p>Made with <code>mpdnn &lt;table&gt;</code>, <strong>as remembered</strong>.</p>');
   expect(html).toContain(
-    '<tr class="group"><td colspan="2">Float</td></tr>\n<tr><td>a|b</td><td class="right">7.29</td></tr>',
+    '<tr class="group"><td colspan="2">Float</td></tr>\n<tr><td>a|b</td><td class="right">7.29</td></tr>\n' +
+      '<tr><td>&lt;b&gt;1 <code>&lt;b&gt;</code></td><td class="right">&lt; 8</td></tr>',
   );
   expect(html).toContain('<pre>mpdnn a\nmpdnn b &gt; c</pre>');
   expect(html).toContain('alt="Dots &quot;here&quot;"');

@@ -2,17 +2,22 @@
 import type { Column, DrawnBlock, DrawnDocument, TableLine } from './document.js';
 
 export function markdownOf({ title, blocks }: DrawnDocument): string {
-  return `${[`# ${title}`, ...blocks.map(blockText)].join('\n\n')}\n`;
+  return `${[`# ${withoutTags(title)}`, ...blocks.map(blockText)].join('\n\n')}\n`;
+}
+
+/** A text in which no word, such as the name of a run, begins a tag of HTML; code, in backticks, has none. */
+export function withoutTags(text: string): string {
+  return text.replace(/(`[^`]*`)|<(?=[a-z/!?])/gi, (_, code?: string) => code ?? '\\<');
 }
 
 function blockText(block: DrawnBlock): string {
   switch (block.type) {
     case 'heading':
-      return `## ${block.text}`;
+      return `## ${withoutTags(block.text)}`;
     case 'text':
-      return block.text;
+      return withoutTags(block.text);
     case 'list':
-      return block.items.map((item) => `- ${item}`).join('\n');
+      return block.items.map((item) => `- ${withoutTags(item)}`).join('\n');
     case 'table':
       return table(block.columns, block.rows);
     case 'commands':
@@ -25,7 +30,8 @@ function blockText(block: DrawnBlock): string {
 }
 
 function table(columns: readonly Column[], rows: readonly TableLine[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => withoutTags(cell).replaceAll('|', '\\|')).join(' | ')} |`;
   return [
     line(columns.map(({ title }) => title)),
     `|${columns.map(({ align }) => (align === 'right' ? '---:' : '---')).join('|')}|`,

@@ -77,6 +77,14 @@ describe('an export', () => {
     for (const file of files) expect(existsSync(join(folder, 'experiments/GUARANTEED/export', file))).toBe(true);
   });
 
+  it('compares activations at once with a budget of these alone', async () => {
+    await succeeds(train('GUARANTEED', '--target-activation-type', 'max', '--name', 'LARGEST'), folder);
+    await succeeds(['export', 'experiments/LARGEST', '--to', 'packed'], folder);
+    const lineOf = (run: string) => /the arena.*/.exec(String(read(`experiments/${run}/export/export.md`)))![0];
+    expect(lineOf('GUARANTEED')).toMatch(/^the arena; training counts \d\.\d\d kB of 4 kB \|$/);
+    expect(lineOf('LARGEST')).toMatch(/^the arena; training counts \d\.\d\d kB \|$/);
+  });
+
   it('is the same bytes again', async () => {
     await succeeds(['export', 'experiments/GUARANTEED', '--out', 'again'], folder);
     for (const file of ['net.onnx', 'net.safetensors', 'export.md']) {
