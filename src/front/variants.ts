@@ -16,13 +16,18 @@ const sharedKeys: readonly string[] = [
   ...['budget', 'target_weight_kbytes', 'target_activation_kbytes'],
 ];
 
-/** @throws InputError for keys that a variant cannot change, and if learned bits are not compared */
+/** @throws InputError for names with slashes, for keys that a variant cannot change, and if learned bits are not compared */
 export function variantsOf({ variants: file, only }: FrontOptions): Variant[] {
   if (!file) return [];
   if (only && !only.includes('learned')) {
     throw new InputError(`--variants ${file.path}: are of learned bits; let --only name learned, too`);
   }
   return [...file.sections.keys()].map((name) => {
+    if (/[/\\]/.test(name)) {
+      throw new InputError(
+        `${file.path}: [${name}] is no name for a variant, which has no slashes: run folders have it`,
+      );
+    }
     const entries = settingEntries(file, name);
     const shared = entries.find(({ key }) => sharedKeys.includes(key));
     if (shared) {

@@ -125,6 +125,8 @@ it('refuses what cannot be compared', async () => {
   writeFileSync(join(folder, 'wrong.cfg'), '[SEED]\nseed = 3\n');
   const variants = ['NET', '--cfg', 'net.cfg', '--budgets', '0.4', '--variants', 'wrong.cfg'];
   expect(await refused(...variants)).toMatch(/wrong\.cfg:2: \[SEED\] seed: is the same in all networks of a front/);
+  writeFileSync(join(folder, 'wrong.cfg'), '[A/B]\nbn_reestimate = 3\n');
+  expect(await refused(...variants)).toMatch(/wrong\.cfg: \[A\/B\] is no name for a variant, which has no slashes/);
   writeFileSync(join(folder, 'wrong.cfg'), '[TYPO]\nbn_restimate = 3\n');
   expect(await refused(...variants)).toMatch(
     /wrong\.cfg: \[TYPO\] makes .*bn_restimate = 3: unknown key; did you mean/,
