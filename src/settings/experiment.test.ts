@@ -193,6 +193,8 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     ],
     ['epochs = 0', 'must be an integer from 1 to 100000'],
     ['initial_learning_rate = 0', 'must be a number above 0, at most 10'],
+    ['target_weight_kbytes = 0', 'must be a number above 0, at most 1000000000, or -1 for none'],
+    ['target_cost = -0.5', 'must be a number above 0, at most 1000000000000000000, or -1 for none'],
     ['initial_learning_rate = nan', 'must be a number above 0, at most 10'],
     ['w_quantize = parametric_fp_delta_xmax', "did you mean 'parametric_fp_d_xmax'?"],
     ['a_quantize = parametric_fp_d_xmax', "did you mean 'parametric_fp_d_xmax_relu'?"],

@@ -221,11 +221,11 @@ const settingsTable = {
   layers: key('none', optional(rules)),
   recompute_range: key('auto', optional(flag, 'auto')),
 
-  target_weight_kbytes: key('-1', number(-1, 1e9)),
-  target_activation_kbytes: key('-1', number(-1, 1e9)),
+  target_weight_kbytes: key('-1', target(1e9)),
+  target_activation_kbytes: key('-1', target(1e9)),
   target_activation_type: key('max', choice(activationTypes)),
-  target_gbops: key('-1', number(-1, 1e9)),
-  target_cost: key('-1', number(-1, 1e18)),
+  target_gbops: key('-1', target(1e9)),
+  target_cost: key('-1', target(1e18)),
   costs: key('none', optional(costTable)),
   budget: key('penalty', choice(['penalty', 'guaranteed'])),
   budget_prune: key('false', flag),
@@ -365,6 +365,14 @@ function number(min: number, max: number, lower: 'from' | 'above' = 'from') {
   return setting(allowed, (value) => {
     const result = readNumber(value);
     return result === undefined || (lower === 'above' && result === min) ? undefined : within(result, min, max);
+  });
+}
+
+/** A limit, or −1 for none. */
+function target(max: number) {
+  return setting(`a number above 0, at most ${max}, or -1 for none`, (value) => {
+    const result = readNumber(value);
+    return result === -1 || (result !== undefined && result > 0 && result <= max) ? result : undefined;
   });
 }
 
