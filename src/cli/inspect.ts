@@ -1,7 +1,7 @@
 /** `mpdnn inspect`: layers, costs and the smallest possible budget of a network, before any training. */
 
 import { Command, InvalidArgumentError } from 'commander';
-import { kilobyteDecimals } from '../kilobytes.js';
+import { kilobyteDecimals, roundedUp } from '../kilobytes.js';
 import {
   inputName,
   type LayerFacts,
@@ -192,11 +192,12 @@ function describe(found: Inspection): string {
       : [layer.outputBits, ...(layer.isSigned ? ['signed'] : []), ...(layer.isShared ? ['shared'] : [])].join(' '),
   ]);
   const kinds = ['weights', 'max', 'sum', 'peak'] as const;
-  const sizes = (kbytes: Kbytes) => kinds.map((kind) => kbytes[kind].toFixed(kilobyteDecimals(found.kbytes[kind], 2)));
+  const decimals = (kind: keyof Kbytes) => kilobyteDecimals(found.kbytes[kind], 2);
+  const sizes = (kbytes: Kbytes) => kinds.map((kind) => kbytes[kind].toFixed(decimals(kind)));
   const budget = [
     ['kB', 'weights', 'largest activation', 'all', 'held at once'],
     ['at these bits', ...sizes(found.kbytes)],
-    ['lowest budget', ...sizes(found.fewest)],
+    ['lowest budget', ...kinds.map((kind) => roundedUp(found.fewest[kind], decimals(kind)))],
     ['in float', ...sizes(found.float)],
   ];
   return [

@@ -40,6 +40,20 @@ describe('a budget with parametric_fp_b_xmax', () => {
   });
 });
 
+it.each([
+  ['target_weight_kbytes', {}],
+  ['target_activation_kbytes', { target_activation_type: 'sum' }],
+  ['target_gbops', {}],
+  ['target_cost', { costs: '2x8 = 0.123, 32x32 = 10' }],
+])('says what %s has to be, and takes that', (key, others) => {
+  const settings = { budget: 'guaranteed', target_weight_kbytes: -1, ...others, w_quantize: 'parametric_fp_d_xmax' };
+  const read = (target: number) =>
+    outlook({ ...settings, a_quantize: 'parametric_fp_d_xmax_relu', shortcut_type: 'b', [key]: target }).read();
+  const [, needed] = /need (\S+) of/.exec(read(1e9)!)!;
+  expect(read(Number(needed))).toContain(`need ${needed} of `);
+  expect(() => read(Number(needed) * 0.99)).toThrow(`need ${needed} `);
+});
+
 describe('a budget of costs', () => {
   const limited = (settings: object) => ({ w_quantize: 'parametric_fp_d_xmax', target_weight_kbytes: -1, ...settings });
 
@@ -50,9 +64,7 @@ describe('a budget of costs', () => {
     const [first, ...others] = variables.products;
     const floats = others.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, 0);
     const cost = first!.multiplyAdds + 9 * floats + 0.5 * 2 * 268346;
-    expect(read()).toBe(
-      `budget: with the fewest bits products and memory need ${Number(cost.toPrecision(4))} of 100000000 of cost`,
-    );
+    expect(read()).toBe(`budget: with the fewest bits products and memory need ${cost} of 100000000 of cost`);
     expect(outlook(limited({ ...costs, target_cost: cost - 1 })).read).toThrow('cannot be met');
   });
 

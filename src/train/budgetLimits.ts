@@ -1,8 +1,7 @@
 /** The budget of an experiment as limits for its network. */
 
 import { InputError } from '../errors.js';
-import { gbopsText } from '../gbops.js';
-import { kilobytesText } from '../kilobytes.js';
+import { kilobyteDecimals, kilobytesText, roundedUp } from '../kilobytes.js';
 import type { Counted } from '../nn/index.js';
 import { fewestChannels } from '../program/prunedChannels.js';
 import { tensorOf } from '../program/quantizerReport.js';
@@ -119,12 +118,18 @@ export function budgetOutlook(
   return fault;
 }
 
-/** Formats of amounts: kB suit networks of all sizes, but small ones have few bit operations. */
+/** Formats of needed amounts, rounded up: kB suit networks of all sizes, but small ones have few bit operations. */
 const digits: Readonly<Record<BudgetLimit['unit'], (amount: number) => string>> = {
-  kB: (amount) => kilobytesText(amount, 2),
-  GBOPs: gbopsText,
-  'of cost': (amount) => String(Number(amount.toPrecision(4))),
+  kB: (amount) => roundedUp(amount, kilobyteDecimals(amount, 2)),
+  GBOPs: (amount) => significant(amount, 3),
+  'of cost': (amount) => significant(amount, 4),
 };
+
+/** An amount rounded up with at least so many significant digits. */
+function significant(amount: number, count: number): string {
+  const decimals = count - 1 - Math.floor(Math.log10(amount));
+  return String(Number(roundedUp(amount, Math.min(100, Math.max(0, decimals)))));
+}
 
 function whereOf({ sources, configPath, name }: Experiment, key: string): string {
   return sources.get(key)?.where ?? `${configPath}: [${name}] ${key}`;
