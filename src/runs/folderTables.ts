@@ -2,7 +2,9 @@
 import { existsSync } from 'node:fs';
 import { InputError } from '../errors.js';
 import type { QuantizerRow, Sizes, SizesRow } from '../program/quantizerReport.js';
+import { floatBits } from '../quant/index.js';
 import { namedMetrics } from '../task.js';
+import type { RunSummary } from '../train/summary.js';
 import type { RunFolder } from './runFolder.js';
 import {
   type AccuracyRow,
@@ -47,14 +49,23 @@ export function truncateRun(folder: RunFolder, epochs: number): void {
 }
 
 /**
- * Checks that a run folder has all its tables, before anything is made from them.
+ * Checks that a run folder has all its tables, with all epochs of its `summary` if it is finished, before anything is
+ * made from them.
  *
- * @throws InputError naming the first that is missing
+ * @throws InputError naming the first that is missing or cut off
  */
-export function checkTables(folder: RunFolder): void {
+export function checkTables(folder: RunFolder, summary: Pick<RunSummary, 'epochs' | 'bits'> | null): void {
+  const wayOut = `bring it back, or move ${folder.root} away to train it again`;
   const missing = tables(folder).find(([path]) => !existsSync(path));
-  if (!missing) return;
-  throw new InputError(`${missing[0]}: no such file; bring it back, or move ${folder.root} away to train it again`);
+  if (missing) throw new InputError(`${missing[0]}: no such file; ${wayOut}`);
+  if (!summary) return;
+  const { epochs, bits } = summary;
+  const isFloat = Object.values(bits).every((each) => each === floatBits);
+  for (const [path] of tables(folder)) {
+    const last = lastEpoch(path);
+    if (last === epochs || (isFloat && path === folder.quantizers)) continue;
+    throw new InputError(`${path}: ends at epoch ${last}, the run had finished ${epochs}; ${wayOut}`);
+  }
 }
 
 /**

@@ -94,6 +94,22 @@ it('goes on from the kept float networks, with the images in another place, as t
   }
 });
 
+it.each([
+  ['results.csv', 0, 'results.csv: ends at epoch 0, the run had finished 2; bring it back, or move '],
+  ['sizes.csv', -2, 'sizes.csv: ends at epoch 1, the run had finished 2; bring it back, or move '],
+  ['quantizers.csv', 40, 'quantizers.csv: ends at epoch 0, the run had finished 2; bring it back, or move '],
+  ['summary.json', 0, 'summary.json: is damaged, it is no JSON'],
+])('is refused before anything is trained if %s is cut off', async (name, end, message) => {
+  const run = 'front/seed-1/ALLOCATED_0.4';
+  const path = join(elsewhere, run, name);
+  const whole = readFileSync(path);
+  writeFileSync(path, whole.subarray(0, end));
+  const { code, stderr } = await mpdnn(call('0.4,0.8', 'images'), elsewhere);
+  writeFileSync(path, whole);
+  expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(`mpdnn: ${run}/${message}`) });
+  expect(readdirSync(join(elsewhere, 'front/seed-0'))).not.toContain('LEARNED_0.8');
+});
+
 it('is refused with other images in that place, also for a report', async () => {
   rmSync(join(elsewhere, 'moved/test/red/0.png'));
   for (const more of [[], ['--report']]) {

@@ -221,7 +221,7 @@ async function standingWithData(at: PlanPosition, { bench, events }: ExecuteOpti
  * Checks the folders of a plan, before any run begins. `force`: folders of other runs are to be replaced.
  *
  * @throws InputError for the folder of a run with other settings, or with another start, unless `force` is set; for one
- *   that lacks a table, and for what is no run folder
+ *   that lacks a table or whose summary is damaged, and for what is no run folder
  */
 export function checkFolders(plan: readonly PlannedRun[], force: boolean): void {
   for (const run of plan) {

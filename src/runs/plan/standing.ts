@@ -6,6 +6,7 @@ import {
   checkReplaceable,
   checkTables,
   openRunFolder,
+  readSummary,
   runRoot as rootOf,
   runDifference,
   writeDurably,
@@ -29,7 +30,8 @@ export function runRoot({ experiment }: PlannedRun): string {
 /**
  * The state of a run.
  *
- * @throws InputError if something that is no run folder is in the way, or a run folder that lacks a table
+ * @throws InputError if something that is no run folder is in the way, or a run folder that lacks a table or
+ *   whose summary is damaged
  */
 export function standing(run: PlannedRun): Standing {
   const root = runRoot(run);
@@ -41,8 +43,9 @@ export function standing(run: PlannedRun): Standing {
   if (difference !== null) return { type: 'other', difference };
   const fault = faultOf(root);
   if (fault !== null) return { type: 'failed', fault };
-  checkTables(folder);
-  return { type: existsSync(folder.summary) ? 'finished' : 'unfinished' };
+  const summary = existsSync(folder.summary) ? readSummary(folder) : null;
+  checkTables(folder, summary);
+  return { type: summary ? 'finished' : 'unfinished' };
 }
 
 /** The reason why the run in a folder cannot be resumed, `null` if it can. */
