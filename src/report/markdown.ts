@@ -6,7 +6,7 @@ export function markdownOf({ title, blocks }: DrawnDocument): string {
 }
 
 /** A text in which no word, such as the name of a run, begins a tag of HTML; code, in backticks, has none. */
-export function withoutTags(text: string): string {
+function withoutTags(text: string): string {
   return text.replace(/(`[^`]*`)|<(?=[a-z/!?])/gi, (_, code?: string) => code ?? '\\<');
 }
 

@@ -213,7 +213,7 @@ describe('the experiment', () => {
     [
       'a budget that cannot be met',
       ['GUARANTEED', '--cfg', 'tiny.cfg', '--target-weight-kbytes', '0.3'],
-      '--target-weight-kbytes = 0.3: cannot be met: with the fewest bits that the limits allow, weights need 0.375 kB, ' +
+      '--target-weight-kbytes = 0.3: cannot be met: with the fewest bits that the limits allow, weights need 0.376 kB, ' +
         '0.0755 kB too much; most of it is conv2/quantized_conv/W, 0.281 kB at 2 bits',
     ],
     [
