@@ -2,6 +2,8 @@
 
 import { writeDurably } from '../disk/durableFile.js';
 import type { EpochReport, Recorder } from '../train/recorder.js';
+import { TrainingFault } from '../train/trainingSteps.js';
+import { decodeSafetensors, type NamedTensor } from '../weights/safetensors.js';
 import { appendEpoch, type EpochRows, readQuantizers, readSizes, truncateRun } from './folderTables.js';
 import type { Lock } from './lock.js';
 import { type RunFolder, writeSummary } from './runFolder.js';
@@ -11,7 +13,7 @@ export type Watcher = Pick<Recorder, 'begin' | 'step' | 'epoch'> & Partial<Pick<
 
 /**
  * Records into a folder whose lock is held. The methods throw what `Lock.check`, `appendEpoch`, `truncateRun`,
- * `writeDurably` and the watchers throw.
+ * `writeDurably` and the watchers throw, and `parameters` a `TrainingFault` for what is not finite.
  *
  * @param watchers called after the folder's own files are written; checkpoints, which complete an epoch, are written
  *   after them
@@ -36,6 +38,7 @@ export function folderRecorder(folder: RunFolder, lock: Pick<Lock, 'check'>, wat
       for (const watcher of watchers) watcher.epoch(report);
     }),
     parameters: locked((which, file) => {
+      refuseNoNumber(folder, file);
       writeDurably(which === 'best' ? folder.paramsBest : folder.paramsLast, file);
       for (const watcher of watchers) watcher.parameters?.(which, file);
     }),
@@ -47,6 +50,30 @@ export function folderRecorder(folder: RunFolder, lock: Pick<Lock, 'check'>, wat
       for (const watcher of watchers) watcher.finish?.(summary);
     }),
   };
+}
+
+/**
+ * Ends the run where a file of parameters holds what no program reads. The loss need not show it: exponents of channels,
+ * for example, are limited where they are used.
+ *
+ * @throws TrainingFault
+ */
+function refuseNoNumber({ root }: RunFolder, file: Uint8Array): void {
+  for (const { name, data } of decodeSafetensors(file, root).tensors.values()) {
+    if (holdsNumbers(data)) continue;
+    throw new TrainingFault(
+      `${root}: not a finite number in the parameters after an epoch, first in ${name}; ` +
+        `the last checkpoint is kept; lower initial_learning_rate and start anew`,
+    );
+  }
+}
+
+/** Tells whether all values are finite; `every` takes four times as long for the eleven million of ResNet-18. */
+function holdsNumbers(data: NamedTensor['data']): boolean {
+  for (let index = 0; index < data.length; index++) {
+    if (!Number.isFinite(Number(data[index]))) return false;
+  }
+  return true;
 }
 
 function rowsOf({ epoch, training, loss, evaluation, test, quantizers }: EpochReport): EpochRows {

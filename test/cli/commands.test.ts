@@ -85,7 +85,7 @@ describe('train', () => {
     const call = ['train', 'GUARANTEED', '--cfg', cfg, '--no-plots', '--out', 'operations'];
     const target = ['--target-weight-kbytes', '-1', '--target-activation-kbytes', '-1', '--target-gbops', '0.0013'];
     const { stderr } = await succeeds([...call, ...target], folder);
-    expect(stderr).toContain('budget: with the fewest bits products need 0.00104 of 0.0013 GBOPs');
+    expect(stderr).toContain('budget: with the fewest bits products need 0.00105 of 0.0013 GBOPs');
     expect(stderr.match(/^epoch .* kB {2}0\.001\d+\/0\.0013 GBOPs .* inside/gm)).toHaveLength(3);
     const sizes = readFileSync(join(folder, 'operations/GUARANTEED/sizes.csv'), 'utf8').trim().split('\n').slice(1);
     const operations = sizes.map((row) => Number(row.split(',').at(-2)));
@@ -97,7 +97,7 @@ describe('train', () => {
     expect(impossible).toMatchObject({
       code: 2,
       stderr: expect.stringContaining(
-        '--target-gbops = 0.001: cannot be met: with the fewest bits that the limits allow, products need 0.00104 GBOPs, ',
+        '--target-gbops = 0.001: cannot be met: with the fewest bits that the limits allow, products need 0.00105 GBOPs, ',
       ),
     });
   });

@@ -334,6 +334,32 @@ describe('the place', () => {
 });
 
 describe('numbers that leave the finite', () => {
+  it('stop the run also where the loss does not show it, before they are in a file of parameters', async () => {
+    const kind = ['--w-quantize', 'parametric_pow2_b_xmin', '--w-per-channel', 'true'];
+    const args = [
+      'train',
+      'DIVERGES',
+      '--cfg',
+      cfg,
+      '--no-plots',
+      '--out',
+      'exponents',
+      '--weight-decay',
+      '0',
+      '--seed',
+      '1',
+    ];
+    const { code, stderr } = await mpdnn([...args, ...kind], folder);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(
+        /\nmpdnn: exponents\/DIVERGES: not a finite number in the parameters after an epoch, first in \S+\/exponents; the last/,
+      ),
+    });
+    expect(listing(at('exponents/DIVERGES'))).toContain('checkpoint.safetensors');
+    expect(listing(at('exponents/DIVERGES'))).not.toContain('params_best.safetensors');
+  });
+
   it('stop the run, name step and layer, and keep the last good checkpoint', async () => {
     const args = ['train', 'DIVERGES', '--cfg', cfg, '--no-plots', '--out', 'diverged'];
     const fault =
