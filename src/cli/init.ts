@@ -11,6 +11,8 @@ import { trainCommandLine } from '../settings/index.js';
 import { addSettingOptions } from './options.js';
 import { progressDisplay, progressFrame } from './progress.js';
 
+const elsewhere = 'name another FILE';
+
 export function initCommand(): Command {
   const command = new Command('init')
     .description('write the settings recommended for your own pictures as a .cfg file')
@@ -33,10 +35,10 @@ export function initCommand(): Command {
       const { name, text, experiments, notes } = await recommend(asked, display).finally(display.stop);
       const path = userPath(given ?? `${name}.cfg`);
       if (existsSync(path) && force !== true) {
-        throw new InputError(`${path}: exists already; name another FILE, or replace it with --force`);
+        throw new InputError(`${path}: exists already; ${elsewhere}, or replace it with --force`);
       }
-      makeFolder(dirname(path));
-      writeDurably(path, text);
+      makeFolder(dirname(path), elsewhere);
+      writeDurably(path, text, elsewhere);
       const calls = experiments.map((experiment) => `  ${trainCommandLine(experiment.name, path, [])}`);
       process.stdout.write(`${[...notes, `${path} is written; train it with:`, ...calls].join('\n')}\n`);
     });

@@ -4,6 +4,7 @@
 
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { runSensitivity } from '../sensitivity/runSensitivity.js';
 import type { Sensitivity, TensorSensitivity } from '../sensitivity/sensitivity.js';
@@ -20,6 +21,7 @@ interface Options {
   readonly last?: boolean;
   readonly json?: boolean;
   readonly plots: boolean;
+  readonly out?: string;
   readonly device?: string;
   readonly threads?: string;
   readonly matmulPrecision?: string;
@@ -34,8 +36,9 @@ export function sensitivityCommand(): Command {
     .addOption(count('--more <n>', 'measure up to this many bits more', 0, 1))
     .option('--json', 'one JSON object on stdout')
     .option('--no-plots', 'draw no plot')
+    .option('--out <dir>', 'folder for the plot (default: RUN/plots)', userPath)
     .action(async (root: string, options: Options) => {
-      const { images, fewer, more, last = false, json, plots, ...overrides } = options;
+      const { images, fewer, more, last = false, json, plots, out = join(root, 'plots'), ...overrides } = options;
       if (fewer + more === 0) throw new InputError('--fewer 0 --more 0: nothing is left to measure');
       const display = taskDisplay();
       const found = await runSensitivity(
@@ -43,8 +46,9 @@ export function sensitivityCommand(): Command {
         { overrides, last, images, reach: { fewer, more } },
         display.task,
       ).finally(display.stop);
-      const drawn = plots ? await draw(root, found, display.line) : [];
-      process.stdout.write(json ? `${JSON.stringify(found)}\n` : `${[describe(found), ...drawn].join('\n')}\n`);
+      process.stdout.write(`${json ? JSON.stringify(found) : describe(found)}\n`);
+      const drawn = plots ? await draw(root, out, found, display.line) : [];
+      if (!json) for (const path of drawn) process.stdout.write(`${path}\n`);
     });
   return addEvaluationOptions(command);
 }
@@ -95,16 +99,13 @@ function describe({
 }
 
 /** Draws the picture and returns its paths; without the optional packages a line says which are missing. */
-async function draw(root: string, found: Sensitivity, line: (text: string) => void): Promise<string[]> {
+async function draw(root: string, out: string, found: Sensitivity, line: (text: string) => void): Promise<string[]> {
   const { sensitivityPlot, writePlot } = await import('../report/index.js');
   const rows = found.tensors.map(({ others, ...tensor }) => ({
     ...tensor,
     rises: others.map(({ bits, loss }) => ({ bits, rise: loss - found.learned.loss })),
   }));
-  const paths = await ifDrawable(
-    () => writePlot(sensitivityPlot(root, rows), join(root, 'plots'), 'sensitivity'),
-    line,
-  );
+  const paths = await ifDrawable(() => writePlot(sensitivityPlot(root, rows), out, 'sensitivity'), line);
   return paths ?? [];
 }
 

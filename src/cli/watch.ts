@@ -1,8 +1,8 @@
 /** `mpdnn watch`: shows runs on a page, while they train and afterwards, or writes the page to one file. */
 
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { writeDurably } from '../disk/durableFile.js';
+import { makeFolder, writeDurably } from '../disk/durableFile.js';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { endingSignals } from './endingSignals.js';
@@ -41,7 +41,9 @@ async function writePage(folders: readonly string[], out: string | undefined): P
   if (out === undefined && others.length > 0)
     throw new InputError('watch --static: of several runs; name the file with --out');
   const path = out ?? join(first, 'live.html');
-  writeDurably(path, staticPage(folders));
+  const page = staticPage(folders);
+  makeFolder(dirname(path));
+  writeDurably(path, page);
   process.stdout.write(`${path}\n`);
 }
 

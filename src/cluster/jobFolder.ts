@@ -41,7 +41,7 @@ export function logFolders(out: string, runs: readonly PlannedRun[]): string[] {
  * @throws InputError if they cannot be made
  */
 export function makeJobFolders(out: string, runs: readonly PlannedRun[]): string[] {
-  return logFolders(out, runs).flatMap(makeFolder);
+  return logFolders(out, runs).flatMap((folder) => makeFolder(folder));
 }
 
 /** Removes those of the folders that {@link makeJobFolders} has made which are empty. */

@@ -15,11 +15,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { InputError } from '../errors.js';
 import { codeOf, writeFault } from './fileFault.js';
 
-/** Replaces the file at `path` as a whole. Throws the error of `writeFault`; the old file then stays unharmed. */
-export function writeDurably(path: string, content: string | Uint8Array): void {
+/**
+ * Replaces the file at `path` as a whole. Throws the error of `writeFault`, with its `remedy`; the old file then stays
+ * unharmed.
+ */
+export function writeDurably(path: string, content: string | Uint8Array, remedy?: string): void {
   const aside = `${path}.${process.pid}.tmp`;
   try {
     writeAndSync(aside, 'w', content);
@@ -27,7 +29,7 @@ export function writeDurably(path: string, content: string | Uint8Array): void {
     syncFolder(dirname(path));
   } catch (error) {
     discard(aside);
-    throw writeFault(error, path);
+    throw writeFault(error, path, remedy);
   }
 }
 
@@ -51,11 +53,11 @@ export function appendDurably(path: string, content: string): void {
  * Makes a folder and its parents; returns those that did not exist, the uppermost first. (Node's recursive `mkdir` never
  * returns for places such as /proc, which refuse new folders with ENOENT.)
  *
- * @throws InputError if that is impossible
+ * @throws InputError if that is impossible, with the `remedy` of `writeFault`
  */
-export function makeFolder(folder: string): string[] {
+export function makeFolder(folder: string, remedy?: string): string[] {
   if (existsSync(folder)) return [];
-  const above = makeFolder(dirname(folder));
+  const above = makeFolder(dirname(folder), remedy);
   try {
     mkdirSync(folder);
     return [...above, folder];
@@ -63,9 +65,9 @@ export function makeFolder(folder: string): string[] {
     const code = codeOf(error);
     if (code === 'EEXIST' && existsSync(folder)) return above;
     // Another process has made it and removed it since.
-    if (code === 'EEXIST' && !lstatSync(folder, { throwIfNoEntry: false })) return [...above, ...makeFolder(folder)];
-    if (code === 'ENOENT') throw new InputError(`${folder}: cannot be made here; choose another folder with --out`);
-    throw writeFault(error, folder);
+    if (code === 'EEXIST' && !lstatSync(folder, { throwIfNoEntry: false }))
+      return [...above, ...makeFolder(folder, remedy)];
+    throw writeFault(error, folder, remedy);
   }
 }
 

@@ -2,7 +2,8 @@
  * File system errors in words. Node's own messages (`ENOENT: no such file or directory, stat 'x'`) do not say what
  * would be right, nor who is at fault.
  */
-import { lstatSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { InputError } from '../errors.js';
 
 /**
@@ -27,9 +28,9 @@ export function readFault(error: unknown, path: string): unknown {
 
 /**
  * The error to throw if writing to `path` failed: an `InputError` if the call named an unwritable path, an `Error` with
- * a plain message if the disk is full, else the error itself.
+ * a plain message if the disk is full, else the error itself. `remedy`: how the call names another place.
  */
-export function writeFault(error: unknown, path: string): unknown {
+export function writeFault(error: unknown, path: string, remedy = 'choose another folder with --out'): unknown {
   switch (codeOf(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
@@ -37,14 +38,17 @@ export function writeFault(error: unknown, path: string): unknown {
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return new InputError(`${path}: no permission to write; choose another folder with --out`);
+      return new InputError(`${path}: no permission to write; ${remedy}`);
     case 'EISDIR':
       return new InputError(`${path}: is a folder, a file is wanted; give another name`);
     case 'ENOTDIR':
     case 'EEXIST':
-      return new InputError(`${path}: a file stands where a folder is needed; choose another folder with --out`);
+      return new InputError(`${path}: a file stands where a folder is needed; ${remedy}`);
     case 'ENOENT':
-      return new Error(`${path}: its folder is gone`, { cause: error });
+      // Places such as /proc refuse new files and folders by it.
+      return existsSync(dirname(path))
+        ? new InputError(`${path}: cannot be made here; ${remedy}`)
+        : new Error(`${path}: its folder is gone`, { cause: error });
     default:
       return namingFault(error, path);
   }

@@ -18,6 +18,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -96,7 +97,11 @@ export async function lockFolder(root: string, options: LockOptions): Promise<Lo
         break;
       }
     } else if (performance.now() - started > STRANGE_MS) {
-      throw new InputError(`${place}: is in the way and no lock; remove it`);
+      throw new InputError(
+        existsSync(place)
+          ? `${place}: is in the way and no lock; remove it`
+          : `${root}: cannot be made here; choose another folder with --out`,
+      );
     }
     await sleep(WAIT_MS);
   }

@@ -319,6 +319,7 @@ describe('the place', () => {
     ['a file is in the way above', 'file/deep/deeper', 'a file stands where a folder is needed'],
     ['no folder can be made', '/proc/mpdnn', '/proc/mpdnn: cannot be made here'],
     ['no folder can be made, deeper', '/proc/mpdnn/deep', 'cannot be made here'],
+    ['nothing can be made in it', '/proc', '/proc/FLOAT: cannot be made here; choose another folder with --out'],
   ])('%s', (_, out, message) => expectFault(train(out), 2, message));
 
   it('~ is the home folder, where a shell does not see it, too', async () => {
@@ -329,8 +330,18 @@ describe('the place', () => {
     await expectFault(['train', 'FLOAT', '--cfg=~/nowhere.cfg'], 2, at('nowhere.cfg: no such file'));
   });
 
-  it('nor can pictures be written everywhere', () =>
-    expectFault(['plot', 'runs/FLOAT', 'runs/FP', '--out', '/proc/mpdnn'], 2, 'cannot be made here'));
+  it('nor can pictures be written everywhere', async () => {
+    await expectFault(['plot', 'runs/FLOAT', 'runs/FP', '--out', '/proc/mpdnn'], 2, 'cannot be made here');
+    await expectFault(['plot', 'runs/FLOAT', 'runs/FP', '--out', '/proc'], 2, '/proc/losses.svg: cannot be made here');
+  });
+
+  it.each([
+    ['file/mine.cfg', 'file/mine.cfg: a file stands where a folder is needed; name another FILE'],
+    ['/proc/mpdnn/mine.cfg', '/proc/mpdnn: cannot be made here; name another FILE'],
+    ['/proc/mine.cfg', '/proc/mine.cfg: cannot be made here; name another FILE'],
+  ])('settings are not written to %s', (file, message) =>
+    expectFault(['init', file, '--data', 'synthetic:64'], 2, message),
+  );
 });
 
 describe('numbers that leave the finite', () => {

@@ -61,6 +61,19 @@ it('says the error that eval says, in words and a picture', async () => {
   for (const type of ['svg', 'png']) expect(existsSync(join(folder, `BUDGET/plots/sensitivity.${type}`))).toBe(true);
 });
 
+it('tells what it has measured before it draws, where --out says', async () => {
+  const call = ['sensitivity', 'BUDGET', '--last', '--images', '8', '--fewer', '1'];
+  const { stdout } = await succeeds([...call, '--out', 'drawn'], folder);
+  expect(stdout).toMatch(/\ndrawn\/sensitivity\.svg\ndrawn\/sensitivity\.png\n$/);
+  expect(await mpdnn([...call, '--out', 'BUDGET/config.json'], folder)).toMatchObject({
+    code: 2,
+    stdout: stdout.replaceAll(/^drawn.*\n/gm, ''),
+    stderr: expect.stringMatching(
+      /^mpdnn: BUDGET\/config\.json.*: a file stands where a folder is needed; choose another folder with --out$/m,
+    ),
+  });
+});
+
 it('refuses networks whose bits cannot change, and other images', async () => {
   expect(await mpdnn(['sensitivity', 'FLOAT'], folder)).toMatchObject({
     code: 2,

@@ -53,7 +53,10 @@ describe('watch', () => {
     expect(html).toContain('"name":"FLOAT","state":"finished"');
     expect(html).not.toMatch(/(src|href)="(?!data:)/);
     expect(resultFiles(join(folder, run))).toEqual(before);
-    expect((await succeeds(['watch', '--static', run, '--out', 'page.html'], folder)).stdout).toBe('page.html\n');
+    expect((await succeeds(['watch', '--static', run, '--out', 'new/page.html'], folder)).stdout).toBe(
+      'new/page.html\n',
+    );
+    expect(existsSync(join(folder, 'new/page.html'))).toBe(true);
   });
 
   it.each([
