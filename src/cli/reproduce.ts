@@ -2,10 +2,11 @@
 
 import { Argument, Command, Option } from 'commander';
 import { dataNote } from '../reproduce/dataNote.js';
-import { planLines } from '../reproduce/planLines.js';
+import { type PlannedImages, planLines } from '../reproduce/planLines.js';
 import { commandOf } from '../reproduce/report.js';
 import { planReproduction, type Reproduction, reproduce } from '../reproduce/reproduce.js';
 import { tables } from '../reproduce/tables/index.js';
+import { withNetworkOfFile } from '../runs/index.js';
 import { openWorkbench } from '../runs/workbench.js';
 import { commandWords } from '../settings/index.js';
 import { addSettingOptions, tuningFile } from './options.js';
@@ -69,9 +70,9 @@ export function reproduceCommand(): Command {
   return addSettingOptions(addSubmissionOptions(command), ['seed', 'resume', 'name']);
 }
 
-async function planText({ table, plan, folder }: Reproduction): Promise<string> {
-  const { classes, side } = table.images;
-  const lines = await planLines({ classes, imageShape: [side, side, 3] }, plan);
+async function planText(reproduction: Reproduction): Promise<string> {
+  const { table, plan, folder } = reproduction;
+  const lines = await planLines(await imagesOf(reproduction), plan);
   return [
     `${table.title}: ${plan.length} runs, the report goes to ${folder}`,
     ...new Set(plan.map(({ experiment }) => dataNote(experiment))),
@@ -83,4 +84,12 @@ async function planText({ table, plan, folder }: Reproduction): Promise<string> 
     ...plan.map((run) => commandOf(run)),
     '',
   ].join('\n');
+}
+
+/** The images of a table, or those that a network of one's own is for: none are read for a dry run. */
+async function imagesOf({ table, plan }: Reproduction): Promise<PlannedImages> {
+  const { definition } = (await withNetworkOfFile(plan[0]!.experiment)).network;
+  const { classes, side } = table.images;
+  if (!definition) return { classes, imageShape: [side, side, 3] };
+  return { classes: [definition.outputs].flat().at(-1)!, imageShape: definition.input };
 }

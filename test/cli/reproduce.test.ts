@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { network } from '../../src/nn/index.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { isThorough } from '../tier.js';
 import { compiledProgram, killedAtWrite, listing, mpdnn, mpdnnProcess, resultFiles, succeeds } from './runMpdnn.js';
@@ -61,6 +62,15 @@ describe('a plan', () => {
   it('says what images are missing', async () => {
     const { stdout } = await succeeds(['reproduce', 'cifar10', '--data', 'images:nowhere', '--dry-run'], folder);
     expect(stdout).toMatch(/^images: images:nowhere: MISSING, there is no nowhere; wanted is a folder with train\//m);
+  });
+
+  it('of a network of one’s own takes its inputs and outputs for those of the images', async () => {
+    const definition = network({ input: [1, 1, 4] }, (n, x) => n.linear(n.flatten(x), 3));
+    writeFileSync(join(folder, 'lines.mjs'), `export default ${JSON.stringify(definition)};`);
+    const own = ['--model', './lines.mjs', '--data', 'csv:nowhere.csv', '--normalise', 'auto', '--only', 'U3'];
+    const { stdout } = await succeeds(['reproduce', 'parametrizations', ...own, '--seeds', '0', '--dry-run'], folder);
+    // Fifteen weights and biases.
+    expect(stdout).toMatch(/^1 +0 +DEFAULT +– +160 +0\.0586 /m);
   });
 
   it('of a table whose images nobody has says its sizes, small ones for small images', async () => {
