@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
+import { kilobyteDecimals } from '../kilobytes.js';
 import { runSensitivity } from '../sensitivity/runSensitivity.js';
 import type { Sensitivity, TensorSensitivity } from '../sensitivity/sensitivity.js';
 import { namedMetric } from '../task.js';
@@ -77,8 +78,9 @@ function describe({
     return other ? signed(other.loss - learned.loss) : '';
   };
   const titles = steps.map((step) => `${step < 0 ? '−' : '+'}${Math.abs(step)} bit${Math.abs(step) === 1 ? '' : 's'}`);
+  const decimals = kilobyteDecimals(Math.max(...tensors.map(({ kbytesPerBit }) => kbytesPerBit)), 3);
   const rows = tensors.map((tensor, row) => [
-    ...[tensor.tensor, tensor.role, String(tensor.bits), tensor.kbytesPerBit.toFixed(3)],
+    ...[tensor.tensor, tensor.role, String(tensor.bits), tensor.kbytesPerBit.toFixed(decimals)],
     ...steps.map((step) => rise(tensor, step)),
     opinion.bits[row] === tensor.bits ? '' : String(opinion.bits[row]),
   ]);

@@ -1,8 +1,9 @@
 /** `mpdnn sensitivity` on tiny runs. */
 
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
+import { network } from '../../src/nn/index.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { mpdnn, resultFiles, succeeds, writeTinyConfig } from './runMpdnn.js';
 
@@ -88,4 +89,20 @@ it('refuses networks whose bits cannot change, and other images', async () => {
     code: 2,
     stderr: 'mpdnn: --fewer 0 --more 0: nothing is left to measure\n',
   });
+});
+
+it('shows kB a bit of small tensors, too', async () => {
+  const definition = network({ input: [1, 1, 2] }, (n, x) => n.linear(n.flatten(x), 4));
+  writeFileSync(join(folder, 'lines.mjs'), `export default ${JSON.stringify(definition)};`);
+  const lines = Array.from({ length: 40 }, (_, at) => `${at % 4},${at % 3},${at % 4}`);
+  writeFileSync(join(folder, 'lines.csv'), ['a,b,class', ...lines].join('\n'));
+  const settings = ['--epochs', '2', '--batch-size', '8', '--device', 'cpu'];
+  await succeeds(
+    ['train', '--model', './lines.mjs', '--data', 'csv:lines.csv', ...settings, '--name', 'LINES', '--no-plots'],
+    folder,
+  );
+  const { stdout } = await succeeds(['sensitivity', 'experiments/LINES', '--no-plots'], folder);
+  // Eight weights and four biases, of 8192 bits in a kB.
+  expect(stdout).toMatch(/^linear1\.weight +weight +\d +0\.000977 /m);
+  expect(stdout).toMatch(/^linear1\.bias +bias +\d +0\.000488 /m);
 });
