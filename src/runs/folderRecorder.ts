@@ -1,5 +1,6 @@
 /** A run folder as the recorder of a run. */
 
+import { basename } from 'node:path';
 import { writeDurably } from '../disk/durableFile.js';
 import type { EpochReport, Recorder } from '../train/recorder.js';
 import { TrainingFault } from '../train/trainingSteps.js';
@@ -25,6 +26,7 @@ export function folderRecorder(folder: RunFolder, lock: Pick<Lock, 'check'>, wat
       lock.check();
       write(...given);
     };
+  let ended = 0;
   return {
     begin: locked((position) => {
       truncateRun(folder, position.epoch);
@@ -35,10 +37,11 @@ export function folderRecorder(folder: RunFolder, lock: Pick<Lock, 'check'>, wat
     }),
     epoch: locked((report) => {
       appendEpoch(folder, rowsOf(report));
+      ended = report.epoch;
       for (const watcher of watchers) watcher.epoch(report);
     }),
     parameters: locked((which, file) => {
-      refuseNoNumber(folder, file);
+      refuseNoNumber(folder, ended, file);
       writeDurably(which === 'best' ? folder.paramsBest : folder.paramsLast, file);
       for (const watcher of watchers) watcher.parameters?.(which, file);
     }),
@@ -58,11 +61,11 @@ export function folderRecorder(folder: RunFolder, lock: Pick<Lock, 'check'>, wat
  *
  * @throws TrainingFault
  */
-function refuseNoNumber({ root }: RunFolder, file: Uint8Array): void {
+function refuseNoNumber({ root }: RunFolder, epoch: number, file: Uint8Array): void {
   for (const { name, data } of decodeSafetensors(file, root).tensors.values()) {
     if (holdsNumbers(data)) continue;
     throw new TrainingFault(
-      `${root}: not a finite number in the parameters after an epoch, first in ${name}; ` +
+      `${basename(root)}: not a finite number in the parameters after epoch ${epoch}, first in ${name}; ` +
         `the last checkpoint is kept; lower initial_learning_rate and start anew`,
     );
   }

@@ -364,7 +364,7 @@ describe('numbers that leave the finite', () => {
     expect({ code, stderr }).toEqual({
       code: 1,
       stderr: expect.stringMatching(
-        /\nmpdnn: exponents\/DIVERGES: not a finite number in the parameters after an epoch, first in \S+\/exponents; the last/,
+        /\nmpdnn: DIVERGES: not a finite number in the parameters after epoch 1, first in \S+\/exponents; the last/,
       ),
     });
     expect(listing(at('exponents/DIVERGES'))).toContain('checkpoint.safetensors');
