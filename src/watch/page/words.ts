@@ -23,10 +23,9 @@ export function duration(seconds: number): string {
 
 /** With as many digits as neighbours on a scale need. */
 export function short(value: number): string {
-  if (value === 0) return '0';
-  const size = Math.abs(value);
-  if (size >= 1e6 || size < 1e-3) return value.toExponential(size >= 1e6 ? 1 : 0).replace('e+', 'e');
-  return String(Number(value.toPrecision(3)));
+  const rounded = Number(value.toPrecision(3));
+  const size = Math.abs(rounded);
+  return rounded === 0 || (size < 1e6 && size >= 1e-3) ? String(rounded) : rounded.toExponential().replace('e+', 'e');
 }
 
 /** Round numbers that divide an interval into about `wanted` parts. */
