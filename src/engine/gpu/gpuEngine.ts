@@ -6,6 +6,7 @@ import type { MatmulPrecision } from '../matmulPrecision.js';
 import { type DeviceOptions, openDevice } from './device.js';
 import { loadPrograms } from './gpuProgram.js';
 import { findMatrixUnits } from './matrixUnits.js';
+import type { IdleHost } from './staging.js';
 import type { TuningStore } from './tuning.js';
 
 export interface GpuOptions extends DeviceOptions {
@@ -18,8 +19,8 @@ export interface GpuOptions extends DeviceOptions {
    * tiles are fixed.
    */
   readonly tuningStore?: ((adapter: string) => Promise<TuningStore>) | undefined;
-  /** Lets the host wait for a moment, while it has nothing to do but to ask the device for results; by default it asks on. */
-  readonly rest?: () => void;
+  /** By default the host only asks on. */
+  readonly idleHost?: IdleHost;
   /** True to tune a software adapter too, which takes minutes; for tests. */
   readonly tunesSoftware?: boolean;
 }
@@ -39,7 +40,7 @@ export async function openGpuEngine(options: GpuOptions): Promise<Engine> {
   const loadAlike = async (plans: readonly [Plan, ...Plan[]], onProgress: LoadProgress | undefined) => {
     const choose = await choiceFor(plans[0], onProgress);
     const onCompiled = (done: number, total: number) => onProgress?.('compiling', done, total);
-    return loadPrograms(open, plans, { profile, matrixUnits: units, choose, rest: options.rest }, onCompiled);
+    return loadPrograms(open, plans, { profile, matrixUnits: units, choose, idleHost: options.idleHost }, onCompiled);
   };
   return {
     name: 'gpu',

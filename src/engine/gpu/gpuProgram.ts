@@ -30,7 +30,7 @@ import { lowerPhase } from './lowering.js';
 import { compilePipelines } from './pipelines.js';
 import { type PlanPlacement, placePlan, type TileChoice } from './placement.js';
 import { schedulePlan } from './schedule.js';
-import type { StagedTransfers } from './staging.js';
+import type { IdleHost, StagedTransfers } from './staging.js';
 import { readStorage, type StoragePlace, writeStorage } from './storageAccess.js';
 import { workAhead } from './workAhead.js';
 
@@ -42,8 +42,7 @@ export interface LoadOptions {
   readonly choose?: TileChoice | undefined;
   /** Leave out phases with a kernel that the device cannot make, instead of failing. */
   readonly skipsFaulty?: boolean;
-  /** Lets the host wait for a moment, while it has nothing to do but to ask the device for results. */
-  readonly rest?: (() => void) | undefined;
+  readonly idleHost?: IdleHost | undefined;
 }
 
 /** Loads a plan for one network. */
@@ -64,7 +63,7 @@ export async function loadProgram(
 export async function loadPrograms(
   open: OpenDevice,
   plans: readonly [Plan, ...Plan[]],
-  { profile = false, matrixUnits = null, choose, skipsFaulty = false, rest }: LoadOptions = {},
+  { profile = false, matrixUnits = null, choose, skipsFaulty = false, idleHost }: LoadOptions = {},
   onProgress?: (done: number, total: number) => void,
 ): Promise<readonly Program[]> {
   const { device } = open;
@@ -102,7 +101,7 @@ export async function loadPrograms(
   open.check();
   const submit = submitter(open, phases);
   const together = networks > 1 ? (await import('./lockstep.js')).lockstep(networks, submit) : null;
-  const loaded = { open, plan, placement, buffers, parameters, phases, profile, rest, networks, submit, together };
+  const loaded = { open, plan, placement, buffers, parameters, phases, profile, idleHost, networks, submit, together };
   return Array.from({ length: networks }, (_, network) => programOf(network, loaded));
 }
 
@@ -116,7 +115,7 @@ interface Loaded {
   readonly parameters: GPUBuffer;
   readonly phases: Phases;
   readonly profile: boolean;
-  readonly rest: LoadOptions['rest'];
+  readonly idleHost: LoadOptions['idleHost'];
   readonly networks: number;
   readonly submit: Submit;
   /** Null for a single network. */
@@ -147,7 +146,7 @@ function submitter(open: OpenDevice, phases: Phases): Submit {
 
 /** The program of one of the networks. */
 function programOf(network: number, loaded: Loaded): Program {
-  const { open, plan, placement, buffers, parameters, phases, profile, rest, networks, submit, together } = loaded;
+  const { open, plan, placement, buffers, parameters, phases, profile, idleHost, networks, submit, together } = loaded;
   const { device } = open;
   /** Puts what comes next behind all that the network has asked for. */
   const settle = (): void => together?.settle(network);
@@ -161,7 +160,7 @@ function programOf(network: number, loaded: Loaded): Program {
   const transfers = async (): Promise<Transfers> => {
     staged ??= import('./staging.js').then(({ stagedTransfers }) =>
       stagedTransfers(device, {
-        ...{ placeOf, settle, rest },
+        ...{ placeOf, settle, idleHost },
         encode: (encoder, dispatches) => encode(encoder, dispatches, network),
       }),
     );

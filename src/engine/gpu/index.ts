@@ -1,7 +1,7 @@
 /** The GPU engine in Node. */
 import type { Engine } from '../engine.js';
 import { type GpuOptions, openGpuEngine } from './gpuEngine.js';
-import { availableGpu, rest } from './nodeGpu.js';
+import { availableGpu, idleHost } from './nodeGpu.js';
 import { tuningFile } from './tuningFile.js';
 
 export { listAdapters } from './adapters.js';
@@ -19,5 +19,5 @@ export interface GpuEngineOptions extends Omit<GpuOptions, 'gpu' | 'tuningStore'
 /** @throws {InputError} if there is no GPU, or if it has to time kernels and cannot. */
 export async function createGpuEngine({ gpu, tuningFile: path, ...options }: GpuEngineOptions = {}): Promise<Engine> {
   const tuningStore = path === undefined ? undefined : (adapter: string) => tuningFile(path, adapter);
-  return openGpuEngine({ rest, ...options, gpu: gpu ?? (await availableGpu()), tuningStore });
+  return openGpuEngine({ idleHost, ...options, gpu: gpu ?? (await availableGpu()), tuningStore });
 }

@@ -2,7 +2,10 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { loadOptional } from '../../disk/optionalPackage.js';
+import type { IdleHost } from './staging.js';
 
 /**
  * Dawn's switches. The first two give access to f16 and tensor cores on NVIDIA. Without bounds checks, which browsers
@@ -37,12 +40,21 @@ export async function nodeGpu(backend?: string): Promise<GPU> {
 const never = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * Keeps this thread waiting for some 0.1 ms. Dawn asks the device in each turn of the event loop, by a function that is
- * garbage afterwards: without a rest it asks a hundred times a millisecond, and each step waits for the garbage collector.
+ * Rests for some 0.1 ms. Dawn asks the device in each turn of the event loop, by a function that is garbage afterwards:
+ * without a rest it asks a hundred times a millisecond, and each step waits for the garbage collector.
  */
-export function rest(): void {
-  Atomics.wait(never, 0, 0, 0.05);
-}
+export const idleHost: IdleHost = {
+  collect: () => collectYoung(),
+  rest: () => void Atomics.wait(never, 0, 0, 0.05),
+};
+
+/** Collects what has become garbage lately: some 0.1 ms. */
+let collectYoung = (): void => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void;
+  collectYoung = () => collect({ type: 'minor' });
+  collectYoung();
+};
 
 /** Device files of GPUs on Linux: NVIDIA's driver, all of Mesa's, Windows' GPUs in WSL. */
 const gpuFile = /^(nvidia\d+|renderD\d+|dxg)$/;

@@ -28,8 +28,15 @@ export interface StagedProgram {
   encode(encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]): void;
   /** Submits what has been asked for before, so that copies come behind it. */
   settle(): void;
-  /** Lets the host wait for a moment. */
-  readonly rest: (() => void) | undefined;
+  readonly idleHost: IdleHost | undefined;
+}
+
+/** What a host does while it has nothing to do but to ask the device for results. */
+export interface IdleHost {
+  /** Collects garbage, for which the device would have to wait at another time. */
+  collect(): void;
+  /** Waits for a moment. */
+  rest(): void;
 }
 
 export function stagedTransfers(device: GPUDevice, program: StagedProgram): StagedTransfers {
@@ -132,7 +139,7 @@ function floatCopies({ ranges }: StoragePart, placeOf: (storage: string) => Stor
  */
 const FIRST_DISPATCHES = 8;
 
-function stagedReads(device: GPUDevice, { placeOf, encode, settle, rest }: StagedProgram) {
+function stagedReads(device: GPUDevice, { placeOf, encode, settle, idleHost }: StagedProgram) {
   const withStaging = ({ part, end }: PlannedRead) => {
     const copies = copiesOf(device, part, placeOf);
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
@@ -171,7 +178,7 @@ function stagedReads(device: GPUDevice, { placeOf, encode, settle, rest }: Stage
       });
       // It takes the host as long as a tenth of a step, in which the device would wait for it at the beginning of the next one.
       plan.commands = plan.chunks.map(encoded);
-      if (rest) restUntil(withoutLast(results), rest);
+      if (idleHost) idleUntil(withoutLast(results), idleHost);
       return results.flat();
     },
     dispose: () => {
@@ -211,8 +218,9 @@ function withoutLast<T>(reads: readonly (readonly T[])[]): readonly T[] {
   return reads.slice(0, last).flat();
 }
 
-/** Rests in each turn of the event loop until all of it is done. */
-async function restUntil(work: readonly Promise<unknown>[], rest: () => void): Promise<void> {
+/** Collects garbage once, and rests in each turn of the event loop until all of it is done. */
+async function idleUntil(work: readonly Promise<unknown>[], { collect, rest }: IdleHost): Promise<void> {
+  if (work.length > 0) collect();
   let isDone = false;
   Promise.allSettled(work).then(() => {
     isDone = true;
