@@ -134,7 +134,7 @@ async function timed(turn) {
 /** A program that records the times of its calls and of reading parts. */
 function tracedProgram(program) {
   const transfers = async () => {
-    const { runReading, place, write } = await program.transfers();
+    const { runReading, place, write, writeAndRun } = await program.transfers();
     return {
       runReading: (phase, parts) => {
         note('called');
@@ -144,6 +144,10 @@ function tracedProgram(program) {
         return reads;
       },
       ...{ place, write },
+      writeAndRun: (parts, phase) => {
+        note(`${phase} called`);
+        return writeAndRun(parts, phase);
+      },
     };
   };
   const run = (phase) => {

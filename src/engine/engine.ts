@@ -78,6 +78,8 @@ export interface Transfers {
   place(part: StoragePart): Promise<HostFloats>;
   /** Writes parts, whose values must be in place: several at once take a device less time than one after the other. */
   write(parts: readonly StoragePart[]): void;
+  /** Writes parts and runs a phase behind them, as `write` and `Program.run` do, but in less time. */
+  writeAndRun(parts: readonly StoragePart[], phase: string): Promise<void>;
 }
 
 export interface Program {

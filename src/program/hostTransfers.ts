@@ -11,7 +11,7 @@ export function hostTransfers(program: Program): Transfers {
     const floats = (await Promise.all(values)) as FloatVector[];
     return joined(isRounded ? floats.map((each) => rounded(each)) : floats);
   };
-  const write = (part: StoragePart): void => {
+  const writePart = (part: StoragePart): void => {
     const values = copies.get(part)!;
     let begin = 0;
     for (const { storage, offset, length } of part.ranges) {
@@ -20,6 +20,7 @@ export function hostTransfers(program: Program): Transfers {
       begin = end;
     }
   };
+  const write = (parts: readonly StoragePart[]): void => parts.forEach(writePart);
   return {
     runReading: (phase, parts) => {
       const run = program.run(phase);
@@ -31,7 +32,11 @@ export function hostTransfers(program: Program): Transfers {
       });
     },
     place: async (part) => hostFloats(copies.get(part)!),
-    write: (parts) => parts.forEach(write),
+    write,
+    writeAndRun: async (parts, phase) => {
+      write(parts);
+      await program.run(phase);
+    },
   };
 }
 

@@ -86,12 +86,11 @@ export async function shardedStep(
   };
   const means: Promise<unknown>[] = [];
   const inPlace: StoragePart[] = [];
-  const writeThose = (): void => transfers.write(inPlace.splice(0));
   for (const [at, read] of gradientParts().entries()) {
     const part = parts[at]!;
     const last = await read;
     // What is in place by now, while a device still computes what is read next.
-    writeThose();
+    transfers.write(inPlace.splice(0));
     const total = sumWith(sums[at]!, last);
     // Awaited here, since all ranks have to ask for means in the same order.
     const place = await transfers.place(part);
@@ -100,8 +99,7 @@ export async function shardedStep(
     reportedLater(means);
   }
   await Promise.all(means);
-  writeThose();
-  await program.run('update');
+  await transfers.writeAndRun(inPlace, 'update');
   return null;
 }
 

@@ -79,14 +79,20 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     graph.append('add', { a: y!, b: y! }, { y: z! }, { activation: 'none' });
     const short = new Graph();
     short.append('copy', { x: y! }, { y: z! }, {});
-    const engine = await createGpuEngine({ allowSoftware: true });
+    let collected = 0;
+    const idleHost = { collect: () => void collected++, rest: () => {} };
+    const engine = await createGpuEngine({ allowSoftware: true, idleHost });
     const program = await engine.load(makePlan({ step: graph, short }));
     const range = (storage: string, offset: number, count: number) => ({ storage, offset, length: count });
     const part = (...ranges: StorageRange[]): StoragePart => ({ ranges, isRounded: false });
     const parts = [part(range('y', 8, 2)), part(range('z', 0, 2), range('y', length - 1, 1))];
-    const { runReading, place, write } = await program.transfers!();
+    const { runReading, place, write, writeAndRun } = await program.transfers!();
     // The same parts come at another place of another phase.
     await Promise.all(runReading('short', parts));
+    // Once, while the first part is awaited; not where nothing is awaited but what comes last.
+    expect(collected).toBe(1);
+    await Promise.all(runReading('short', [parts[1]!]));
+    expect(collected).toBe(1);
     const read: number[][] = [];
     for (const round of [1, 2, 3]) {
       program.write(
@@ -105,9 +111,21 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
       (await place(parts[1]!)).array().set([round, 3, 4]);
       program.write('z', [9, 9, 9]);
       write(parts);
+      write([]);
       expect([...(await program.read('z', 0, 3)), ...(await program.read('y', length - 1))]).toEqual([round, 3, 9, 4]);
       expect([...(await program.read('y', 8, 3))]).toEqual([5, 6 * round, 30]);
     }
+    // A phase finds what is written before it, and a part that is written for the first time.
+    const other = part(range('y', 3, 1));
+    for (const round of [1, 2]) {
+      await Promise.all(runReading('step', parts));
+      (await place(other)).array().set([7 + round]);
+      await writeAndRun([other], 'short');
+      expect([...(await program.read('z', 2, 2))]).toEqual([6, 7 + round]);
+    }
+    await writeAndRun([], 'step');
+    expect(await program.read('z', 3, 1)).toEqual(Float32Array.of(18));
+    expect(collected).toBe(6);
     await engine.dispose();
   });
 

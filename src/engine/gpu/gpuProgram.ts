@@ -164,13 +164,17 @@ function programOf(network: number, loaded: Loaded): Program {
         encode: (encoder, dispatches) => encode(encoder, dispatches, network),
       }),
     );
-    const { runReading, place, write } = await staged;
+    const { runReading, place, write, writeAndRun } = await staged;
     return {
       runReading: (phase, parts) => {
         open.check();
         return runReading(dispatchesOf(phases, phase), parts).map(open.explain);
       },
       ...{ place, write },
+      writeAndRun: async (parts, phase) => {
+        open.check();
+        writeAndRun(parts, dispatchesOf(phases, phase));
+      },
     };
   };
   return {

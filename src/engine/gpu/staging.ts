@@ -18,6 +18,7 @@ export interface StagedTransfers {
   runReading(dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly Promise<HostFloats>[];
   place(part: StoragePart): Promise<HostFloats>;
   write(parts: readonly StoragePart[]): void;
+  writeAndRun(parts: readonly StoragePart[], dispatches: readonly Dispatch[]): void;
   dispose(): void;
 }
 
@@ -43,7 +44,16 @@ export function stagedTransfers(device: GPUDevice, program: StagedProgram): Stag
   const reads = stagedReads(device, program);
   const uploads = stagedUploads(device, program);
   return {
-    ...{ runReading: reads.run, place: uploads.place, write: uploads.write },
+    runReading: (dispatches, parts) => {
+      const results = reads.run(dispatches, parts);
+      uploads.encodeAhead();
+      return results;
+    },
+    place: uploads.place,
+    write: (parts) => {
+      if (parts.length > 0) uploads.submit(parts);
+    },
+    writeAndRun: uploads.submit,
     dispose: () => {
       reads.dispose();
       uploads.dispose();
@@ -51,13 +61,18 @@ export function stagedTransfers(device: GPUDevice, program: StagedProgram): Stag
   };
 }
 
-/** Uploads by a kept buffer for each part, which is mapped again as soon as the device has copied it. */
-function stagedUploads(device: GPUDevice, { placeOf, settle }: StagedProgram) {
+/**
+ * Uploads by a kept buffer for each part, which is mapped again as soon as the device has copied it. Their commands are encoded
+ * ahead, and those of what has run behind them before: the device waits for what is uploaded at the end of a step.
+ */
+function stagedUploads(device: GPUDevice, { placeOf, encode, settle }: StagedProgram) {
   const make = (part: StoragePart) => {
     const copies = copiesOf(device, part, placeOf);
     const usage = GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC;
     const staging = device.createBuffer({ label: 'upload', size: copies.bytes, usage, mappedAtCreation: true });
-    return { part, copies, staging, values: Promise.resolve(floatsIn(staging, part)) };
+    const commands = encodedAhead(device, (encoder) => copies.write(encoder, staging));
+    const finish = copies.finish && encodedAhead(device, copies.finish);
+    return { part, copies, staging, commands, finish, values: Promise.resolve(floatsIn(staging, part)) };
   };
   const known = new Map<StoragePart, ReturnType<typeof make>>();
   const of = (part: StoragePart) => {
@@ -65,31 +80,70 @@ function stagedUploads(device: GPUDevice, { placeOf, settle }: StagedProgram) {
     known.set(part, upload);
     return upload;
   };
+  const runs = new Map<readonly Dispatch[], CommandsAhead>();
+  const runOf = (dispatches: readonly Dispatch[]) => {
+    const run = runs.get(dispatches) ?? encodedAhead(device, (encoder) => encode(encoder, dispatches));
+    runs.set(dispatches, run);
+    return run;
+  };
   return {
     place: (part: StoragePart): Promise<HostFloats> => of(part).values,
-    write: (parts: readonly StoragePart[]): void => {
-      if (parts.length === 0) return;
+    /** Submits uploads, and dispatches behind them. */
+    submit: (parts: readonly StoragePart[], dispatches?: readonly Dispatch[]): void => {
       settle();
       const uploads = parts.map(of);
-      const encoder = device.createCommandEncoder();
-      for (const { copies, staging } of uploads) {
-        staging.unmap();
-        copies.write(encoder, staging);
-      }
-      // Behind all copies, for which the device waits until they are done.
-      for (const { copies } of uploads) copies.finish?.(encoder);
-      device.queue.submit([encoder.finish()]);
+      for (const { staging } of uploads) staging.unmap();
+      device.queue.submit([
+        ...uploads.map(({ commands }) => commands.take()),
+        // Behind all copies, for which the device waits until they are done.
+        ...uploads.flatMap(({ finish }) => finish?.take() ?? []),
+        ...(dispatches ? [runOf(dispatches).take()] : []),
+      ]);
       for (const upload of uploads) {
         upload.values = mapped(upload.staging, upload.part, GPUMapMode.WRITE);
         // Whoever asks for them next hears of an error.
         upload.values.catch(() => {});
       }
     },
+    encodeAhead: (): void => {
+      for (const { commands, finish } of known.values()) {
+        commands.encode();
+        finish?.encode();
+      }
+      for (const run of runs.values()) run.encode();
+    },
     dispose: () => {
       for (const { staging, copies } of known.values()) {
         staging.destroy();
         copies.dispose();
       }
+    },
+  };
+}
+
+/** Commands that are submitted again and again, and can be encoded before they are needed. */
+interface CommandsAhead {
+  /** Encodes them unless they are. */
+  encode(): void;
+  /** Those encoded before, if there are any, or new ones. */
+  take(): GPUCommandBuffer;
+}
+
+function encodedAhead(device: GPUDevice, add: (encoder: GPUCommandEncoder) => void): CommandsAhead {
+  let ahead: GPUCommandBuffer | null = null;
+  const encoded = (): GPUCommandBuffer => {
+    const encoder = device.createCommandEncoder();
+    add(encoder);
+    return encoder.finish();
+  };
+  return {
+    encode: () => {
+      ahead ??= encoded();
+    },
+    take: () => {
+      const commands = ahead ?? encoded();
+      ahead = null;
+      return commands;
     },
   };
 }
@@ -146,19 +200,18 @@ function stagedReads(device: GPUDevice, { placeOf, encode, settle, idleHost }: S
     return { part, end, copies, staging: device.createBuffer({ label: 'staged read', size: copies.bytes, usage }) };
   };
   type StagedRead = ReturnType<typeof withStaging>;
-  const encoded = ({ dispatches, reads }: Chunk<StagedRead>): GPUCommandBuffer => {
-    const encoder = device.createCommandEncoder();
-    if (dispatches.length > 0) encode(encoder, dispatches);
-    // All before the first copy, for which the device waits until they are done.
-    for (const { copies } of reads) copies.prepare?.(encoder);
-    for (const { copies, staging } of reads) copies.read(encoder, staging);
-    return encoder.finish();
+  const withCommands = ({ dispatches, reads }: Chunk<StagedRead>) => {
+    const commands = encodedAhead(device, (encoder) => {
+      if (dispatches.length > 0) encode(encoder, dispatches);
+      // All before the first copy, for which the device waits until they are done.
+      for (const { copies } of reads) copies.prepare?.(encoder);
+      for (const { copies, staging } of reads) copies.read(encoder, staging);
+    });
+    return { reads, commands };
   };
-  const planned = (dispatches: readonly Dispatch[], parts: readonly StoragePart[]) => {
-    const chunks = chunksOf(dispatches, readPlans(dispatches, parts).map(withStaging));
-    return { chunks, commands: chunks.map(encoded) };
-  };
-  /** Runs by dispatches and parts, whose objects the callers keep, each with the commands of the next one. */
+  const planned = (dispatches: readonly Dispatch[], parts: readonly StoragePart[]) =>
+    chunksOf(dispatches, readPlans(dispatches, parts).map(withStaging)).map(withCommands);
+  /** Runs by dispatches and parts, whose objects the callers keep. */
   const plans = new Map<readonly Dispatch[], Map<readonly StoragePart[], ReturnType<typeof planned>>>();
   const planOf = (dispatches: readonly Dispatch[], parts: readonly StoragePart[]) => {
     const known = plans.get(dispatches) ?? new Map<readonly StoragePart[], ReturnType<typeof planned>>();
@@ -170,19 +223,19 @@ function stagedReads(device: GPUDevice, { placeOf, encode, settle, idleHost }: S
   return {
     run: (dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly Promise<HostFloats>[] => {
       settle();
-      const plan = planOf(dispatches, parts);
-      const results = plan.chunks.map(({ reads }, at) => {
+      const chunks = planOf(dispatches, parts);
+      const results = chunks.map(({ reads, commands }) => {
         for (const { staging } of reads) if (staging.mapState !== 'unmapped') staging.unmap();
-        device.queue.submit([plan.commands[at]!]);
+        device.queue.submit([commands.take()]);
         return reads.map(({ staging, part }) => mapped(staging, part, GPUMapMode.READ));
       });
       // It takes the host as long as a tenth of a step, in which the device would wait for it at the beginning of the next one.
-      plan.commands = plan.chunks.map(encoded);
+      for (const { commands } of chunks) commands.encode();
       if (idleHost) idleUntil(withoutLast(results), idleHost);
       return results.flat();
     },
     dispose: () => {
-      const chunks = [...plans.values()].flatMap((known) => [...known.values()].flatMap(({ chunks }) => chunks));
+      const chunks = [...plans.values()].flatMap((known) => [...known.values()].flat());
       for (const { staging, copies } of chunks.flatMap(({ reads }) => reads)) {
         staging.destroy();
         copies.dispose();
