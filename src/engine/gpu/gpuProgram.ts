@@ -171,10 +171,7 @@ function programOf(network: number, loaded: Loaded): Program {
         return runReading(dispatchesOf(phases, phase), parts).map(open.explain);
       },
       ...{ place, write },
-      writeAndRun: async (parts, phase) => {
-        open.check();
-        writeAndRun(parts, dispatchesOf(phases, phase));
-      },
+      writeAndRun: async (parts, phase) => writeAndRun(parts, dispatchesOf(phases, phase)),
     };
   };
   return {

@@ -41,12 +41,14 @@ export interface IdleHost {
 }
 
 export function stagedTransfers(device: GPUDevice, program: StagedProgram): StagedTransfers {
-  const reads = stagedReads(device, program);
-  const uploads = stagedUploads(device, program);
+  const ahead = commandsAhead(device);
+  const reads = stagedReads(device, program, ahead.repeated);
+  const uploads = stagedUploads(device, program, ahead.repeated);
   return {
     runReading: (dispatches, parts) => {
       const results = reads.run(dispatches, parts);
-      uploads.encodeAhead();
+      // It takes the host as long as a tenth of a step, in which the device would wait for it at both ends of the next one.
+      ahead.encode();
       return results;
     },
     place: uploads.place,
@@ -61,18 +63,45 @@ export function stagedTransfers(device: GPUDevice, program: StagedProgram): Stag
   };
 }
 
-/**
- * Uploads by a kept buffer for each part, which is mapped again as soon as the device has copied it. Their commands are encoded
- * ahead, and those of what has run behind them before: the device waits for what is uploaded at the end of a step.
- */
-function stagedUploads(device: GPUDevice, { placeOf, encode, settle }: StagedProgram) {
+/** Makes commands that are submitted again and again; each call of the result has new ones, encoded before if there was time. */
+type Repeated = (add: (encoder: GPUCommandEncoder) => void) => () => GPUCommandBuffer;
+
+function commandsAhead(device: GPUDevice) {
+  const all: (() => void)[] = [];
+  const repeated: Repeated = (add) => {
+    let ready: GPUCommandBuffer | null = null;
+    const encoded = (): GPUCommandBuffer => {
+      const encoder = device.createCommandEncoder();
+      add(encoder);
+      return encoder.finish();
+    };
+    all.push(() => {
+      ready ??= encoded();
+    });
+    return () => {
+      const commands = ready ?? encoded();
+      ready = null;
+      return commands;
+    };
+  };
+  return {
+    repeated,
+    /** Encodes what has been submitted. */
+    encode: (): void => {
+      for (const each of all) each();
+    },
+  };
+}
+
+/** Uploads by a kept buffer for each part, which is mapped again as soon as the device has copied it. */
+function stagedUploads(device: GPUDevice, { placeOf, encode, settle }: StagedProgram, repeated: Repeated) {
   const make = (part: StoragePart) => {
     const copies = copiesOf(device, part, placeOf);
     const usage = GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC;
     const staging = device.createBuffer({ label: 'upload', size: copies.bytes, usage, mappedAtCreation: true });
-    const commands = encodedAhead(device, (encoder) => copies.write(encoder, staging));
-    const finish = copies.finish && encodedAhead(device, copies.finish);
-    return { part, copies, staging, commands, finish, values: Promise.resolve(floatsIn(staging, part)) };
+    const copy = repeated((encoder) => copies.write(encoder, staging));
+    const finish = copies.finish && repeated(copies.finish);
+    return { part, copies, staging, copy, finish, values: Promise.resolve(floatsIn(staging, part)) };
   };
   const known = new Map<StoragePart, ReturnType<typeof make>>();
   const of = (part: StoragePart) => {
@@ -80,9 +109,9 @@ function stagedUploads(device: GPUDevice, { placeOf, encode, settle }: StagedPro
     known.set(part, upload);
     return upload;
   };
-  const runs = new Map<readonly Dispatch[], CommandsAhead>();
+  const runs = new Map<readonly Dispatch[], () => GPUCommandBuffer>();
   const runOf = (dispatches: readonly Dispatch[]) => {
-    const run = runs.get(dispatches) ?? encodedAhead(device, (encoder) => encode(encoder, dispatches));
+    const run = runs.get(dispatches) ?? repeated((encoder) => encode(encoder, dispatches));
     runs.set(dispatches, run);
     return run;
   };
@@ -94,10 +123,10 @@ function stagedUploads(device: GPUDevice, { placeOf, encode, settle }: StagedPro
       const uploads = parts.map(of);
       for (const { staging } of uploads) staging.unmap();
       device.queue.submit([
-        ...uploads.map(({ commands }) => commands.take()),
+        ...uploads.map(({ copy }) => copy()),
         // Behind all copies, for which the device waits until they are done.
-        ...uploads.flatMap(({ finish }) => finish?.take() ?? []),
-        ...(dispatches ? [runOf(dispatches).take()] : []),
+        ...uploads.flatMap(({ finish }) => finish?.() ?? []),
+        ...(dispatches ? [runOf(dispatches)()] : []),
       ]);
       for (const upload of uploads) {
         upload.values = mapped(upload.staging, upload.part, GPUMapMode.WRITE);
@@ -105,45 +134,11 @@ function stagedUploads(device: GPUDevice, { placeOf, encode, settle }: StagedPro
         upload.values.catch(() => {});
       }
     },
-    encodeAhead: (): void => {
-      for (const { commands, finish } of known.values()) {
-        commands.encode();
-        finish?.encode();
-      }
-      for (const run of runs.values()) run.encode();
-    },
     dispose: () => {
       for (const { staging, copies } of known.values()) {
         staging.destroy();
         copies.dispose();
       }
-    },
-  };
-}
-
-/** Commands that are submitted again and again, and can be encoded before they are needed. */
-interface CommandsAhead {
-  /** Encodes them unless they are. */
-  encode(): void;
-  /** Those encoded before, if there are any, or new ones. */
-  take(): GPUCommandBuffer;
-}
-
-function encodedAhead(device: GPUDevice, add: (encoder: GPUCommandEncoder) => void): CommandsAhead {
-  let ahead: GPUCommandBuffer | null = null;
-  const encoded = (): GPUCommandBuffer => {
-    const encoder = device.createCommandEncoder();
-    add(encoder);
-    return encoder.finish();
-  };
-  return {
-    encode: () => {
-      ahead ??= encoded();
-    },
-    take: () => {
-      const commands = ahead ?? encoded();
-      ahead = null;
-      return commands;
     },
   };
 }
@@ -193,7 +188,7 @@ function floatCopies({ ranges }: StoragePart, placeOf: (storage: string) => Stor
  */
 const FIRST_DISPATCHES = 8;
 
-function stagedReads(device: GPUDevice, { placeOf, encode, settle, idleHost }: StagedProgram) {
+function stagedReads(device: GPUDevice, { placeOf, encode, settle, idleHost }: StagedProgram, repeated: Repeated) {
   const withStaging = ({ part, end }: PlannedRead) => {
     const copies = copiesOf(device, part, placeOf);
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
@@ -201,7 +196,7 @@ function stagedReads(device: GPUDevice, { placeOf, encode, settle, idleHost }: S
   };
   type StagedRead = ReturnType<typeof withStaging>;
   const withCommands = ({ dispatches, reads }: Chunk<StagedRead>) => {
-    const commands = encodedAhead(device, (encoder) => {
+    const commands = repeated((encoder) => {
       if (dispatches.length > 0) encode(encoder, dispatches);
       // All before the first copy, for which the device waits until they are done.
       for (const { copies } of reads) copies.prepare?.(encoder);
@@ -226,11 +221,9 @@ function stagedReads(device: GPUDevice, { placeOf, encode, settle, idleHost }: S
       const chunks = planOf(dispatches, parts);
       const results = chunks.map(({ reads, commands }) => {
         for (const { staging } of reads) if (staging.mapState !== 'unmapped') staging.unmap();
-        device.queue.submit([commands.take()]);
+        device.queue.submit([commands()]);
         return reads.map(({ staging, part }) => mapped(staging, part, GPUMapMode.READ));
       });
-      // It takes the host as long as a tenth of a step, in which the device would wait for it at the beginning of the next one.
-      for (const { commands } of chunks) commands.encode();
       if (idleHost) idleUntil(withoutLast(results), idleHost);
       return results.flat();
     },
