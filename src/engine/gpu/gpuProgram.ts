@@ -5,7 +5,7 @@
  */
 
 import type { Plan } from '../../graph/plan.js';
-import type { ProfileEntry, Program, Transfers } from '../engine.js';
+import type { ProfileEntry, Program } from '../engine.js';
 import type { OpenDevice } from './device.js';
 import {
   createBuffers,
@@ -157,22 +157,15 @@ function programOf(network: number, loaded: Loaded): Program {
     return { storage, buffer: buffers.get(buffer)!, begin: network * strideOf(buffer) };
   };
   let staged: Promise<StagedTransfers> | null = null;
-  const transfers = async (): Promise<Transfers> => {
+  const transfers = (): Promise<StagedTransfers> => {
     staged ??= import('./staging.js').then(({ stagedTransfers }) =>
-      stagedTransfers(device, {
+      stagedTransfers(open, {
         ...{ placeOf, settle, idleHost },
+        dispatchesOf: (phase) => dispatchesOf(phases, phase),
         encode: (encoder, dispatches) => encode(encoder, dispatches, network),
       }),
     );
-    const { runReading, place, write, writeAndRun } = await staged;
-    return {
-      runReading: (phase, parts) => {
-        open.check();
-        return runReading(dispatchesOf(phases, phase), parts).map(open.explain);
-      },
-      ...{ place, write },
-      writeAndRun: async (parts, phase) => writeAndRun(parts, dispatchesOf(phases, phase)),
-    };
+    return staged;
   };
   return {
     planBytes: placement.buffers.reduce((sum, { bytes }) => sum + bytes, 0),

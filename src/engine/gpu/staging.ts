@@ -5,26 +5,22 @@
 
 import { yieldToEventLoop } from '../../eventLoop.js';
 import { lastWrite, type StorageRange } from '../../passes/lastWrite.js';
-import type { HostFloats, StoragePart } from '../engine.js';
+import type { HostFloats, StoragePart, Transfers } from '../engine.js';
+import type { OpenDevice } from './device.js';
 import type { Dispatch } from './dispatch.js';
 import { roundedCopies } from './roundedCopies.js';
 import type { StoragePlace } from './storageAccess.js';
 
-export interface StagedTransfers {
-  /**
-   * Submits the dispatches, each copy of a part behind those that write it. A part is the mapped memory itself, until
-   * the next run.
-   */
-  runReading(dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly Promise<HostFloats>[];
-  place(part: StoragePart): Promise<HostFloats>;
-  write(parts: readonly StoragePart[]): void;
-  writeAndRun(parts: readonly StoragePart[], dispatches: readonly Dispatch[]): void;
+/** Transfers that read a part as the mapped memory itself. */
+export interface StagedTransfers extends Transfers {
   dispose(): void;
 }
 
 /** The program whose storages are read and written. */
 export interface StagedProgram {
   placeOf(storage: string): StoragePlace;
+  /** The dispatches of a phase, always the same object. */
+  dispatchesOf(phase: string): readonly Dispatch[];
   /** Adds dispatches to a command buffer. */
   encode(encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]): void;
   /** Submits what has been asked for before, so that copies come behind it. */
@@ -40,22 +36,23 @@ export interface IdleHost {
   rest(): void;
 }
 
-export function stagedTransfers(device: GPUDevice, program: StagedProgram): StagedTransfers {
+export function stagedTransfers({ device, check, explain }: OpenDevice, program: StagedProgram): StagedTransfers {
   const ahead = commandsAhead(device);
   const reads = stagedReads(device, program, ahead.repeated);
   const uploads = stagedUploads(device, program, ahead.repeated);
   return {
-    runReading: (dispatches, parts) => {
-      const results = reads.run(dispatches, parts);
+    runReading: (phase, parts) => {
+      check();
+      const results = reads.run(program.dispatchesOf(phase), parts);
       // It takes the host as long as a tenth of a step, in which the device would wait for it at both ends of the next one.
       ahead.encode();
-      return results;
+      return results.map((read) => explain(read));
     },
     place: uploads.place,
     write: (parts) => {
       if (parts.length > 0) uploads.submit(parts);
     },
-    writeAndRun: uploads.submit,
+    writeAndRun: async (parts, phase) => uploads.submit(parts, program.dispatchesOf(phase)),
     dispose: () => {
       reads.dispose();
       uploads.dispose();
