@@ -19,7 +19,7 @@ export interface GpuOptions extends DeviceOptions {
    * tiles are fixed.
    */
   readonly tuningStore?: ((adapter: string) => Promise<TuningStore>) | undefined;
-  /** By default the host only asks on. */
+  /** The host while it waits for results; by default it does nothing but ask for them. */
   readonly idleHost?: IdleHost;
   /** True to tune a software adapter too, which takes minutes; for tests. */
   readonly tunesSoftware?: boolean;

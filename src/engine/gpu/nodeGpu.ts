@@ -39,22 +39,32 @@ export async function nodeGpu(backend?: string): Promise<GPU> {
 
 const never = new Int32Array(new SharedArrayBuffer(4));
 
+let collectGarbage: GarbageCollector | undefined;
+
 /**
- * Rests for some 0.1 ms. Dawn asks the device in each turn of the event loop, by a function that is garbage afterwards:
- * without a rest it asks a hundred times a millisecond, and each step waits for the garbage collector.
+ * Node while the device computes. It collects what has become garbage lately, and rests, for some 0.1 ms each. Dawn asks
+ * the device in each turn of the event loop, by a function that is garbage afterwards: without a rest it asks a hundred
+ * times a millisecond, and each step waits for the garbage collector.
  */
 export const idleHost: IdleHost = {
-  collect: () => collectYoung(),
+  collect: () => {
+    collectGarbage ??= garbageCollector();
+    collectGarbage({ type: 'minor' });
+  },
   rest: () => void Atomics.wait(never, 0, 0, 0.05),
 };
 
-/** Collects what has become garbage lately: some 0.1 ms. */
-let collectYoung = (): void => {
+type GarbageCollector = (options: { readonly type: 'minor' }) => void;
+
+/** V8's own function, which only contexts have that are made while a flag is set; without one, what does nothing. */
+function garbageCollector(): GarbageCollector {
+  if (globalThis.gc) return globalThis.gc;
   setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void;
-  collectYoung = () => collect({ type: 'minor' });
-  collectYoung();
-};
+  const collect = runInNewContext('globalThis.gc') as GarbageCollector | undefined;
+  // The user's own contexts and workers stay as they are.
+  setFlagsFromString('--no-expose-gc');
+  return collect ?? (() => {});
+}
 
 /** Device files of GPUs on Linux: NVIDIA's driver, all of Mesa's, Windows' GPUs in WSL. */
 const gpuFile = /^(nvidia\d+|renderD\d+|dxg)$/;

@@ -28,7 +28,7 @@ export interface StagedProgram {
   readonly idleHost: IdleHost | undefined;
 }
 
-/** What a host does while it has nothing to do but to ask the device for results. */
+/** A host that has nothing to do but to ask the device for results. */
 export interface IdleHost {
   /** Collects garbage, for which the device would have to wait at another time. */
   collect(): void;
@@ -46,7 +46,9 @@ export function stagedTransfers({ device, check, explain }: OpenDevice, program:
       const results = reads.run(program.dispatchesOf(phase), parts);
       // It takes the host as long as a tenth of a step, in which the device would wait for it at both ends of the next one.
       ahead.encode();
-      return results.map((read) => explain(read));
+      const awaited = withoutLast(results);
+      if (program.idleHost && awaited.length > 0) idleUntil(awaited, program.idleHost);
+      return results.flat().map((read) => explain(read));
     },
     place: uploads.place,
     write: (parts) => {
@@ -83,7 +85,7 @@ function commandsAhead(device: GPUDevice) {
   };
   return {
     repeated,
-    /** Encodes what has been submitted. */
+    /** Encodes all that is not ready, for its next submission. */
     encode: (): void => {
       for (const each of all) each();
     },
@@ -185,7 +187,7 @@ function floatCopies({ ranges }: StoragePart, placeOf: (storage: string) => Stor
  */
 const FIRST_DISPATCHES = 8;
 
-function stagedReads(device: GPUDevice, { placeOf, encode, settle, idleHost }: StagedProgram, repeated: Repeated) {
+function stagedReads(device: GPUDevice, { placeOf, encode, settle }: StagedProgram, repeated: Repeated) {
   const withStaging = ({ part, end }: PlannedRead) => {
     const copies = copiesOf(device, part, placeOf);
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
@@ -213,16 +215,14 @@ function stagedReads(device: GPUDevice, { placeOf, encode, settle, idleHost }: S
     return plan;
   };
   return {
-    run: (dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly Promise<HostFloats>[] => {
+    /** Submits dispatches, each read behind those that write its part. Returns the reads of each command buffer. */
+    run: (dispatches: readonly Dispatch[], parts: readonly StoragePart[]): readonly Promise<HostFloats>[][] => {
       settle();
-      const chunks = planOf(dispatches, parts);
-      const results = chunks.map(({ reads, commands }) => {
+      return planOf(dispatches, parts).map(({ reads, commands }) => {
         for (const { staging } of reads) if (staging.mapState !== 'unmapped') staging.unmap();
         device.queue.submit([commands()]);
         return reads.map(({ staging, part }) => mapped(staging, part, GPUMapMode.READ));
       });
-      if (idleHost) idleUntil(withoutLast(results), idleHost);
-      return results.flat();
     },
     dispose: () => {
       const chunks = [...plans.values()].flatMap((known) => [...known.values()].flat());
@@ -263,7 +263,7 @@ function withoutLast<T>(reads: readonly (readonly T[])[]): readonly T[] {
 
 /** Collects garbage once, and rests in each turn of the event loop until all of it is done. */
 async function idleUntil(work: readonly Promise<unknown>[], { collect, rest }: IdleHost): Promise<void> {
-  if (work.length > 0) collect();
+  collect();
   let isDone = false;
   Promise.allSettled(work).then(() => {
     isDone = true;

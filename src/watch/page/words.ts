@@ -21,7 +21,7 @@ export function duration(seconds: number): string {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** With as many digits as neighbours on a scale need. */
+/** A number as a text with the three digits that neighbours on a scale need. */
 export function short(value: number): string {
   const rounded = Number(value.toPrecision(3));
   const size = Math.abs(rounded);
