@@ -8,7 +8,7 @@ import { planReproduction, type Reproduction, reproduce } from '../reproduce/rep
 import { tables } from '../reproduce/tables/index.js';
 import { withNetworkOfFile } from '../runs/index.js';
 import { openWorkbench } from '../runs/workbench.js';
-import { commandWords } from '../settings/index.js';
+import { commandWords, isOnnxFile } from '../settings/index.js';
 import { addSettingOptions, tuningFile } from './options.js';
 import { addPlanOptions, executeCall, executeOneRun, type PlanOptions, wordsOfCall } from './planCall.js';
 import { sideBySide } from './sideBySide.js';
@@ -86,10 +86,17 @@ async function planText(reproduction: Reproduction): Promise<string> {
   ].join('\n');
 }
 
-/** The images of a table, or those that a network of one's own is for: none are read for a dry run. */
+/**
+ * The images of a table, or those that a network of one's own is for: none are read for a dry run. An ONNX file that takes
+ * the table's images gets as many outputs as these have classes.
+ */
 async function imagesOf({ table, plan }: Reproduction): Promise<PlannedImages> {
-  const { definition } = (await withNetworkOfFile(plan[0]!.experiment)).network;
-  const { classes, side } = table.images;
-  if (!definition) return { classes, imageShape: [side, side, 3] };
+  const { network, data } = await withNetworkOfFile(plan[0]!.experiment);
+  const { model, definition } = network;
+  const { classes } = table.images;
+  const side = data.imageSize ?? table.images.side;
+  const imageShape = [side, side, 3] as const;
+  if (!definition || (isOnnxFile(model) && definition.input.join() === imageShape.join()))
+    return { classes, imageShape };
   return { classes: [definition.outputs].flat().at(-1)!, imageShape: definition.input };
 }

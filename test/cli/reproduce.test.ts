@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { network } from '../../src/nn/index.js';
+import { OnnxModel } from '../onnx/onnxModel.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { isThorough } from '../tier.js';
 import { compiledProgram, killedAtWrite, listing, mpdnn, mpdnnProcess, resultFiles, succeeds } from './runMpdnn.js';
@@ -71,6 +72,26 @@ describe('a plan', () => {
     const { stdout } = await succeeds(['reproduce', 'parametrizations', ...own, '--seeds', '0', '--dry-run'], folder);
     // Fifteen weights and biases.
     expect(stdout).toMatch(/^1 +0 +DEFAULT +– +160 +0\.0586 /m);
+  });
+
+  it('of an ONNX file takes the classes of the table, whose images it is for', async () => {
+    const m = new OnnxModel();
+    const means = m.node('Flatten', [m.node('GlobalAveragePool', ['x'])]);
+    writeFileSync(join(folder, 'seven.onnx'), m.file([3, 32, 32], m.node('Gemm', [means, m.weights('w', [3, 7])])));
+    const call = [
+      'reproduce',
+      'parametrizations',
+      '--model',
+      'seven.onnx',
+      '--only',
+      'U3',
+      '--seeds',
+      '0',
+      '--dry-run',
+    ];
+    const { stdout } = await succeeds(call, folder);
+    // Forty weights and biases.
+    expect(stdout).toMatch(/^1 +0 +DEFAULT +– +160 +0\.156 /m);
   });
 
   it('of a table whose images nobody has says its sizes, small ones for small images', async () => {
