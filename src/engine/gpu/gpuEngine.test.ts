@@ -200,6 +200,42 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     await engine.dispose();
   });
 
+  it('reads and writes parts of networks together, each its own, also after another has left', async () => {
+    const graph = new Graph();
+    const [x, sum] = ['x', 'sum'].map((name) => graph.whole({ name, dtype: 'float', length: 8 }));
+    graph.append('add', { a: sum!, b: x! }, { y: sum! }, { activation: 'none' });
+    const engine = await createGpuEngine({ allowSoftware: true });
+    const plan = makePlan({ add: graph });
+    const programs = await Promise.all(await engine.loadTogether!([plan, plan]));
+    const parts: StoragePart[] = [{ ranges: [{ storage: 'sum', offset: 2, length: 2 }], isRounded: false }];
+    const transfers = await Promise.all(programs.map((program) => program!.transfers!()));
+    const step = async (network: number) => {
+      const { runReading, place, writeAndRun } = transfers[network]!;
+      const [read] = runReading('add', parts);
+      const values = [...(await read!).array()];
+      (await place(parts[0]!)).array().set([10, 20]);
+      await writeAndRun(parts, 'add');
+      return values;
+    };
+    for (const [network, program] of programs.entries()) program!.write('x', new Float32Array(8).fill(1 + network));
+    expect(await Promise.all([step(0), step(1)])).toEqual([
+      [1, 1],
+      [2, 2],
+    ]);
+    expect(await Promise.all([step(0), step(1)])).toEqual([
+      [12, 22],
+      [14, 24],
+    ]);
+    // Commands for its next step are encoded.
+    const left = transfers[0]!.runReading('add', parts).map((read) => read.catch(() => 'gone'));
+    await programs[0]!.dispose();
+    await Promise.all(left);
+    expect(await step(1)).toEqual([14, 24]);
+    expect([...(await programs[1]!.read('sum', 1, 3))]).toEqual([12, 12, 22]);
+    await programs[1]!.dispose();
+    await engine.dispose();
+  });
+
   it('computes networks together whose plans differ in numbers, each as it is computed alone', async () => {
     const planOf = (weightDecay: number, momentum = 0.9) => {
       const graph = new Graph();
