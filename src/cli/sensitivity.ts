@@ -36,7 +36,7 @@ export function sensitivityCommand(): Command {
     .addOption(count('--fewer <n>', 'measure up to this many bits less', 0, 2))
     .addOption(count('--more <n>', 'measure up to this many bits more', 0, 1))
     .option('--json', 'one JSON object on stdout')
-    .option('--no-plots', 'draw no plot')
+    .addOption(new Option('--no-plots', 'draw no plot').conflicts('out'))
     .option('--out <dir>', 'folder for the plot (default: RUN/plots)', userPath)
     .action(async (root: string, options: Options) => {
       const { images, fewer, more, last = false, json, plots, out = join(root, 'plots'), ...overrides } = options;

@@ -73,6 +73,10 @@ it('tells what it has measured before it draws, where --out says', async () => {
       /^mpdnn: BUDGET\/config\.json.*: a file stands where a folder is needed; choose another folder with --out$/m,
     ),
   });
+  expect(await mpdnn([...call, '--out', 'drawn', '--no-plots'], folder)).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^mpdnn: option '--no-plots' cannot be used with option '--out <dir>'$/m),
+  });
 });
 
 it('refuses networks whose bits cannot change, and other images', async () => {
