@@ -85,10 +85,11 @@ function introduction(ways: readonly QuantizedWay[]): string {
 }
 
 const resultText =
-  'Errors are of the chosen parameters on the test images; gaps are to the float network of the same seed, in points. A ' +
-  'network is beaten by one that is no larger, in weights and in activations, and has a smaller mean error over the seeds ' +
-  'that both have. In brackets: whether the difference of equal seeds is decided with a confidence of 95 % (Student’s t). In ' +
-  'comparisons ± is half of that interval, elsewhere the standard deviation over the seeds.';
+  'Errors are of the chosen parameters on the test images; gaps are to the float network of the same seed, in points: the ' +
+  'quantized ones begin where it ends, so that in all they have trained longer than it. A network is beaten by one that is ' +
+  'no larger, in weights and in activations, and has a smaller mean error over the seeds that both have. In brackets: ' +
+  'whether the difference of equal seeds is decided with a confidence of 95 % (Student’s t). In comparisons ± is half of ' +
+  'that interval, elsewhere the standard deviation over the seeds.';
 
 /** Tells whether a network has not been trained with any seed. */
 function isToCome({ result: { runs, missing } }: Point): boolean {
