@@ -10,7 +10,7 @@ export * from './library/index.js';
  * Trains a network on images in memory; see `train` of the Node entry. More threads than one need a Web Worker.
  *
  * @throws InputError for settings, images, weights or a checkpoint that do not fit
- * @throws TrainingFault if the loss, or the error of an evaluation, is no longer finite
+ * @throws TrainingFault if the loss, a parameter, or the error of an evaluation is no longer finite
  * @example
  * ```ts
  * import { train } from 'mixed-precision-dnns/browser';

@@ -12,7 +12,7 @@ export { sectionSettings } from './library/sectionSettings.js';
  * Trains a network on images in memory, as `mpdnn train` does: the same settings and seed give the same bytes.
  *
  * @throws InputError for settings, images, weights or a checkpoint that do not fit
- * @throws TrainingFault if the loss, or the error of an evaluation, is no longer finite
+ * @throws TrainingFault if the loss, a parameter, or the error of an evaluation is no longer finite
  * @example
  * ```ts
  * import { train } from 'mixed-precision-dnns';

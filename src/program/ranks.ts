@@ -4,7 +4,8 @@
 
 import type { HostFloats } from '../engine/engine.js';
 import { sha256 } from '../sha256.js';
-import { divide, type FloatVector } from './treeSum.js';
+import { divide } from './divide.js';
+import type { FloatVector } from './treeSum.js';
 
 /** All ranks make the same calls in the same order, and each call waits for all ranks; means may do so side by side. */
 export interface Ranks {

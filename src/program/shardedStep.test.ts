@@ -13,13 +13,14 @@ import { experimentFromSettings } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
 import { batchFeed, trainingStorages } from './batchFeed.js';
 import { rounded, widened } from './bfloat16.js';
+import { divide } from './divide.js';
 import { disagreement, firstBefore, isTrueOfAny, oneRank } from './ranks.js';
 import { openSession, type Session } from './session.js';
 import { shardedStep, shardResults } from './shardedStep.js';
 import { ownShards } from './step.js';
 import { stepParts } from './stepParts.js';
 import { buildTrainingProgram } from './trainingProgram.js';
-import { divide, type FloatVector, TreeSum } from './treeSum.js';
+import { type FloatVector, TreeSum } from './treeSum.js';
 
 const { train: images } = generateSynthetic(3, 16);
 const table = trainingEpoch(images.count, 16, createRandom(5), { shift: 4, mirror: true });

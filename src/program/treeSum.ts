@@ -2,6 +2,7 @@
 
 import type { HostVector } from '../engine/engine.js';
 import { floatsOf, rounded, widened } from './bfloat16.js';
+import { divide } from './divide.js';
 
 /** A vector of an engine's numbers: 64 bits on the reference engine, 32 on all others. */
 export type FloatVector = Float64Array | Float32Array;
@@ -63,21 +64,6 @@ function addWords(into: FloatVector, words: Int32Array): FloatVector {
     add(into.subarray(2 * begin, 2 * begin + numbers.length), numbers);
   }
   return into;
-}
-
-/** Divides a vector by a power of two, in place: exactly, by the faster multiplication with the inverse. */
-export function divide(vector: FloatVector, count: number): FloatVector {
-  const { length } = vector;
-  const factor = 1 / count;
-  let i = 0;
-  for (; i < length - 3; i += 4) {
-    vector[i] = vector[i]! * factor;
-    vector[i + 1] = vector[i + 1]! * factor;
-    vector[i + 2] = vector[i + 2]! * factor;
-    vector[i + 3] = vector[i + 3]! * factor;
-  }
-  for (; i < length; i++) vector[i] = vector[i]! * factor;
-  return vector;
 }
 
 /**

@@ -69,7 +69,7 @@ export interface FinishedRun {
  * Runs an experiment.
  *
  * @throws InputError for faults of the experiment, its data, its starting weights or its run folder
- * @throws TrainingFault if the loss, or the error of an evaluation, is no longer finite
+ * @throws TrainingFault if the loss, a parameter, or the error of an evaluation is no longer finite
  */
 export async function runExperiment(
   experiment: Experiment,

@@ -210,7 +210,9 @@ describe('a checkpoint', () => {
     }
     expect(fault(rewritten({ settings: '{' }))).toContain('its metadata is no JSON');
     expect(fault(rewritten({ version: '9' }))).toContain('has version 9, this program reads version 1');
-    expect(fault((await copyParametersFile(training, float32Program(training)))())).toContain('no checkpoint of a run');
+    expect(fault((await copyParametersFile(training, float32Program(training)))().bytes)).toContain(
+      'no checkpoint of a run',
+    );
   });
 
   it('of an older version has the defaults of what it does not know', async () => {
@@ -251,7 +253,7 @@ describe('a file of parameters', () => {
     const training = build();
     const program = await load(training);
     await steps(program, 0, 1);
-    const file = (await copyParametersFile(training, program, parametersMetadata(training, { epoch: '1' })))();
+    const file = (await copyParametersFile(training, program, parametersMetadata(training, { epoch: '1' })))().bytes;
     expect(parseSafetensorsFile(file, source).metadata.epoch).toBe('1');
     const starting = weightsOf(tensorsIn(file), source);
     const started = await load(build({ starting, seed: 2 }));
@@ -279,7 +281,7 @@ describe('a file of parameters', () => {
     expect(raw.some((value) => value !== 0)).toBe(true);
     expect([...average]).toEqual([...raw].map((value) => value / 4));
     const files = [
-      tensorsIn((await copyParametersFile(training, program))()),
+      tensorsIn((await copyParametersFile(training, program))().bytes),
       tensorsIn(await checkpointFile(training, program, state)),
     ];
     expect(files.map((file) => file.get(name)?.data)).toEqual([average, raw]);
@@ -295,7 +297,7 @@ describe('a file of parameters', () => {
     const deeper = build({
       model: { model: 'resnet32', classes: 3, shortcutType: 'b', scaleLayer: false, widthMultiplier: 0.25 },
     });
-    const weights = weightsOf(tensorsIn((await copyParametersFile(deeper, float32Program(deeper)))()), source);
+    const weights = weightsOf(tensorsIn((await copyParametersFile(deeper, float32Program(deeper)))().bytes), source);
     const restore = () => restoreParameters(training, float32Program(training), weights);
     expect(restore).toThrow(InputError);
     expect(restore).toThrow(/has res1\/layer4\/\S+, which this network does not have; it belongs to another network/);

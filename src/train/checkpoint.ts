@@ -14,6 +14,7 @@ import { checkLearned, copyParameters, copyTensors, teach, useFixedPairs } from 
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import { parseSafetensorsFile, safetensorsFile } from '../weights/checkedSafetensors.js';
 import { sound, weightsOf } from '../weights/loadedWeights.js';
+import type { NamedTensor } from '../weights/safetensors.js';
 import { type CheckpointState, readState } from './checkpointState.js';
 
 /** A checkpoint to resume. */
@@ -46,22 +47,31 @@ export function parametersMetadata(
   return { ...more, network: JSON.stringify(describeNetwork(training)), format: PARAMETERS, version: VERSION };
 }
 
+/** A file of parameters: what is in it, and its bytes. */
+interface ParametersFile {
+  readonly tensors: readonly NamedTensor[];
+  readonly bytes: Uint8Array;
+}
+
 /**
  * Copies all learned values at the time of the call, as evaluation uses them. Resolves to a function that makes the
- * bytes of the file of parameters, which takes milliseconds.
+ * file of parameters, which takes milliseconds.
  */
 export async function copyParametersFile(
   training: TrainingProgram,
   program: Program,
   metadata = parametersMetadata(training),
-): Promise<() => Uint8Array> {
+): Promise<() => ParametersFile> {
   const { variables } = training;
-  const [tensors, table] = await Promise.all([
+  const [copied, table] = await Promise.all([
     copyParameters(training, program),
     variables.quantizers.length > 0 ? program.read(STORAGE.quantizers) : [],
   ]);
-  return () =>
-    safetensorsFile(tensors(), { ...metadata, quantizers: JSON.stringify(describeQuantizers(variables, table)) });
+  return () => {
+    const tensors = copied();
+    const quantizers = JSON.stringify(describeQuantizers(variables, table));
+    return { tensors, bytes: safetensorsFile(tensors, { ...metadata, quantizers }) };
+  };
 }
 
 /**

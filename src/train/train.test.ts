@@ -1,6 +1,7 @@
 /** Tests of a run's steps, and that it learns. */
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { rendezvous } from '../../test/rendezvous.js';
 import { type TinyImages, type TinyRun, tinyRun } from '../../test/tinyRun.js';
 import { unpackAugmentation } from '../data/augmentation.js';
 import type { Program } from '../engine/engine.js';
@@ -10,6 +11,7 @@ import { tableSizes } from '../quant/index.js';
 import { countOscillations } from './oscillations.js';
 import type { EpochReport } from './recorder.js';
 import { initialState } from './train.js';
+import { TrainingFault } from './trainingSteps.js';
 
 let open: TinyRun[] = [];
 afterEach(async () => {
@@ -252,6 +254,36 @@ describe('what is kept', () => {
     await expect(run.train()).rejects.toThrow(message);
     expect(run.checkpoints.map(({ epoch, batch }) => [epoch, batch])).toEqual([[1, 0]]);
     expect(run.kept).toEqual(['best', 'last']);
+  });
+
+  it('is nothing of an epoch that leaves a parameter no number, in any rank', async () => {
+    const runs = await Promise.all(
+      rendezvous(2).map(async (ranks) => {
+        const run = await opened({ batch_size: 32, epochs: 3 });
+        const { step, program, training } = run.session;
+        const { offset } = training.variables.find('fc/quantized_affine/b')!.view;
+        vi.spyOn(run.session, 'step').mockImplementation(async (batch) => {
+          const fault = await step(batch);
+          // The loss of the epoch is one.
+          if (run.reports.length === 1 && batch === 1) program.write(STORAGE.parameters, [Number.NaN], offset);
+          return fault;
+        });
+        Object.assign(run.session, { ranks });
+        return run;
+      }),
+    );
+    const ends = await Promise.allSettled(runs.map((run) => run.train()));
+    const message =
+      'TINY: not a finite number in the parameters after epoch 2, first in fc/quantized_affine/b; the last checkpoint';
+    for (const { reason } of ends as PromiseRejectedResult[]) {
+      expect(reason).toBeInstanceOf(TrainingFault);
+      expect(reason.message).toContain(message);
+    }
+    for (const { reports, kept, checkpoints } of runs) {
+      expect(reports.map(({ epoch }) => epoch)).toEqual([1]);
+      expect(kept).toEqual(['best', 'last']);
+      expect(checkpoints.map(({ epoch, batch }) => [epoch, batch])).toEqual([[1, 0]]);
+    }
   });
 
   it('within an epoch is a checkpoint as often as the settings say', async () => {

@@ -65,7 +65,8 @@ export function initialState(experiment: Experiment): CheckpointState {
  * Trains to the last epoch, or until the signal; then it writes a checkpoint and returns null. Long epochs write
  * checkpoints in between, from which they can be resumed.
  *
- * @throws TrainingFault if the loss, or the error of an evaluation, is no longer finite; the last checkpoint stays.
+ * @throws TrainingFault if the loss, a parameter, or the error of an evaluation is no longer finite; the last checkpoint
+ *   stays.
  */
 export async function train(run: TrainingRun): Promise<RunSummary | null> {
   const { experiment, session, recorder } = run;

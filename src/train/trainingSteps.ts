@@ -18,7 +18,7 @@ import type { TrainingRun } from './train.js';
 
 /**
  * The end of a diverged run; the message names the first layer with non-finite numbers and its step, the first quantizer and
- * a step by which it had them, or the inputs whose error is none.
+ * a step by which it had them, or, after an epoch, the first tensor of its parameters or the inputs whose error is none.
  */
 export class TrainingFault extends Error {
   override readonly name = 'TrainingFault';
@@ -182,8 +182,8 @@ async function stepReports(
       quantizerSnapshot(program, training.variables),
     ]);
     // Behind a ReLU the loss may still be a number.
-    const bad = quantizers.ranges.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) throw noNumber(run, state, `by step ${done}`, training.variables.quantizers[bad >> 1]!.name);
+    const bad = training.variables.quantizers[quantizers.ranges.findIndex((value) => !Number.isFinite(value)) >> 1];
+    if (bad) throw noNumber(run, `by step ${done} of epoch ${state.epoch + 1}`, bad.name);
     const elapsedMs = performance.now() - started;
     const own = done - state.batch;
     const report: StepReport = {
@@ -216,16 +216,16 @@ async function readSums(run: TrainingRun, state: CheckpointState): Promise<Sums>
   const step = sums[METRICS.badStep]!;
   if (step === 0) return sums;
   const layer = training.variables.layers[sums[METRICS.badLayer]!];
-  throw noNumber(run, state, `in step ${step}`, layer?.name ?? 'the loss');
+  throw noNumber(run, `in step ${step} of epoch ${state.epoch + 1}`, layer?.name ?? 'the loss');
 }
 
 /**
- * The end of a run whose numbers are not finite, first in `place`. `when`: `in` the step of the state's epoch that made
- * them, or `by` the one after which they were found.
+ * The end of a run whose numbers are not finite, first in `place`. `when`: `in` the step that made them, `by` the one after
+ * which they were found, or where else they are.
  */
-function noNumber({ experiment }: TrainingRun, { epoch }: CheckpointState, when: string, place: string): TrainingFault {
+export function noNumber({ experiment }: TrainingRun, when: string, place: string): TrainingFault {
   return new TrainingFault(
-    `${experiment.name}: not a finite number ${when} of epoch ${epoch + 1}, first in ${place}; ` +
+    `${experiment.name}: not a finite number ${when}, first in ${place}; ` +
       `the last checkpoint is kept; lower initial_learning_rate and start anew`,
   );
 }

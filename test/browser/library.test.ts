@@ -56,6 +56,7 @@ it('is small, and brings its kernels as files', () => {
   // moments of many batches, shards, weights to start from, AUC and IoU, and on the CPU learned bits and depthwise
   // convolutions.
   apart.push('bitFitting.js', 'liveLines.js', 'oscillations.js', 'measurements.js', 'shardedStep.js', 'staging.js');
+  apart.push('treeSum.js');
   apart.push('quantizerStart.js', 'budgetLimits.js', 'loadReport.js', 'batchNormStart.js', 'score.js');
   apart.push('integerProducts.js', 'depthwise.js');
   const scripts = [...sizes.keys()].filter((name) => name.endsWith('.js') && !apart.includes(name));

@@ -369,6 +369,7 @@ describe('numbers that leave the finite', () => {
     });
     expect(listing(at('exponents/DIVERGES'))).toContain('checkpoint.safetensors');
     expect(listing(at('exponents/DIVERGES'))).not.toContain('params_best.safetensors');
+    expect(readFileSync(at('exponents/DIVERGES/results.csv'), 'utf8').trim().split('\n')).toHaveLength(1);
   });
 
   it('stop the run, name step and layer, and keep the last good checkpoint', async () => {

@@ -75,7 +75,8 @@ it.each(networks)('%s', async (_, settings) => {
   const set = { images, labels: new Int32Array(count), count, height: side, width: side, channels: 3 };
   const data = describeData(experiment, { classes, train: set, validation: null, test: set });
   const { program } = await openSession(engine, built);
-  const file = (await copyParametersFile(built, program, parametersMetadata(built, describeRun(experiment, data))))();
+  const file = (await copyParametersFile(built, program, parametersMetadata(built, describeRun(experiment, data))))()
+    .bytes;
   const { tensors } = parseSafetensorsFile(file, 'file');
   const inference = await openInference(engine, options, weightsOf(tensors, 'file'));
   const wanted = await inference.logits(set);
