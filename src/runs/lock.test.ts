@@ -142,6 +142,15 @@ it('that was taken over stops its old owner before it writes', async () => {
   expect(readdirSync(place)).toHaveLength(1);
 });
 
+it('is refused at once by a place in which nothing can be made', async () => {
+  out = '/proc';
+  const started = performance.now();
+  await expect(locked()).rejects.toThrow(
+    new InputError('/proc/A: cannot be made here; choose another folder with --out'),
+  );
+  expect(performance.now() - started).toBeLessThan(2000);
+});
+
 it('is not mistaken for what else stands in its place', async () => {
   mkdirSync(out, { recursive: true });
   writeFileSync(place, '');

@@ -71,6 +71,11 @@ const STALE_MS = 60_000;
 const WAIT_MS = 20;
 /** Milliseconds after which a folder with an unknown file is no longer taken for a lock in the middle of a change. */
 const STRANGE_MS = 5000;
+/**
+ * Attempts that find nothing at the folder above, and the folder there, after which it is taken for one such as /proc, in
+ * which nothing can be made. Before, another start that failed may have removed it, and a third may have made it again.
+ */
+const REFUSALS = 5;
 
 /**
  * Locks the folder at `root`, which need not exist. Makes the folders above it.
@@ -83,8 +88,12 @@ export async function lockFolder(root: string, options: LockOptions): Promise<Lo
   const self = thisProcess();
   const made = makeFolder(dirname(root));
   const started = performance.now();
-  for (;;) {
-    if (take(place, self, root)) break;
+  for (let refusals = 0; ; ) {
+    const obstacle = take(place, self, root);
+    if (!obstacle) break;
+    if (codeOf(obstacle) === 'ENOENT' && makeFolder(dirname(root)).length === 0 && ++refusals === REFUSALS) {
+      throw writeFault(obstacle, root);
+    }
     const owner = ownerOf(place);
     if (owner) {
       if (await isAlive(owner, place, { staleMs, onLine })) {
@@ -96,12 +105,8 @@ export async function lockFolder(root: string, options: LockOptions): Promise<Lo
         onLine(`${root}: taken over from process ${owner.pid} on ${owner.host}, which has ended without a word`);
         break;
       }
-    } else if (performance.now() - started > STRANGE_MS) {
-      throw new InputError(
-        existsSync(place)
-          ? `${place}: is in the way and no lock; remove it`
-          : `${root}: cannot be made here; choose another folder with --out`,
-      );
+    } else if (existsSync(place) && performance.now() - started > STRANGE_MS) {
+      throw new InputError(`${place}: is in the way and no lock; remove it`);
     }
     await sleep(WAIT_MS);
   }
@@ -160,27 +165,24 @@ function held(root: string, place: string, self: Owner, made: readonly string[],
   };
 }
 
-/** Takes a free lock for `self`; false if it is not free. */
-function take(place: string, self: Owner, root: string): boolean {
+/** Takes a free lock for `self`; returns the error if it is not free, or if the folder above is not there. */
+function take(place: string, self: Owner, root: string): unknown {
   const aside = `${place}.${self.name}`;
   try {
     mkdirSync(aside);
     writeFileSync(join(aside, self.name), '');
     renameSync(aside, place);
-    return true;
+    return null;
   } catch (error) {
     discard(aside);
     switch (codeOf(error)) {
       case 'ENOTEMPTY':
       case 'EEXIST':
-        return false;
       case 'ENOENT':
-        // Another start that failed has removed the folder above.
-        makeFolder(dirname(root));
-        return false;
+        return error;
       case 'EPERM':
         // Windows reports this for any folder in the way.
-        if (process.platform === 'win32') return false;
+        if (process.platform === 'win32') return error;
         throw writeFault(error, root);
       default:
         throw writeFault(error, root);
