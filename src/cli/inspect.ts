@@ -3,6 +3,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { kilobyteDecimals, roundedUp } from '../kilobytes.js';
 import {
+  type Counted,
   inputName,
   type LayerFacts,
   layerFacts,
@@ -10,6 +11,7 @@ import {
   readsOf,
   type Variables,
 } from '../nn/index.js';
+import { fewestChannels } from '../program/prunedChannels.js';
 import { declaredVariables } from '../program/trainingProgram.js';
 import { floatBits, largestSet, memorySets, smallestBits, tableBits } from '../quant/index.js';
 import { withNetworkOfFile } from '../runs/index.js';
@@ -89,7 +91,7 @@ interface Inspection {
   readonly parameters: number;
   readonly multiplications: number;
   readonly layers: readonly LayerRow[];
-  /** Sizes with the bits of the table, with the fewest bits that the limits allow, and in float. */
+  /** Sizes with the bits of the table, with the fewest bits and channels that the limits allow, and in float. */
   readonly kbytes: Kbytes;
   readonly fewest: Kbytes;
   readonly float: Kbytes;
@@ -111,6 +113,9 @@ function inspect(experiment: Experiment, given: Pick<InspectOptions, 'input' | '
   const variables = declaredVariables(options);
   const { quantizers, table } = variables;
   const bits = tableBits(quantizers, table);
+  const smallest = quantizers.map(smallestBits);
+  // All channels unless they may be pruned, which they are for weights only.
+  const thin = fewestChannels({ options, variables }, experiment.budget.pruneStep);
   const facts = layerFacts(network);
   const total = (of: 'parameters' | 'multiplications') => facts.reduce((sum, own) => sum + own[of], 0);
   return {
@@ -122,7 +127,7 @@ function inspect(experiment: Experiment, given: Pick<InspectOptions, 'input' | '
     multiplications: total('multiplications'),
     layers: facts.map((own) => layerRow(own, variables, bits)),
     kbytes: kbytes(variables, bits),
-    fewest: kbytes(variables, quantizers.map(smallestBits)),
+    fewest: { ...kbytes(variables, smallest), weights: kbytes(thin, smallest).weights },
     float: kbytes(
       variables,
       quantizers.map(() => floatBits),
@@ -148,7 +153,7 @@ function usualData(model: string): Pick<DataShape, 'imageShape' | 'classes'> {
   return isForImagenet ? { imageShape: [224, 224, 3], classes: 1000 } : { imageShape: [32, 32, 3], classes: 10 };
 }
 
-function kbytes({ quantizers, unquantized }: Variables, bits: readonly number[]): Kbytes {
+function kbytes({ quantizers, unquantized }: Counted, bits: readonly number[]): Kbytes {
   const sets = memorySets(quantizers, unquantized);
   const size = (of: keyof Kbytes) => largestSet(sets[of], bits).kbytes;
   return { weights: size('weights'), max: size('max'), sum: size('sum'), peak: size('peak') };

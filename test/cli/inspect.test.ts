@@ -32,6 +32,18 @@ describe('inspect', () => {
     expect(found.layers.at(-1)).toMatchObject({ name: 'fc', weightBits: 2, outputBits: null, shape: [10] });
   });
 
+  it('tells the lowest budget that pruning can keep, which is the one that training names', async () => {
+    const budget = ['--budget', 'guaranteed', '--budget-prune', 'true', '--budget-prune-step', '4'];
+    const args = ['resnet20', ...budget, '--target-weight-kbytes', '0.1'];
+    const quantized = ['--w-quantize', 'parametric_fp_d_xmax', '--a-quantize', 'parametric_fp_d_xmax_relu'];
+    const train = ['train', 'A', '--cfg', join(folder, 'empty.cfg'), '--data', 'synthetic:128'];
+    writeFileSync(join(folder, 'empty.cfg'), '[A]\n');
+    const { stderr } = await mpdnn([...train, '--model', ...args, ...quantized], folder);
+    const [, needed] = /with the fewest bits and channels that the limits allow, weights need (\S+) kB/.exec(stderr)!;
+    const { stdout } = await succeeds(['inspect', ...args], folder);
+    expect(stdout).toMatch(new RegExp(`^lowest budget  ${needed} .* 2\\.00 +23\\.75 +6\\.00$`, 'm'));
+  });
+
   it('shows where quantizers stand in a network of one’s own', async () => {
     const definition = network({ input: [12, 8, 1] }, (n, x) => {
       const wide = n.conv(x, 4);
