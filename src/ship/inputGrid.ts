@@ -38,11 +38,13 @@ function isWhole(value: number): boolean {
 }
 
 /**
- * The error of a form in which only convolutions read the image, about the image or its other reader, `name`. Bytes on a
- * grid get a quantizer that stores them; what a quantizer takes to bytes is not stored again.
+ * The error of a form in which only convolutions, as which fully connected layers are computed, read the image, about the
+ * image or its other reader, `name`. Bytes on a grid get a quantizer that stores them; what a quantizer takes to bytes is
+ * not stored again.
  */
 export function unquantizedImage(name: string, form: string): InputError {
   return new InputError(
-    `${name}: ${form} reads the image in convolutions only; begin with one, or set a_quantize_input = true and normalise = shift`,
+    `${name}: ${form} reads the image in convolutions and fully connected layers only; begin with one, or train on bytes with ` +
+      'a_quantize_input = true and normalise = shift',
   );
 }

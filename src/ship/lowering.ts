@@ -101,7 +101,7 @@ class Lowering {
   readonly #ranges: readonly (readonly [e0: number, e1: number])[];
   readonly #quantizers: readonly Quantizer[];
   readonly #bits: readonly number[];
-  /** The fully connected layer that computes the logits; others are computed as convolutions. */
+  /** The fully connected layer that computes the logits; others, and one that reads the image, are computed as convolutions. */
   readonly #last: AnyNode | undefined;
 
   constructor(
@@ -186,7 +186,7 @@ class Lowering {
         this.#bias(node);
         break;
       case 'linear':
-        if (node === this.#last) this.#classifier(node);
+        if (node === this.#last && !this.#isImage(node.operands.x)) this.#classifier(node);
         else this.#hiddenLinear(node);
         break;
       case 'scale':
@@ -267,6 +267,12 @@ class Lowering {
     const product = { input, weights: overPixels(weights, input), factor: null, groups: 1, window: pixelWindow };
     this.#sums({ ...product, depthwise: false }, y);
     this.#addBias(y, b, y);
+  }
+
+  /** Tells whether a tensor is the image, which only convolutions read in every form. */
+  #isImage(x: Tensor): boolean {
+    const value = this.#forms.get(x);
+    return value.type === 'integers' && value.tensor.name === this.layers[0]!.name;
   }
 
   #bias({ operands: { x, b }, results: { y } }: Node<'bias'>): void {

@@ -101,13 +101,12 @@ it('ends with what learned bits save, in digits that small networks need, and wi
   write('logistic.mjs', `export default ${JSON.stringify(net)};`);
   const call = ['train', '--model', './logistic.mjs', '--data', 'arrays:bytes.npz', '--epochs', '2', '--no-plots'];
   const { stdout, stderr } = await succeeds([...call, '--device', 'cpu'], folder);
-  const reason = /^NOTE: can be exported with --to packed only: images: ONNX reads the image in convolutions only; /m;
-  expect(stderr).toMatch(reason);
+  expect(stderr).not.toContain('NOTE');
   expect(stderr).toMatch(/^epoch 1\/1 .* W 0\.\d{4}\/0\.0196 kB {2}A\(max\) 0\.0 kB .* inside/m);
   expect(stdout).toMatch(/^ {2}weights +0\.195 kB +→ +0\.0\d{3} kB +\d+\.\d times smaller$/m);
   expect(stdout).not.toMatch(/largest activation|NaN/);
   expect(stdout).toContain('predict experiments/bytes FILE.npy');
-  expect(stdout).toMatch(/^ {2}export +npx mpdnn export experiments\/bytes --to packed$/m);
-  const exported = await succeeds(['export', 'experiments/bytes', '--to', 'packed', '--no-plots'], folder);
-  expect(exported.stdout).toContain('experiments/bytes/export: net.safetensors, test-images/0.png');
+  expect(stdout).toMatch(/^ {2}export +npx mpdnn export experiments\/bytes$/m);
+  const exported = await succeeds(['export', 'experiments/bytes', '--no-plots'], folder);
+  expect(exported.stdout).toMatch(/experiments\/bytes\/export: net\.safetensors, net\.onnx, c\/.* test-images\/0\.png/);
 });

@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { network } from '../../src/nn/index.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { mpdnn, succeeds } from './runMpdnn.js';
 
@@ -43,6 +44,24 @@ it('is trained, evaluated and asked', async () => {
     2,
     expect.stringContaining('features were {"of":"columns","names":["heat","noise"]}, now'),
   ]);
+});
+
+it('is exported in every form where a fully connected layer is the whole network', async () => {
+  const net = network({ input: [1, 1, 2] }, (n, x) => n.linear(n.flatten(x), 2));
+  write('line.mjs', `export default ${JSON.stringify(net)};`);
+  const fixed = ['--w-quantize', 'fp', '--w-bitwidth', '6', '--a-quantize', 'fp_relu', '--a-bitwidth', '6'];
+  const call = ['train', 'A', '--cfg', 'a.cfg', '--model', './line.mjs', '--name', 'LINE', '--data', 'csv:a.csv'];
+  const { stderr } = await succeeds(
+    [...call, ...fixed, '--a-quantize-input', 'true', '--no-plots', '--out', 'runs'],
+    folder,
+  );
+  expect(stderr).not.toContain('NOTE');
+  const { error, deployed } = JSON.parse(
+    (await succeeds(['eval', 'runs/LINE', '--deployed', '--json'], folder)).stdout,
+  );
+  expect(deployed).toMatchObject({ error, different_predictions: 0 });
+  const { stdout } = await succeeds(['export', 'runs/LINE', '--no-plots'], folder);
+  expect(stdout).toContain('runs/LINE/export: net.safetensors, net.onnx, c/');
 });
 
 it('is measured tensor by tensor with its own scales, which a front takes, too', async () => {

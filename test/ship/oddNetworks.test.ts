@@ -138,6 +138,11 @@ const networks: Readonly<Record<string, OddNetwork>> = {
       return n.linear(n.globalAverage(n.concat(many)), 10);
     },
   },
+  'one fully connected layer': {
+    isOddInC: true,
+    settings: linear,
+    define: (n, x) => n.linear(n.flatten(x), 10),
+  },
   'means that a fully connected layer reads, whose outputs are factors': {
     settings: linear,
     define: (n, x) => {
@@ -259,7 +264,7 @@ describe('refused in words', () => {
     };
     const { forms, fault } = shippable(shippableProgram({ settings: linear, define, side }));
     expect(forms).toEqual(['packed', 'onnx']);
-    expect(fault).toContain('C reads the image in convolutions only');
+    expect(fault).toContain('C reads the image in convolutions and fully connected layers only');
   });
 
   it('more tensors side by side than a byte numbers, which C alone does not hold', () => {
@@ -292,7 +297,8 @@ describe('refused in words', () => {
     });
     const { network } = lowerNetwork(program, []);
     const remedy =
-      'reads the image in convolutions only; begin with one, or set a_quantize_input = true and normalise = shift';
+      'reads the image in convolutions and fully connected layers only; begin with one, or train on bytes with ' +
+      'a_quantize_input = true and normalise = shift';
     const image = inputOf(network).output.name;
     expect(() => planOf(network)).toThrow(`${image}/max: C ${remedy}`);
     expect(shippable(program)).toEqual({ forms: ['packed'], fault: `${image}: ONNX ${remedy}` });
