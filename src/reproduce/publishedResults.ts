@@ -28,8 +28,8 @@ const twoAndFourBits = { weightsKbytes: 65.5, activationsMaxKbytes: 8, activatio
 /** ResNet-20 on CIFAR-10. */
 export const publishedCifar10: PublishedResults = {
   source:
-    `The published numbers are those of the CIFAR-10 table of ${paper}, as remembered: the text of the paper was not ` +
-    'at hand when they were written down. Take them as a target, not as a citation.',
+    `The published numbers are those of ResNet-20 in the CIFAR-10 table of ${paper}, as remembered: the text of the paper ` +
+    'was not at hand when they were written down. Take them as a target, not as a citation.',
   results: {
     float: { errorPercent: 7.29, weightsKbytes: 1048, ...floatActivations },
     'uniform-2/32-fixed': { errorPercent: 10.81, ...twoBits },

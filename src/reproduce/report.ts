@@ -34,7 +34,7 @@ export function reportOf({ table, rows, plan, quick, command }: ReportOptions): 
     blocks: [
       ...(quick ? [quickNote] : []),
       { type: 'text', text: table.introduction },
-      { type: 'list', items: conditions({ epochs: table.publishedEpochs }, plan, finished) },
+      { type: 'list', items: [networkText(plan), ...conditions({ epochs: table.publishedEpochs }, plan, finished)] },
       { type: 'heading', text: 'Results' },
       resultTable(table, results),
       { type: 'text', text: explanation(table, results) },
@@ -90,6 +90,11 @@ export function conditions(
     ...budgetCondition(plan),
     `Device: ${unique(finished.map(({ summary }) => summary.device)).join('; ') || 'none, nothing has run'}.`,
   ];
+}
+
+function networkText(plan: readonly PlannedRun[]): string {
+  const names = unique(plan.map(({ experiment }) => `\`${experiment.network.model}\``));
+  return `${names.length === 1 ? 'Network' : 'Networks'}: ${names.join(', ')}.`;
 }
 
 function runsText(planned: number, finished: number): string {

@@ -138,6 +138,8 @@ describe('a report', () => {
     expect(markdown).toContain(`| U3: step and range \`${names[2]}\` | ${(100 * summary.best_test_err).toFixed(2)} |`);
     expect(markdown).toContain('mpdnn reproduce parametrizations ');
     expect(markdown).toContain('choose the parameters (`select = validation`)');
+    expect(markdown).toContain('\n- Network: `tiny`.\n');
+    expect(markdown).not.toContain('ResNet-20');
   });
 
   it('says the same words in HTML as in Markdown', () => {

@@ -48,7 +48,7 @@ export const parametrizations: Table = {
   name: 'parametrizations',
   title: 'Which two values of a quantizer to learn',
   introduction:
-    'A quantizer is described by any two of three values. ResNet-20 is trained with each choice, from the same start ' +
+    'A quantizer is described by any two of three values. A network is trained with each choice, from the same start ' +
     '(fresh quantizers have a step of 1/8, as published) and without a budget: U1, U2 and U3 are the choices for ' +
     'uniform quantizers, P1, P2 and P3 those for powers of two.',
   published: publishedParametrizations,
