@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { kilobyteDecimals } from '../kilobytes.js';
+import { riseText } from '../report/labels.js';
 import { runSensitivity } from '../sensitivity/runSensitivity.js';
 import type { Sensitivity, TensorSensitivity } from '../sensitivity/sensitivity.js';
 import { namedMetric } from '../task.js';
@@ -75,7 +76,7 @@ function describe({
   steps.sort((a, b) => a - b);
   const rise = ({ bits, others }: TensorSensitivity, step: number) => {
     const other = others.find((each) => each.bits === bits + step);
-    return other ? signed(other.loss - learned.loss) : '';
+    return other ? riseText(other.loss - learned.loss, 3) : '';
   };
   const titles = steps.map((step) => `${step < 0 ? '−' : '+'}${Math.abs(step)} bit${Math.abs(step) === 1 ? '' : 's'}`);
   const decimals = kilobyteDecimals(Math.max(...tensors.map(({ kbytesPerBit }) => kbytesPerBit)), 3);
@@ -109,8 +110,4 @@ async function draw(root: string, out: string, found: Sensitivity, line: (text: 
   }));
   const paths = await ifDrawable(() => writePlot(sensitivityPlot(root, rows), out, 'sensitivity'), line);
   return paths ?? [];
-}
-
-function signed(rise: number): string {
-  return `${rise < 0 ? '−' : '+'}${Math.abs(rise).toFixed(4)}`;
 }

@@ -78,6 +78,15 @@ export function kbytes(value: number, exact = false): string {
   return `${exact ? Number(value.toPrecision(6)) : shortKilobytes(value)} kB`;
 }
 
+/** A rise of the loss with a sign and so many significant digits, such as +1.4, +0.031 and −2.0e−4 with two. */
+export function riseText(rise: number, digits: number): string {
+  const size = Math.abs(rise);
+  if (size === 0) return '0';
+  const sign = rise < 0 ? '−' : '+';
+  if (size < 0.001) return `${sign}${size.toExponential(digits - 1).replace('-', '−')}`;
+  return `${sign}${size < 10 ** (digits - 1) ? size.toPrecision(digits) : size.toFixed(0)}`;
+}
+
 /** Breaks a name at `_`, `-`, `/` and spaces into lines of at most `width` pixels, if its parts allow that. */
 export function wrapName(name: string, width: number, fontSize: number): string[] {
   const lines: string[] = [];

@@ -3,6 +3,7 @@
  * colour if only that tensor has so many bits. The tensor's own bits are framed.
  */
 import type { TopLevelSpec } from 'vega-lite';
+import { riseText } from './labels.js';
 import { layerLabels } from './layerLabels.js';
 import { EVALUATION_COLOR, INK, LABEL_SIZE, PANEL_TITLE, SMALL_LABEL_SIZE } from './theme.js';
 
@@ -40,7 +41,7 @@ function panelSpec(title: string, rows: readonly SensitivityRow[], domain: reado
   const labels = layerLabels(rows.map(({ tensor }) => tensor));
   const values = rows.flatMap(({ bits, rises }, at) => [
     { label: labels[at], bits, rise: 0, text: '', isOwn: true },
-    ...rises.map((each) => ({ label: labels[at], ...each, text: riseText(each.rise), isOwn: false })),
+    ...rises.map((each) => ({ label: labels[at], ...each, text: riseText(each.rise, 2), isOwn: false })),
   ]);
   const x = {
     field: 'bits',
@@ -92,10 +93,4 @@ function panelSpec(title: string, rows: readonly SensitivityRow[], domain: reado
       },
     ],
   };
-}
-
-/** Two significant digits with a sign: +0.031, −0.002, +1.4. */
-function riseText(rise: number): string {
-  const digits = Math.abs(rise) >= 1 ? 1 : Math.abs(rise) >= 0.1 ? 2 : 3;
-  return `${rise < 0 ? '−' : '+'}${Math.abs(rise).toFixed(digits)}`;
 }
