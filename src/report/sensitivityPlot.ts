@@ -51,7 +51,7 @@ function panelSpec(title: string, rows: readonly SensitivityRow[], domain: reado
   };
   return {
     title: { ...PANEL_TITLE, text: title },
-    width: { step: 40 },
+    width: { step: 46 },
     height: { step: 16 },
     data: { values },
     encoding: {
