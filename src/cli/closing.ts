@@ -9,7 +9,7 @@ import { type Images, parseDataSpec } from '../data/index.js';
 import { evaluateDeployed } from '../deploy/deployedEvaluation.js';
 import { openTrained } from '../deploy/trainedNetwork.js';
 import { InputError } from '../errors.js';
-import { kilobytesText } from '../kilobytes.js';
+import { shortKilobytes } from '../kilobytes.js';
 import type { Variables } from '../nn/index.js';
 import { type BitRange, type ComparedRun, compareRuns } from '../report/comparison.js';
 import { trainedExperiment } from '../runs/evaluationData.js';
@@ -182,8 +182,8 @@ function startingRun(root: string): string | null {
 function gained([from, to]: readonly ComparedRun[]): string[] {
   if (!from || !to || (to.weightBits === null && to.activationBits === null)) return [];
   const kbytes = (of: 'weightsKbytes' | 'activationsKbytes') => [
-    `${kilobytesText(from[of], 1)} kB`,
-    `${kilobytesText(to[of], 1)} kB`,
+    `${shortKilobytes(from[of])} kB`,
+    `${shortKilobytes(to[of])} kB`,
     `${(from[of] / to[of]).toFixed(1)} times smaller`,
   ];
   const bits = (of: 'weightBits' | 'activationBits') => [bitsText(from[of]), bitsText(to[of])];

@@ -123,10 +123,10 @@ function describe(summary: ExportSummary, folder: string): string {
 }
 
 /** Memory and code size of the C program, in words. */
-function program({ c_ram, c_code }: ExportSummary['bytes']): string {
+function program({ c_ram, c_constants, c_code }: ExportSummary['bytes']): string {
   if (c_ram === null) return '';
   const code = c_code === null ? 'code not measured without arm-none-eabi-gcc' : `code ${c_code} B on a Cortex-M4`;
-  return `, memory of the C program ${c_ram} B, ${code}`;
+  return `, memory of the C program ${c_ram} B, its constants ${c_constants} B, ${code}`;
 }
 
 function formatSet(text: string): ReadonlySet<ExportFormat> {

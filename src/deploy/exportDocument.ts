@@ -28,6 +28,7 @@ export function exportDocument(summary: ExportSummary, budgetOf: ActivationType)
       ? []
       : [
           `| memory of the C program | ${bytes.c_ram} | the arena, and rows, filters and sums on the way |`,
+          `| constants of the C program | ${bytes.c_constants} | the constants above, in the types of C |`,
           `| code of the C program | ${bytes.c_code ?? 'not measured'} | ${codeNote(bytes.c_code)} |`,
         ]),
     '',

@@ -68,12 +68,14 @@ export interface ExportSummary {
   readonly bytes: {
     /** Packed weights: the sizes that training counts, each tensor rounded up to whole bytes. */
     readonly weights: number;
-    /** Multipliers, biases, shifts and tables, which no budget counts. */
+    /** Multipliers, biases, shifts and tables in the packed file, which no budget counts. */
     readonly constants: number;
     /** The largest sum of activations in memory at once. */
     readonly ram: number;
     /** All static memory of the C program: activations, and buffers of rows, filters and sums. Null without C. */
     readonly c_ram: number | null;
+    /** The same constants in the C program, in the types of C. Null without C. */
+    readonly c_constants: number | null;
     /** Code of the C program on a Cortex-M4; null without C, or if arm-none-eabi-gcc is not installed. */
     readonly c_code: number | null;
   };
@@ -127,6 +129,7 @@ export async function exportRun(trained: TrainedNetwork, options: ExportOptions)
       constants: total(layers, ({ constantBytes }) => constantBytes),
       ram: planArena(network).bytes,
       c_ram: program && ramBytes(program.plan),
+      c_constants: program && tableBytes(program.plan),
       c_code: program && codeBytes(program.sources, program.name, constantsIn(program.plan)),
     },
     macs: total(layers, ({ macs }) => macs),

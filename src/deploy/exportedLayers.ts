@@ -41,7 +41,7 @@ function exportedLayer(layer: Exclude<IntegerLayer, { op: 'input' | 'subsample' 
   return {
     name: layer.name,
     op: layer.op,
-    weightBits: weights[0]?.bits ?? null,
+    weightBits: weightBytesOf(layer) > 0 ? weights[0]!.bits : null,
     activationBits: isLast(layer) ? null : layer.output.bits,
     weightBytes: weightBytesOf(layer),
     constantBytes: constantBytes(layer),

@@ -115,4 +115,16 @@ describe('runs beside each other', () => {
     expect(shapes(/stroke="#D55E00"/)).toHaveLength(2 + 1);
     expect((await renderPng(svg)).length).toBeGreaterThan(5000);
   });
+
+  it('have their numbers inside of the frame, also where the error is 0', async () => {
+    const { runs } = compareRuns([run('RIGHT', 0, 80, 4), run('AS_RIGHT', 0, 1048, 64)]);
+    const svg = await renderSvg(comparisonPlot(runs));
+    const numbers = [...svg.matchAll(/<text[^>]*translate\(([\d.-]+),([\d.-]+)\)[^>]*>[12]</g)];
+    expect(numbers).toHaveLength(4);
+    for (const [, x, y] of numbers) {
+      expect(Number(x)).toBeGreaterThan(0);
+      // The frame is 250 high; the text's base line is below its middle.
+      expect(Number(y)).toBeLessThanOrEqual(250);
+    }
+  });
 });

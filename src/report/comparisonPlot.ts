@@ -166,7 +166,7 @@ interface Label {
   readonly isBeaten: boolean;
 }
 
-/** Positions of the numbers, in pixels: beside their points, on no other point and no other number. */
+/** Positions of the numbers, in pixels: beside their points, on no other point or number, and not across an axis. */
 function placeLabels(points: readonly Label[]): { x: number; y: number }[] {
   const placed: { x: number; y: number; width: number }[] = [];
   for (const { x, y, text, isBeaten } of points) {
@@ -191,6 +191,8 @@ function placeLabels(points: readonly Label[]): { x: number; y: number }[] {
       [2 * side, 0],
     ].map(([dx, dy]) => ({ x: x + dx!, y: y + dy!, width }));
     const isFree = (place: (typeof placed)[number]) =>
+      place.x >= width / 2 &&
+      place.y <= HEIGHT - LABEL_SIZE / 2 &&
       placed.every((other) => !overlap(place, other)) &&
       points.every((point) => !overlap(place, { x: point.x, y: point.y, width: 2 * POINT_RADIUS }));
     placed.push(places.find(isFree) ?? places[0]!);

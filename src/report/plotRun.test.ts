@@ -9,6 +9,7 @@ import { plotRun, plotsOf } from './plotRun.js';
 import { plotRuns } from './plotRuns.js';
 import { renderSvg } from './renderPlot.js';
 import { readRunRecord } from './runRecord.js';
+import { LABEL_SIZE } from './theme.js';
 
 const parent = temporaryFolder();
 
@@ -93,6 +94,19 @@ describe('plotRun', () => {
     const sizes = await drawn(resnet20Run).svg('sizes');
     expect(texts(sizes).filter((label) => label.startsWith('budget'))).toEqual(['budget 70 kB', 'budget 8 kB']);
     expect(sizes.split('stroke-dasharray="5,4"')).toHaveLength(3);
+  });
+
+  it('writes a budget above its line, inside of the frame, where the curve stays just below it', async () => {
+    const record = readRunRecord(writeExampleRun(parent, { ...resnet20Run, name: 'KEPT', epochs: 3 }));
+    const sizes = record.sizes.map((size) => ({ ...size, weightsKbytes: 69.4, activationsMaxKbytes: 7.9 }));
+    const svg = await renderSvg(plotsOf({ ...record, sizes }).get('sizes')!);
+    const labels = [...svg.matchAll(/<text[^>]*translate\([\d.]+,([\d.-]+)\)[^>]*>budget /g)].map(([, y]) => Number(y));
+    const lines = [...svg.matchAll(/translate\(0,([\d.]+)\)[^>]*stroke-dasharray="5,4"/g)].map(([, y]) => Number(y));
+    expect([labels.length, lines.length]).toEqual([2, 2]);
+    for (const [i, y] of labels.entries()) {
+      expect(y).toBeLessThan(lines[i]!);
+      expect(y).toBeGreaterThan(LABEL_SIZE);
+    }
   });
 
   it('draws a float run without bitwidths', async () => {

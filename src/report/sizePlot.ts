@@ -74,7 +74,10 @@ function panelSpec(quantity: Quantity, runs: readonly RunRecord[], single: boole
   const lowest = Math.min(...drawn);
   const highest = Math.max(...drawn);
   const logarithmic = !single && lowest > 0 && highest > LOGARITHMIC_RATIO * lowest;
-  const domain: [number, number] = logarithmic ? [lowest / 1.25, highest * 1.25] : [0, highest * 1.04];
+  const labelTops = single ? budgets.filter((budget) => !isLabelledBelow(budget, last, highest)).map(labelTop) : [];
+  const domain: [number, number] = logarithmic
+    ? [lowest / 1.25, highest * 1.25]
+    : [0, Math.max(highest * 1.04, ...labelTops)];
   return {
     title: { ...PANEL_TITLE, text: quantity.title },
     width: WIDTH,
@@ -106,7 +109,7 @@ function panelSpec(quantity: Quantity, runs: readonly RunRecord[], single: boole
       },
       ...budgetRules(budgets),
       ...(single
-        ? budgets.map((budget) => insideLabel(budget, last, highest))
+        ? budgets.map((budget) => insideLabel(budget, isLabelledBelow(budget, last, highest)))
         : [outsideLabels(budgets, domain, logarithmic)]),
     ],
   };
@@ -126,9 +129,18 @@ function budgetRules(budgets: readonly number[]): object[] {
   }));
 }
 
-/** The label of one run: on the side of the line where the curve does not end and the frame leaves room. */
-function insideLabel(budget: number, last: number, highest: number): object {
-  const below = (last > budget && budget > 0.1 * highest) || budget > 0.92 * highest;
+/** Tells whether the label of one run's budget is below its line: where the curve ends above, and there is room. */
+function isLabelledBelow(budget: number, last: number, highest: number): boolean {
+  return last > budget && budget > 0.1 * highest;
+}
+
+/** The kB up to which a label above the line of a budget reaches, on an axis from 0 that ends there. */
+function labelTop(budget: number): number {
+  return (budget * HEIGHT) / (HEIGHT - 4 - 1.2 * LABEL_SIZE);
+}
+
+/** The label of one run, above or below the line of its budget. */
+function insideLabel(budget: number, below: boolean): object {
   return {
     data: { values: [{ budget, label: `budget ${kbytes(budget, true)}` }] },
     mark: {

@@ -396,7 +396,8 @@ class Lowering {
     const isPadded = [rows, columns].some(({ before, after }) => before > 0 || after > 0);
     if (isPadded && !countsPadding)
       throw new InputError(
-        `${this.#forms.nameOf(y)}: means over fewer pixels at the edge have no integer form yet; train it with padding 0, or with countsPadding`,
+        `${input.name}: is averaged over windows that reach beyond the image; means over fewer pixels have no integer form yet; ` +
+          'train it with padding 0 and without ceil, or with countsPadding',
       );
     const [window, sides] = [{ rows: axisOf(rows), columns: axisOf(columns) }, [rows.size, columns.size] as const];
     this.#forms.set(y, singleTerm(meanOf(input, sides, window)));

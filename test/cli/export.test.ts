@@ -63,6 +63,7 @@ describe('an export', () => {
     const header = String(read('experiments/GUARANTEED/export/c/guaranteed.h'));
     expect(header).toContain(`_ARENA_BYTES ${bytes.ram}\n`);
     expect(header).toContain(`_RAM_BYTES ${bytes.c_ram}\n`);
+    expect(header).toContain(`_CONSTANT_BYTES ${bytes.c_constants}\n`);
     expect(bytes.c_code).toBeGreaterThan(3000);
     expect(bytes.c_code).toBeLessThan(6000);
     expect(String(read('experiments/GUARANTEED/export/export.md'))).toContain(

@@ -8,6 +8,7 @@ import { ModelProtoSchema, NodeProtoSchema, TensorProtoSchema } from 'onnx-buf';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { checkOnnx, checkRuntime, expectedResults } from '../../src/deploy/checks.js';
+import { exportedLayers } from '../../src/deploy/exportedLayers.js';
 import { planOf } from '../../src/ship/c/plan.js';
 import { inputOf } from '../../src/ship/integerNetwork.js';
 import { lowerNetwork } from '../../src/ship/lowering.js';
@@ -167,6 +168,16 @@ const networks: Readonly<Record<string, OddNetwork>> = {
     },
   },
 };
+
+it('layers without weights have no bits of these', () => {
+  const training = shippableProgram({
+    ...networks['images in halves of grey levels, means, channels side by side'],
+    side,
+  });
+  const layers = exportedLayers(lowerNetwork(training, []).network);
+  expect(layers.filter(({ weightBits }) => weightBits === null).map(({ name }) => name)).toContain('averagePool1');
+  for (const { name, weightBits, weightBytes } of layers) expect(weightBits !== null, name).toBe(weightBytes > 0);
+});
 
 describe.each(Object.entries(networks))('%s', (_, shippable) => {
   const training = shippableProgram({ ...shippable, side });

@@ -104,6 +104,21 @@ it('a hard-swish without a quantizer', () => {
   );
 });
 
+it.each([
+  ['padding', { size: 3, stride: 1, padding: 1 }],
+  ['ceil', { size: 3, ceil: true }],
+])('means over fewer pixels at the edge: %s', (_, window) => {
+  const program = shippableProgram({
+    settings: { ...quantized, model: 'own', a_quantize_linear: true },
+    side: 8,
+    define: (n, x) => n.linear(n.globalAverage(n.conv(n.averagePool(n.conv(x, 4), window), 4)), 10),
+  });
+  expect(shippable(program).fault).toBe(
+    'conv1: is averaged over windows that reach beyond the image; means over fewer pixels have no integer form yet; train ' +
+      'it with padding 0 and without ceil, or with countsPadding',
+  );
+});
+
 it('factors of channels in steps that are no powers of two', () => {
   const program = shippableProgram({
     settings: { model: 'own', w_quantize: 'fp', a_quantize: 'fp_relu', a_stepsize: 0.3, a_quantize_linear: true },
