@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { readDefinition } from '../nn/index.js';
@@ -32,6 +32,11 @@ export async function withNetworkOfFile(experiment: Experiment): Promise<Experim
   return withDefinition(experiment, readDefinition(await defaultExport(path, where), where));
 }
 
+/** The folder of this program, a clone or an installed package: what npm installs for an import, published or not. */
+function packageFolder(): string {
+  return resolve(fileURLToPath(new URL('../..', import.meta.url)));
+}
+
 async function defaultExport(path: string, where: string): Promise<unknown> {
   try {
     return (await import(pathToFileURL(path).href)).default;
@@ -39,7 +44,7 @@ async function defaultExport(path: string, where: string): Promise<unknown> {
     const { message, code, stack = '' } = error as NodeJS.ErrnoException;
     const isLost = code === 'ERR_MODULE_NOT_FOUND' && message.includes("'mixed-precision-dnns'");
     const mends = [
-      ...(isLost ? ['install it where the file lies: npm install mixed-precision-dnns'] : []),
+      ...(isLost ? [`install it where the file lies: ${commandWords(['npm', 'install', packageFolder()])}`] : []),
       // The error itself does not say in which line.
       ...(error instanceof SyntaxError ? [`${commandWords(['node', path])} shows the line`] : []),
     ];

@@ -60,6 +60,7 @@ beforeAll(async () => {
   write('noRun/notes.txt', 'no run');
   write('remarks.cfg', '# [MINE]\n');
   write('net/cut.mjs', 'export default network({');
+  write('net/lost.mjs', "import 'mixed-precision-dnns';");
   write('damaged/config.json', '{');
   mkdirSync(at('nested/config.json'), { recursive: true });
   mkdirSync(at('linked'));
@@ -235,6 +236,7 @@ describe('a file that shall define a network', () => {
   it.each<[string, string, string]>([
     ['is not there', 'net/none.mjs', '--model = net/none.mjs: no such file'],
     ['cannot be run', 'net/throws.mjs', "null (reading 'size') (at throws.mjs:1:6)"],
+    ['does not find the package', 'net/lost.mjs', 'install it where the file lies: npm install /'],
     ['is cut', 'net/cut.mjs', 'net/cut.mjs shows the line'],
     ['exports nothing', 'net/nothing.mjs', '--model = net/nothing.mjs: is no definition of a network, such as'],
     [

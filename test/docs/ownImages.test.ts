@@ -59,7 +59,7 @@ it('runs as the page says', async () => {
   );
   expect(first).toMatch(/epoch 2\/2 [\s\S]*epoch 1\/1 .* inside/);
   expect(first).toMatch(
-    /^beside experiments\/pictures-float:\n {2}weights +[\d.]+ kB +→ +[\d.]+ kB +[\d.]+ times smaller$/m,
+    /^beside experiments\/pictures-float:\n {2}weights +\d\.\d\d kB +→ +0\.\d{3} kB +[\d.]+ times smaller$/m,
   );
   expect(first).toMatch(/^next:\n {2}predict +npx mpdnn predict experiments\/pictures IMAGE$/m);
   expect(said.get('predict experiments/pictures pictures/val/cats/1.jpg')).toMatch(/cats|dogs/);
