@@ -171,7 +171,7 @@ const networks: Readonly<Record<string, OddNetwork>> = {
 
 it('layers without weights have no bits of these', () => {
   const training = shippableProgram({
-    ...networks['images in halves of grey levels, means, channels side by side'],
+    ...networks['images in halves of grey levels, means, channels side by side']!,
     side,
   });
   const layers = exportedLayers(lowerNetwork(training, []).network);
