@@ -52,6 +52,34 @@ describe('what is recommended', () => {
     expect(learned.weights.bitwidth).toBe(6);
     expect(text).toContain('[N]\nweightfile = N-float/params_best.safetensors\nepochs = 3\n');
   });
+
+  it('prunes channels, from the inside, where weights have less than two bits each', async () => {
+    const net = { data: 'synthetic:96', model: 'resnet8' };
+    const [whole, thinned] = [25, 10].map((kbytes) => ({ ...net, target_weight_kbytes: kbytes }));
+    const budgetOf = async (options: Overrides) => (await recommend(askedFor(options), events)).experiments[1].budget;
+    expect(await budgetOf(whole!)).toMatchObject({ prunes: false, begin: 'wide', search: 0.25 });
+    expect(await budgetOf(thinned!)).toMatchObject({ prunes: true, begin: 'allocated', measure: 32, search: 0.1 });
+    expect(await budgetOf({ ...thinned, budget_search: 0 })).toMatchObject({ prunes: true, begin: 'wide', search: 0 });
+    expect(await budgetOf({ ...whole, budget_prune: true })).toMatchObject({ prunes: true, begin: 'allocated' });
+    const { notes } = await recommend(askedFor(thinned!), events);
+    expect(notes.at(-1)).toBe(
+      '--budget-prune true: the weights have less than two bits each, so that channels go, too',
+    );
+    await expect(budgetOf({ ...thinned, budget_prune: false })).rejects.toThrow(
+      'cannot be met: with the fewest bits that',
+    );
+    const least = { ...net, target_weight_kbytes: 0.1 };
+    await expect(budgetOf(least)).rejects.toThrow('cannot be met: with the fewest bits and channels that');
+  });
+
+  it('says what all weights need where no channel can go', async () => {
+    const net: Define = (n, image) => n.linear(n.flatten(image), 10);
+    const asked = withDefinition(
+      askedFor({ data: 'synthetic:96', model: './net.mjs', target_weight_kbytes: 1 }),
+      network({ input: [32, 32, 3] }, net),
+    );
+    await expect(recommend(asked, events)).rejects.toThrow('cannot be met: with the fewest bits that the limits allow');
+  });
 });
 
 it('suits inputs that are no pictures: neither shifted nor normalised as pixels, with bytes made of them', async () => {

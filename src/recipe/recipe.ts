@@ -6,8 +6,8 @@
 import { basename, resolve } from 'node:path';
 import { usualSplit } from '../data/index.js';
 import { InputError } from '../errors.js';
-import { buildTrainingProgram } from '../program/trainingProgram.js';
-import { floatBits, largestSet, memorySets } from '../quant/index.js';
+import { buildTrainingProgram, type TrainingProgram } from '../program/trainingProgram.js';
+import { excess, floatBits, largestSet, memorySets, smallestBits } from '../quant/index.js';
 import { resolveStartingWeights } from '../runs/index.js';
 import {
   type ConfigFile,
@@ -23,10 +23,9 @@ import {
   withDefinition,
 } from '../settings/index.js';
 import type { Task } from '../task.js';
-import { budgetOutlook } from '../train/budgetLimits.js';
+import { budgetLimits, budgetOutlook } from '../train/budgetLimits.js';
 import { type DataShape, networkOf, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
-
 import { modelOfWeights } from './startingModel.js';
 import { type Survey, survey } from './survey.js';
 
@@ -48,6 +47,9 @@ interface RecipeEvents {
 }
 
 const source = 'recommended settings';
+
+/** Keys that say how bits are searched for; one of them in a call leaves all to it. */
+const search = ['budget_begin', 'budget_measure', 'budget_search'] as const;
 
 const quantization = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' } as const;
 
@@ -71,22 +73,41 @@ export async function recommend(asked: Experiment, events: RecipeEvents): Promis
   const name = nameOf(asked);
   const seen = await survey(asked, ({ task, done, total }) => events.task(task, done, total));
   const model = await modelFor(asked, seen);
-  const draft = (targets: Targets) => build(asked, name, { seen, model, targets });
+  const draft = (targets: Targets, prunes = settings.budget_prune) =>
+    build(asked, name, { seen, model, targets, prunes });
+  const programOf = (learned: Experiment) =>
+    buildTrainingProgram(programOptions(learned, shapeOf(learned, seen), null));
 
   // A budget too wide to matter: the size of the float network decides the real one.
   const [, unlimited] = draft({ weight: { value: 1e9 }, activation: { value: 1e9 } }).experiments;
-  const training = buildTrainingProgram(programOptions(unlimited, shapeOf(unlimited, seen), null));
+  const training = programOf(unlimited);
   const { variables } = training;
   const sets = memorySets(variables.quantizers, variables.unquantized);
   const inFloat = variables.quantizers.map(() => floatBits);
   const kbytes = (of: keyof typeof sets) => largestSet(sets[of], inFloat).kbytes;
   const type = settings.target_activation_type;
-  const result = draft({
+  const targets = {
     weight: target('weights', kbytes('weights'), 10, overrides.get('target_weight_kbytes')),
     activation: target(activationWords[type], kbytes(type), 8, overrides.get('target_activation_kbytes')),
-  });
-  budgetOutlook(result.experiments[1], training);
-  return { name, ...result };
+  };
+  const whole = draft(targets);
+  if (!overrides.has('budget_prune') && !holdsAllWeights(whole.experiments[1], training)) {
+    const thinned = draft(targets, true);
+    const [, learned] = thinned.experiments;
+    const program = programOf(learned);
+    if (program.variables.channelGroups.length > 0) {
+      budgetOutlook(learned, program);
+      return { name, ...thinned };
+    }
+  }
+  budgetOutlook(whole.experiments[1], training);
+  return { name, ...whole };
+}
+
+/** Tells whether the budget of weights has room for all of them with the fewest bits. */
+function holdsAllWeights(learned: Experiment, { variables }: Pick<TrainingProgram, 'variables'>): boolean {
+  const limit = budgetLimits(learned, variables).find(({ key }) => key === 'target_weight_kbytes');
+  return !limit || excess(limit, variables.quantizers.map(smallestBits)) <= 0;
 }
 
 const activationWords = {
@@ -105,6 +126,15 @@ interface Targets {
   readonly activation: Target;
 }
 
+/** What the images and the budget decide. */
+interface Choice {
+  readonly seen: Survey;
+  readonly model: string;
+  readonly targets: Targets;
+  /** True if channels are pruned, too. */
+  readonly prunes: boolean;
+}
+
 /** The given target in kB, or a fraction of the float network's size, rounded up to three digits; none of nothing. */
 function target(what: string, float: number, part: number, given: string | undefined): Target {
   const inFloat = `${what} in float: ${float.toPrecision(4)} kB`;
@@ -116,11 +146,7 @@ function target(what: string, float: number, part: number, given: string | undef
 }
 
 /** The two experiments, parsed from the text of their .cfg file. */
-function build(
-  asked: Experiment,
-  name: string,
-  choice: { readonly seen: Survey; readonly model: string; readonly targets: Targets },
-): Omit<Recipe, 'name'> {
+function build(asked: Experiment, name: string, choice: Choice): Omit<Recipe, 'name'> {
   const floatName = `${name}-float`;
   const { shared, float, learned } = linesOf(asked, floatName, choice);
   const { seen } = choice;
@@ -142,7 +168,7 @@ function build(
     return withDefinition(resolveExperiment(file, section, overrides), network.definition);
   };
   const experiments = [experiment(floatName, float), experiment(name, learned)] as const;
-  const budget = ['target_weight_kbytes', 'target_activation_kbytes'].flatMap((key) => {
+  const budget = ['target_weight_kbytes', 'target_activation_kbytes', 'budget_prune'].flatMap((key) => {
     const line = learned.get(key);
     return line?.remark ? [`--${key.replaceAll('_', '-')} ${line.value}: ${line.remark}`] : [];
   });
@@ -161,7 +187,7 @@ function build(
 function linesOf(
   { overrides, settings, network, task }: Experiment,
   floatName: string,
-  { seen, model, targets }: { readonly seen: Survey; readonly model: string; readonly targets: Targets },
+  { seen, model, targets, prunes }: Choice,
 ): Readonly<Record<'shared' | 'float' | 'learned', Lines>> {
   const fromFile = settings.weightfile !== null || isOnnxFile(settings.model);
   const usualSize = network.definition?.input[0] ?? imageSize(seen, fromFile);
@@ -223,6 +249,14 @@ function linesOf(
   for (const of of ['weight', 'activation'] as const) {
     const { value, remark } = targets[of];
     put(learned, `target_${of}_kbytes`, value, remark);
+  }
+  if (prunes) {
+    put(learned, 'budget_prune', 'true', 'the weights have less than two bits each, so that channels go, too');
+    if (!search.some((key) => overrides.has(key))) {
+      put(learned, 'budget_begin', 'allocated', 'for pruned networks better than the usual search: docs/front.md');
+      put(learned, 'budget_measure', 32);
+      put(learned, 'budget_search', 0.1);
+    }
   }
 
   for (const [key, value] of overrides) {
