@@ -145,8 +145,8 @@ describe('the call', () => {
     ],
     [
       'a budget that cannot be kept',
-      ['train', '--data', 'synthetic:64', '--target-weight-kbytes', '9'],
-      '--target-weight-kbytes = 9: cannot be met: with the fewest bits',
+      ['train', '--data', 'synthetic:64', '--target-weight-kbytes', '0.9'],
+      '--target-weight-kbytes = 0.9: cannot be met: with the fewest bits and channels',
     ],
     ['option without value', ['train', 'FLOAT', '--cfg'], "option '--cfg <file>' argument missing"],
     ['too many arguments', ['eval', 'a', 'b'], 'too many arguments'],
