@@ -384,6 +384,21 @@ describe('status', () => {
     lock.release();
     expect(() => runStatuses(join(out, 'FLOAT'), noQueue)).toThrow('is a run folder; give the folder in which it lies');
   });
+
+  it('is damaged where files cannot be read, beside runs whose files can', () => {
+    const out = join(folder, 'damaged');
+    for (const name of ['A', 'B', 'C']) cpSync(join(folder, 'half/FLOAT'), join(out, name), { recursive: true });
+    writeFileSync(join(out, 'A/config.json'), '{');
+    writeFileSync(join(out, 'C/summary.json'), '{}');
+    const statuses = runStatuses(out, () => new Map());
+    expect(statuses.map(({ run, state, epochs }) => [run, state, epochs])).toEqual([
+      ['A', 'damaged', null],
+      ['B', 'finished', { done: 1, all: 1 }],
+      ['C', 'damaged', null],
+    ]);
+    expect(statuses[0]!.note).toContain('A/config.json');
+    expect(statuses[2]!.note).toContain('C/summary.json');
+  });
 });
 
 describe('the commands', () => {

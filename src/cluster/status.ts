@@ -13,8 +13,8 @@ import type { QueuedJob } from './slurm.js';
 export interface RunStatus {
   /** The path of its folder below `out`. */
   readonly run: string;
-  readonly state: 'finished' | 'failed' | 'queued' | 'running' | 'cancelled' | 'stopped' | 'unfinished';
-  /** A remark on the state: the reason for waiting or failing. */
+  readonly state: 'finished' | 'failed' | 'queued' | 'running' | 'cancelled' | 'stopped' | 'unfinished' | 'damaged';
+  /** A remark on the state: the reason for waiting or failing, or what is damaged. */
   readonly note: string;
   readonly epochs: { readonly done: number; readonly all: number } | null;
   /** Error of a finished run's selected parameters on the images that selected them. */
@@ -46,7 +46,7 @@ export function runStatuses(out: string, queued: () => ReadonlyMap<string, Queue
     const record = records.get(run) ?? null;
     const place = join(out, run);
     const state = ended.get(run) ?? openState(out, run, record, queue, (of) => ended.get(of)?.state ?? null);
-    return { run, ...state, epochs: epochsOf(place), ...resultOf(place), job: record?.job ?? null };
+    return { run, ...state, ...progressOf(place), job: record?.job ?? null };
   });
 }
 
@@ -83,17 +83,20 @@ function openState(
   return { state: 'stopped', note: words ? `${log}: ${words}` : 'its job ended without a word' };
 }
 
-function epochsOf(root: string): RunStatus['epochs'] {
-  if (!isRunFolder(root)) return null;
-  const { folder, config } = openRunFolder(root);
-  return { done: readResults(folder).length, all: Number(config.settings.epochs) };
-}
-
-function resultOf(root: string): Pick<RunStatus, 'error' | 'metric'> {
-  if (!existsSync(join(root, 'summary.json'))) return { error: null, metric: null };
-  const { folder } = openRunFolder(root);
-  const { best_val_err, last_val_err } = readSummary(folder);
-  return { error: best_val_err ?? last_val_err, metric: folder.task.metric };
+/** Epochs and result by the files of a run, or what of them cannot be read: one such run does not hide the others. */
+function progressOf(root: string): Pick<RunStatus, 'epochs' | 'error' | 'metric'> & Partial<State> {
+  const none = { epochs: null, error: null, metric: null };
+  if (!isRunFolder(root)) return none;
+  try {
+    const { folder, config } = openRunFolder(root);
+    const epochs = { done: readResults(folder).length, all: Number(config.settings.epochs) };
+    if (!existsSync(join(root, 'summary.json'))) return { ...none, epochs };
+    const { best_val_err, last_val_err } = readSummary(folder);
+    return { epochs, error: best_val_err ?? last_val_err, metric: folder.task.metric };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { ...none, state: 'damaged', note: error.message };
+  }
 }
 
 /** The paths of run folders in `out`, and in its folders of seeds. */
