@@ -6,7 +6,8 @@
 import { basename, resolve } from 'node:path';
 import { usualSplit } from '../data/index.js';
 import { InputError } from '../errors.js';
-import { buildTrainingProgram, type TrainingProgram } from '../program/trainingProgram.js';
+import type { Counted } from '../nn/index.js';
+import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { excess, floatBits, largestSet, memorySets, smallestBits } from '../quant/index.js';
 import { resolveStartingWeights } from '../runs/index.js';
 import {
@@ -73,14 +74,12 @@ export async function recommend(asked: Experiment, events: RecipeEvents): Promis
   const name = nameOf(asked);
   const seen = await survey(asked, ({ task, done, total }) => events.task(task, done, total));
   const model = await modelFor(asked, seen);
-  const draft = (targets: Targets, prunes = settings.budget_prune) =>
-    build(asked, name, { seen, model, targets, prunes });
-  const programOf = (learned: Experiment) =>
-    buildTrainingProgram(programOptions(learned, shapeOf(learned, seen), null));
+  const draft = (targets: Targets, prunes: boolean) => build(asked, name, { seen, model, targets, prunes });
+  const mayPrune = !overrides.has('budget_prune') || settings.budget_prune;
 
   // A budget too wide to matter: the size of the float network decides the real one.
-  const [, unlimited] = draft({ weight: { value: 1e9 }, activation: { value: 1e9 } }).experiments;
-  const training = programOf(unlimited);
+  const [, unlimited] = draft({ weight: { value: 1e9 }, activation: { value: 1e9 } }, mayPrune).experiments;
+  const training = buildTrainingProgram(programOptions(unlimited, shapeOf(unlimited, seen), null));
   const { variables } = training;
   const sets = memorySets(variables.quantizers, variables.unquantized);
   const inFloat = variables.quantizers.map(() => floatBits);
@@ -90,24 +89,17 @@ export async function recommend(asked: Experiment, events: RecipeEvents): Promis
     weight: target('weights', kbytes('weights'), 10, overrides.get('target_weight_kbytes')),
     activation: target(activationWords[type], kbytes(type), 8, overrides.get('target_activation_kbytes')),
   };
-  const whole = draft(targets);
-  if (!overrides.has('budget_prune') && !holdsAllWeights(whole.experiments[1], training)) {
-    const thinned = draft(targets, true);
-    const [, learned] = thinned.experiments;
-    const program = programOf(learned);
-    if (program.variables.channelGroups.length > 0) {
-      budgetOutlook(learned, program);
-      return { name, ...thinned };
-    }
-  }
-  budgetOutlook(whole.experiments[1], training);
-  return { name, ...whole };
+  const whole = draft(targets, settings.budget_prune);
+  const prunes = mayPrune && variables.channelGroups.length > 0 && !holdsAllWeights(whole.experiments[1], variables);
+  const result = prunes ? draft(targets, true) : whole;
+  budgetOutlook(result.experiments[1], training);
+  return { name, ...result };
 }
 
 /** Tells whether the budget of weights has room for all of them with the fewest bits. */
-function holdsAllWeights(learned: Experiment, { variables }: Pick<TrainingProgram, 'variables'>): boolean {
-  const limit = budgetLimits(learned, variables).find(({ key }) => key === 'target_weight_kbytes');
-  return !limit || excess(limit, variables.quantizers.map(smallestBits)) <= 0;
+function holdsAllWeights(learned: Experiment, counted: Counted): boolean {
+  const limit = budgetLimits(learned, counted).find(({ key }) => key === 'target_weight_kbytes');
+  return !limit || excess(limit, counted.quantizers.map(smallestBits)) <= 0;
 }
 
 const activationWords = {
