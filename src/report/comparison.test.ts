@@ -2,6 +2,7 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type ExampleRun, resnet20Run, writeExampleRun } from '../../test/report/exampleRun.js';
+import { overlaps, svgTexts } from '../../test/report/svgTexts.js';
 import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { beatenBy, compareRuns, front } from './comparison.js';
 import { comparisonPlot } from './comparisonPlot.js';
@@ -126,5 +127,14 @@ describe('runs beside each other', () => {
       // The frame is 250 high; the text's base line is below its middle.
       expect(Number(y)).toBeLessThanOrEqual(250);
     }
+  });
+
+  it('have their numbers on no other number, also where they end alike', async () => {
+    const { runs } = compareRuns(Array.from({ length: 14 }, (_, i) => run(`ALIKE_${i}`, 0.2, 65.5, 64)));
+    const texts = svgTexts(await renderSvg(comparisonPlot(runs)));
+    const numbers = texts.filter(({ text }) => /^([1-9]|1[0-4])$/.test(text));
+    expect(numbers).toHaveLength(2 * 14);
+    expect(overlaps(numbers.slice(0, 14))).toEqual([]);
+    expect(overlaps(numbers.slice(14))).toEqual([]);
   });
 });

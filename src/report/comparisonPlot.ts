@@ -7,8 +7,10 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { capitalized } from '../capitalized.js';
 import { metrics } from '../task.js';
+import { axisPosition } from './axisPosition.js';
 import { type ComparedRun, front } from './comparison.js';
 import { textWidth } from './fontMetrics.js';
+import { labelLayer, placeLabels } from './placeLabels.js';
 import {
   EVALUATION_COLOR as BEATEN_COLOR,
   TRAINING_COLOR as FRONT_COLOR,
@@ -71,18 +73,21 @@ function panelSpec(title: string, points: readonly Point[], axisTitle: string | 
   const sizes = domainOf(points.map(({ kbytes }) => kbytes));
   const errors = linearDomain(points.map(({ percent }) => percent));
   const onFront = points.filter(({ isBeaten }) => !isBeaten).sort((a, b) => a.kbytes - b.kbytes);
-  const place = (point: Point) => ({
-    x: WIDTH * position(point.kbytes, sizes.domain, sizes.logarithmic),
-    y: HEIGHT * (1 - position(point.percent, errors, false)),
+  const corners = stairs(onFront);
+  const place = ({ kbytes, percent }: { kbytes: number; percent: number }) => ({
+    x: WIDTH * axisPosition(kbytes, sizes.domain, sizes.logarithmic),
+    y: HEIGHT * (1 - axisPosition(percent, errors)),
   });
   const labels = placeLabels(
-    points.map((point) => ({ ...place(point), text: point.number, isBeaten: point.isBeaten })),
+    points.map((point) => ({ ...place(point), text: point.number })),
+    {
+      ...{ width: WIDTH, height: HEIGHT, points: points.map(place) },
+      lines: corners.slice(1).map((corner, i) => [place(corners[i]!), place(corner)]),
+    },
   );
-  const values = points.map(({ number, kbytes, percent, isBeaten, run }, i) => ({
-    ...{ number, kbytes, percent },
+  const values = points.map(({ kbytes, percent, isBeaten, run }) => ({
+    ...{ kbytes, percent },
     state: !run.sameImages ? 'other' : isBeaten ? 'beaten' : 'front',
-    labelX: labels[i]!.x,
-    labelY: labels[i]!.y,
   }));
   return {
     title: { ...PANEL_TITLE, text: title },
@@ -107,7 +112,7 @@ function panelSpec(title: string, points: readonly Point[], axisTitle: string | 
     },
     layer: [
       {
-        data: { values: stairs(onFront) },
+        data: { values: corners },
         mark: { type: 'line', color: FRONT_COLOR, strokeWidth: 1.5, opacity: 0.55 },
         encoding: { x: { field: 'kbytes' }, y: { field: 'percent' }, order: { field: 'step' } },
       },
@@ -116,15 +121,7 @@ function panelSpec(title: string, points: readonly Point[], axisTitle: string | 
         mark: { type: 'point', ...markOf[state], size: 4 * POINT_RADIUS ** 2, strokeWidth: 1.75, opacity: 1 },
         encoding: { x: { field: 'kbytes' }, y: { field: 'percent' } },
       })),
-      {
-        data: { values },
-        mark: { type: 'text', align: 'center', baseline: 'middle', fontSize: LABEL_SIZE },
-        encoding: {
-          x: { field: 'labelX', type: 'quantitative', scale: null, axis: null },
-          y: { field: 'labelY', type: 'quantitative', scale: null, axis: null },
-          text: { field: 'number' },
-        },
-      },
+      labelLayer(labels),
     ],
   };
 }
@@ -159,51 +156,6 @@ function legendSpec(runs: readonly ComparedRun[]): object {
   };
 }
 
-interface Label {
-  readonly x: number;
-  readonly y: number;
-  readonly text: string;
-  readonly isBeaten: boolean;
-}
-
-/** Positions of the numbers, in pixels: beside their points, on no other point or number, and not across an axis. */
-function placeLabels(points: readonly Label[]): { x: number; y: number }[] {
-  const placed: { x: number; y: number; width: number }[] = [];
-  for (const { x, y, text, isBeaten } of points) {
-    const width = textWidth(text, LABEL_SIZE);
-    const [side, above] = [POINT_RADIUS + 3 + width / 2, POINT_RADIUS + LABEL_SIZE / 2 + 1];
-    const corner = { dx: 0.8 * side, dy: 0.8 * above };
-    const beside = [
-      [side, 0],
-      [-side, 0],
-    ];
-    const places = [
-      // The staircase never passes below and to the left of a point on it.
-      ...(isBeaten ? beside : []),
-      [-corner.dx, corner.dy],
-      [corner.dx, -corner.dy],
-      ...beside,
-      [0, above],
-      [0, -above],
-      [corner.dx, corner.dy],
-      [-corner.dx, -corner.dy],
-      [-2 * side, 0],
-      [2 * side, 0],
-    ].map(([dx, dy]) => ({ x: x + dx!, y: y + dy!, width }));
-    const isFree = (place: (typeof placed)[number]) =>
-      place.x >= width / 2 &&
-      place.y <= HEIGHT - LABEL_SIZE / 2 &&
-      placed.every((other) => !overlap(place, other)) &&
-      points.every((point) => !overlap(place, { x: point.x, y: point.y, width: 2 * POINT_RADIUS }));
-    placed.push(places.find(isFree) ?? places[0]!);
-  }
-  return placed.map(({ x, y }) => ({ x, y }));
-}
-
-function overlap(a: { x: number; y: number; width: number }, b: { x: number; y: number; width: number }): boolean {
-  return Math.abs(a.x - b.x) < (a.width + b.width) / 2 && Math.abs(a.y - b.y) < LABEL_SIZE;
-}
-
 function domainOf(values: readonly number[]): { domain: [number, number]; logarithmic: boolean } {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const logarithmic = low > 0 && high > LOGARITHMIC_RATIO * low;
@@ -215,11 +167,6 @@ function linearDomain(values: readonly number[]): [number, number] {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = high > low ? 0.1 * (high - low) : 0.1 * high || 1;
   return [Math.max(0, low - room), high + room];
-}
-
-function position(value: number, [low, high]: readonly [number, number], logarithmic: boolean): number {
-  const at = (x: number) => (logarithmic ? Math.log(x) : x);
-  return (at(value) - at(low)) / (at(high) - at(low));
 }
 
 function powersOfTwo([low, high]: readonly [number, number]): number[] {

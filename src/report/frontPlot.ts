@@ -4,10 +4,14 @@
  * spread.
  */
 import type { TopLevelSpec } from 'vega-lite';
+import { axisPosition } from './axisPosition.js';
+import { labelLayer, placeLabels } from './placeLabels.js';
 import { INK, LABEL_SIZE, LINE_WIDTH, MUTED_INK, RUN_COLORS } from './theme.js';
 
 const WIDTH = 520;
 const HEIGHT = 320;
+/** Pixels above and below everything that is drawn, at least. */
+const PADDING = 12;
 
 /** A mean over seeds in percent, with the sample deviation, `null` for a single seed. */
 export interface MeasuredError {
@@ -36,15 +40,32 @@ export function frontPlot(subject: string, series: readonly FrontSeries[], float
   const values = series.toReversed().flatMap(({ name, points }) =>
     points.map(({ kbytes, error: { mean, deviation, count }, isBeaten, missingSeeds }) => ({
       ...{ way: name, kbytes, percent: mean, isBeaten },
-      low: mean - (deviation ?? 0),
-      high: mean + (deviation ?? 0),
-      seeds: missingSeeds > 0 ? `${count} of ${count + missingSeeds}` : '',
+      ...spread({ mean, deviation }),
+      text: missingSeeds > 0 ? `${count} of ${count + missingSeeds}` : '',
     })),
   );
   const names = series.map(({ name }) => name);
   const sizes = values.map(({ kbytes }) => kbytes);
   const room = 0.06 * (Math.max(...sizes) - Math.min(...sizes)) || 0.1 * sizes[0]!;
-  const domain = [Math.min(...sizes) - room, Math.max(...sizes) + room];
+  const domain = [Math.min(...sizes) - room, Math.max(...sizes) + room] as const;
+  const bars = [...values, ...(float ? [spread(float)] : [])];
+  const errors = errorDomain(bars.flatMap(({ low, high }) => [low, high]));
+  const at = (kbytes: number, percent: number) => ({
+    x: WIDTH * axisPosition(kbytes, domain),
+    y: HEIGHT * (1 - axisPosition(percent, errors)),
+  });
+  const points = values.map((value) => ({ ...value, ...at(value.kbytes, value.percent) }));
+  const labels = placeLabels(
+    points.filter(({ text }) => text !== ''),
+    {
+      ...{ width: WIDTH, height: HEIGHT, points },
+      lines: [
+        ...points.slice(1).flatMap((point, i) => (point.way === points[i]!.way ? [[points[i]!, point] as const] : [])),
+        ...values.map(({ kbytes, low, high }) => [at(kbytes, low), at(kbytes, high)] as const),
+        ...(float ? [[at(domain[0], float.mean), at(domain[1], float.mean)] as const] : []),
+      ],
+    },
+  );
   const legend = { title: null, orient: 'bottom', columns: Math.min(5, names.length), symbolSize: 80 };
   const way = {
     color: { field: 'way', type: 'nominal', scale: { domain: names, range: RUN_COLORS }, legend },
@@ -57,7 +78,7 @@ export function frontPlot(subject: string, series: readonly FrontSeries[], float
       subtitle: [
         'filled: no other network is both no larger and better; hollow: one is',
         ...(values.some(({ low, high }) => low < high) ? ['bars: one standard deviation over the seeds'] : []),
-        ...(values.some(({ seeds }) => seeds !== '') ? ['2 of 3: seeds that are finished, where some are not'] : []),
+        ...(labels.length > 0 ? ['2 of 3: seeds that are finished, where some are not'] : []),
       ],
     },
     width: WIDTH,
@@ -70,7 +91,7 @@ export function frontPlot(subject: string, series: readonly FrontSeries[], float
       },
       y: {
         type: 'quantitative',
-        scale: { zero: false, padding: 12 },
+        scale: { domain: errors, nice: false },
         axis: { title: 'test error (%)', tickCount: 7 },
       },
     },
@@ -98,22 +119,17 @@ export function frontPlot(subject: string, series: readonly FrontSeries[], float
           },
         },
       },
-      {
-        data: { values },
-        mark: { type: 'text', align: 'left', dx: 8, dy: -8, fontSize: LABEL_SIZE },
-        encoding: { ...place, text: { field: 'seeds' }, color: way.color },
-      },
+      labelLayer(labels, { color: way.color }),
     ],
   } as TopLevelSpec;
 }
 
 function floatLayers(float: MeasuredError | null): object[] {
   if (!float) return [];
-  const { mean, deviation } = float;
-  const band = { low: mean - (deviation ?? 0), high: mean + (deviation ?? 0) };
+  const { mean } = float;
   return [
     {
-      data: { values: [band] },
+      data: { values: [spread(float)] },
       mark: { type: 'rect', color: INK, opacity: 0.08 },
       encoding: { y: { field: 'low' }, y2: { field: 'high' } },
     },
@@ -128,4 +144,22 @@ function floatLayers(float: MeasuredError | null): object[] {
       encoding: { x: { value: WIDTH }, y: { field: 'percent' }, text: { field: 'text' } },
     },
   ];
+}
+
+/** The bar of one deviation to both sides of the mean; no error is below 0. */
+function spread({ mean, deviation }: Omit<MeasuredError, 'count'>): { low: number; high: number } {
+  return { low: Math.max(0, mean - (deviation ?? 0)), high: mean + (deviation ?? 0) };
+}
+
+/** Round numbers, at least {@link PADDING} pixels around all errors, but none below 0. */
+function errorDomain(errors: readonly number[]): [number, number] {
+  const [low, high] = [Math.min(...errors), Math.max(...errors)];
+  const room = ((high - low) * PADDING) / (HEIGHT - 2 * PADDING) || 0.1 * high || 1;
+  const tenth = (high - low + 2 * room) / 10;
+  const power = 10 ** Math.floor(Math.log10(tenth));
+  const ratio = tenth / power;
+  // The round number that is nearest in ratio.
+  const step = power * (ratio < Math.SQRT2 ? 1 : ratio < Math.sqrt(10) ? 2 : ratio < Math.sqrt(50) ? 5 : 10);
+  const whole = (steps: number) => Number((steps * step).toPrecision(12));
+  return [Math.max(0, whole(Math.floor((low - room) / step))), whole(Math.ceil((high + room) / step))];
 }
