@@ -137,6 +137,8 @@ export interface Experiment {
     readonly begin: 'wide' | 'allocated';
     /** Batches on which gradients are measured after each epoch of the search; 0: those of its last step. */
     readonly measure: number;
+    /** The multiple of their targets at which the limits of weights, products and costs begin; they fall in the search. */
+    readonly slack: number;
     readonly lambda2: number;
     readonly lambda3: number;
   };
@@ -391,6 +393,7 @@ function grouped(
       search: s.budget_search,
       begin: s.budget_begin,
       measure: s.budget_measure,
+      slack: s.budget_slack,
       lambda2: s.initial_cost_lambda2,
       lambda3: s.initial_cost_lambda3,
     },

@@ -48,6 +48,19 @@ describe('a key without effect', () => {
       'initial_cost_lambda2 = 1\nbudget_search = 0\nbudget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = fp',
       'initial_cost_lambda2 = 1: has no effect with budget_search = 0: bits are given once, before the first step',
     ],
+    [
+      'initial_cost_lambda2 = 1\nbudget_begin = allocated\nbudget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = fp',
+      'initial_cost_lambda2 = 1: has no effect with budget_begin = allocated: limits are kept without a penalty',
+    ],
+    [
+      'budget_slack = 3\nbudget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = fp',
+      'budget_slack = 3: has no effect with budget_begin = wide: set budget_begin = allocated',
+    ],
+    [
+      'budget_slack = 3\nbudget_begin = allocated\nbudget = guaranteed\ntarget_activation_kbytes = 8\na_quantize = fp_relu',
+      'budget_slack = 3: has no effect without a limit that it widens: set target_weight_kbytes, target_gbops or',
+    ],
+    ['budget_slack = 3', 'has no effect with budget = penalty'],
     ['initial_cost_lambda2 = 1', 'has no effect without a target: set target_weight_kbytes'],
     ['target_activation_type = sum', 'has no effect without a target: set target_activation_kbytes'],
     ['w_bitwidth = 8', 'has no effect where no weight is quantized: set w_quantize'],
@@ -80,6 +93,7 @@ describe('a key without effect', () => {
     'recompute_range = true\na_quantize = parametric_fp_b_xmax_relu',
     'a_quantize_linear = on\na_quantize = fp_relu\nshortcut_type = b',
     'budget = penalty',
+    'budget_slack = 1\nbudget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = fp',
     'w_stepsize = published\na_stepsize = published',
   ])('is none where it has one: %j', (body) => expect(section(body)).toBe('no error'));
 

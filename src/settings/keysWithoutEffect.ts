@@ -103,16 +103,16 @@ const idleKeys: readonly IdleKeys[] = [
     reason: () => 'without a target: set target_weight_kbytes, target_activation_kbytes, target_gbops or target_cost',
   },
   {
-    keys: ['budget_search', 'budget_begin', 'budget_measure'],
+    keys: ['budget_search', 'budget_begin', 'budget_measure', 'budget_slack'],
     because: ['budget'],
     areIdle: ({ budget }) => budget !== 'guaranteed',
     reason: ({ budget }) => `with budget = ${budget}: set budget = guaranteed`,
   },
   {
-    keys: ['budget_begin', 'budget_measure'],
+    keys: ['budget_begin', 'budget_measure', 'budget_slack'],
     because: ['budget_search'],
-    areIdle: ({ budget_search, budget_begin, budget_measure }) =>
-      budget_search === 0 && (budget_begin === 'allocated' || budget_measure > 0),
+    areIdle: ({ budget_search, budget_begin, budget_measure, budget_slack }) =>
+      budget_search === 0 && (budget_begin === 'allocated' || budget_measure > 0 || budget_slack > 1),
     reason: () => 'with budget_search = 0: bits are given once, before the first step',
   },
   {
@@ -120,6 +120,25 @@ const idleKeys: readonly IdleKeys[] = [
     because: ['budget', 'budget_search'],
     areIdle: ({ budget, budget_search }) => budget === 'guaranteed' && budget_search === 0,
     reason: () => 'with budget_search = 0: bits are given once, before the first step',
+  },
+  {
+    keys: ['initial_cost_lambda2', 'initial_cost_lambda3'],
+    because: ['budget', 'budget_begin'],
+    areIdle: ({ budget, budget_begin }) => budget === 'guaranteed' && budget_begin === 'allocated',
+    reason: () => 'with budget_begin = allocated: limits are kept without a penalty',
+  },
+  {
+    keys: ['budget_slack'],
+    because: ['budget_begin'],
+    areIdle: ({ budget_slack, budget_begin }) => budget_slack > 1 && budget_begin === 'wide',
+    reason: () => 'with budget_begin = wide: set budget_begin = allocated',
+  },
+  {
+    keys: ['budget_slack'],
+    because: ['target_weight_kbytes', 'target_gbops', 'target_cost'],
+    areIdle: ({ budget_slack, target_weight_kbytes, target_gbops, target_cost }) =>
+      budget_slack > 1 && Math.max(target_weight_kbytes, target_gbops, target_cost) <= 0,
+    reason: () => 'without a limit that it widens: set target_weight_kbytes, target_gbops or target_cost',
   },
   {
     keys: ['budget_prune'],

@@ -13,7 +13,7 @@ const ofNumbers: readonly SettingKey[] = [
   ...(['a_stepsize', 'a_stepsize_min', 'a_stepsize_max', 'a_xmin_min', 'a_xmin_max', 'a_xmax_min'] as const),
   ...(['a_xmax_max', 'a_bitwidth', 'a_bitwidth_min', 'a_bitwidth_max', 'layers'] as const),
   ...(['target_weight_kbytes', 'target_activation_kbytes', 'target_activation_type', 'target_gbops'] as const),
-  ...(['target_cost', 'costs', 'budget_search', 'budget_begin', 'budget_prune_step'] as const),
+  ...(['target_cost', 'costs', 'budget_search', 'budget_begin', 'budget_slack', 'budget_prune_step'] as const),
   ...(['initial_cost_lambda2', 'initial_cost_lambda3'] as const),
 ];
 

@@ -233,6 +233,7 @@ const settingsTable = {
   budget_search: key('0.25', number(0, 1)),
   budget_begin: key('wide', choice(['wide', 'allocated'])),
   budget_measure: key('0', integer(0, 100_000)),
+  budget_slack: key('1', number(1, 1000)),
   initial_cost_lambda2: key('0.1', number(0, 1e6)),
   initial_cost_lambda3: key('0.1', number(0, 1e6)),
 

@@ -8,7 +8,8 @@
  *
  * With `budget_begin = allocated` sizes hold from the first step on: bits are taken, given and capped before it. Each
  * epoch of the search then ends with an exchange: every weight is offered one bit more, and what costs the least is taken
- * until all sizes fit again.
+ * until all sizes fit again. With `budget_slack` the limits of weights, products and costs are multiples of their targets
+ * at first and fall in the search, so that bits and channels go little by little; its last epoch ends inside the targets.
  *
  * This file decides when; `bitFitting.ts` chooses the bits, and is loaded with the first guaranteed budget, so that a
  * page without one does not fetch it. All decisions are made from numbers read back at the end of an epoch, and are saved
@@ -24,6 +25,13 @@ export function areBitsFrozen(experiment: Experiment, epoch: number): boolean {
   return guaranteesBudget(experiment.budget) && epoch >= searchEpochs(experiment);
 }
 
+/** The weights of the penalty, of weights and of activations, in an epoch, counted from 0. */
+export function penaltyWeights(experiment: Experiment, epoch: number): readonly [number, number] {
+  const { budget } = experiment;
+  const keepsInside = guaranteesBudget(budget) && budget.begin === 'allocated';
+  return keepsInside || areBitsFrozen(experiment, epoch) ? [0, 0] : [budget.lambda2, budget.lambda3];
+}
+
 /**
  * Sets up the budget before the first step, or when the targets have changed after `finished` epochs: caps that leave
  * every quantizer the bits that the budget would allow it alone; or bits that fit together.
@@ -32,7 +40,7 @@ export async function beginBudget(experiment: Experiment, session: Session, fini
   if (!guaranteesBudget(experiment.budget)) return;
   const { capBitsAtStart, fitBits, lastSquares } = await import('./bitFitting.js');
   const allocates = areBitsFrozen(experiment, finished) || experiment.budget.begin === 'allocated';
-  if (allocates) await fitBits(experiment, session, 'settle', await lastSquares(session));
+  if (allocates) await fitBits(withSlack(experiment, finished), session, 'settle', await lastSquares(session));
   else await capBitsAtStart(experiment, session);
 }
 
@@ -48,7 +56,24 @@ export async function keepBudget(
   const underPenalty = areBitsFrozen(experiment, finished) ? 'settle' : 'take';
   const fit = experiment.budget.begin === 'allocated' ? 'exchange' : underPenalty;
   const measures = experiment.budget.measure > 0;
-  await fitBits(experiment, session, fit, await (measures ? session.measureGradients(batches) : lastSquares(session)));
+  const curvature = await (measures ? session.measureGradients(batches) : lastSquares(session));
+  await fitBits(withSlack(experiment, finished), session, fit, curvature);
+}
+
+/**
+ * The experiment with the limits of weights, products and costs that hold after `finished` epochs. What is left of
+ * the slack is the cube of what is left of the search, the schedule of gradual pruning (Zhu and Gupta, 2017).
+ */
+function withSlack(experiment: Experiment, finished: number): Experiment {
+  const { budget } = experiment;
+  const left = areBitsFrozen(experiment, finished) ? 0 : 1 - finished / searchEpochs(experiment);
+  const multiple = 1 + (budget.slack - 1) * left ** 3;
+  const widened = {
+    targetWeightKbytes: budget.targetWeightKbytes * multiple,
+    targetGbops: budget.targetGbops * multiple,
+    targetCost: budget.targetCost * multiple,
+  };
+  return { ...experiment, budget: { ...budget, ...widened } };
 }
 
 function searchEpochs({ budget, training }: Experiment): number {

@@ -69,6 +69,19 @@ it.each([
   expect(left.map((channels) => channels % 4)).toEqual([0, 0]);
 });
 
+it('limits with slack fall as a cube to the budget, and only then is an epoch chosen', async () => {
+  const { reports } = await trained({ ...allocated, budget_slack: 3, budget_search: 0.75 });
+  // The search has three epochs; what is left of the slack after each is (2/3)³, (1/3)³ and 0.
+  const limits = [8 / 27, 1 / 27, 0, 0].map((left) => 0.3 * (1 + 2 * left));
+  const sizes = reports.map(({ quantizers }) => quantizers.sizes.weights_kb);
+  for (const [epoch, size] of sizes.entries()) {
+    expect(size, `epoch ${epoch + 1}`).toBeLessThanOrEqual(limits[epoch]!);
+    expect(size, `epoch ${epoch + 1}`).toBeGreaterThan(0.9 * limits[epoch]!);
+  }
+  expect(reports.map(({ obeysBudget }) => obeysBudget)).toEqual([false, false, true, true]);
+  expect(reports.map(({ isBest }) => isBest).slice(0, 3)).toEqual([false, false, true]);
+});
+
 it('what is zero stays zero, whatever is trained', async () => {
   const { session } = await trained();
   const { program, training } = session;
@@ -91,6 +104,7 @@ it('what is zero stays zero, whatever is trained', async () => {
 it.each([
   ['under the penalty', {}, 1],
   ['inside the budget', allocated, 0],
+  ['with limits that fall', { ...allocated, budget_slack: 3, budget_search: 0.75 }, 1],
 ])('a run that stops goes on to the same numbers: %s', async (_, settings, finished) => {
   const whole = await trained(settings);
   const resumed = await tinyRun({ ...tight, ...settings });

@@ -9,6 +9,7 @@ import { quantizerReport } from '../program/quantizerReport.js';
 import { disagreement } from '../program/ranks.js';
 import { obeysBudget } from '../settings/index.js';
 import type { NamedTensor } from '../weights/safetensors.js';
+import { penaltyWeights } from './budgetKeeper.js';
 import { copyCheckpoint, copyParametersFile } from './checkpoint.js';
 import type { CheckpointState } from './checkpointState.js';
 import type { EpochReport } from './recorder.js';
@@ -161,7 +162,7 @@ function judge(
   const quantizers = quantizerReport(session.training.variables, table, epoch);
   const isInside = obeysBudget(experiment.budget, quantizers.sizes);
   const isBest = isInside && evaluation.error < (finished.best?.error ?? Number.POSITIVE_INFINITY);
-  const { lambda2, lambda3 } = experiment.budget;
+  const [lambda2, lambda3] = penaltyWeights(experiment, epoch - 1);
   const report: EpochReport = {
     epoch,
     ...results,

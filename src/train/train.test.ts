@@ -197,6 +197,12 @@ describe('a guaranteed budget', () => {
     }
   });
 
+  it('that begins with an allocation has no penalty, also where its limits begin with slack', async () => {
+    const run = await trained({ ...settings, budget_begin: 'allocated', budget_slack: 2 });
+    expect(run.reports[0]).toMatchObject({ obeysBudget: false, loss: run.reports[0]!.training.loss1 });
+    for (const [, weights, activations] of controls(run)) expect([weights, activations]).toEqual([0, 0]);
+  });
+
   it('is kept once an epoch, though a run may stop between that and the end of the epoch', async () => {
     const run = await opened(settings);
     await run.train({ ...initialState(run.experiment), epoch: 0, batch: 4, step: 4, fittedEpochs: 1 });

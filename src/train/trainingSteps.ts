@@ -9,7 +9,7 @@ import { STORAGE } from '../nn/index.js';
 import { CONTROL_LENGTH, METRICS, METRICS_LENGTH } from '../ops/attributes.js';
 import { quantizerSnapshot } from '../program/quantizerSnapshot.js';
 import { isTrueOfAny } from '../program/ranks.js';
-import { areBitsFrozen } from './budgetKeeper.js';
+import { penaltyWeights } from './budgetKeeper.js';
 import type { CheckpointState } from './checkpointState.js';
 import type { Conclusion } from './epochEnd.js';
 import type { StepReport, TrainingMetrics } from './recorder.js';
@@ -144,9 +144,7 @@ function controlWriter(
   state: CheckpointState,
   batches: number,
 ): (own: number) => number {
-  const lambdas = areBitsFrozen(experiment, state.epoch)
-    ? [0, 0]
-    : [experiment.budget.lambda2, experiment.budget.lambda3];
+  const lambdas = penaltyWeights(experiment, state.epoch);
   const control = new Float64Array(CONTROL_LENGTH);
   return (own) => {
     const step = state.step + own;
