@@ -53,13 +53,25 @@ describe('what is recommended', () => {
     expect(text).toContain('[N]\nweightfile = N-float/params_best.safetensors\nepochs = 3\n');
   });
 
-  it('prunes channels, from the inside, where weights have less than two bits each', async () => {
+  it('prunes channels, little by little, where weights have less than two bits each', async () => {
     const net = { data: 'synthetic:96', model: 'resnet8' };
     const [whole, thinned] = [25, 10].map((kbytes) => ({ ...net, target_weight_kbytes: kbytes }));
     const budgetOf = async (options: Overrides) => (await recommend(askedFor(options), events)).experiments[1].budget;
     expect(await budgetOf(whole!)).toMatchObject({ prunes: false, begin: 'wide', search: 0.25 });
-    expect(await budgetOf(thinned!)).toMatchObject({ prunes: true, begin: 'allocated', measure: 32, search: 0.1 });
-    expect(await budgetOf({ ...thinned, budget_search: 0 })).toMatchObject({ prunes: true, begin: 'wide', search: 0 });
+    expect(await budgetOf(thinned!)).toMatchObject({
+      prunes: true,
+      begin: 'allocated',
+      measure: 32,
+      search: 0.4,
+      slack: 3,
+    });
+    expect(await budgetOf({ ...thinned, budget_search: 0 })).toMatchObject({
+      prunes: true,
+      begin: 'wide',
+      search: 0,
+      slack: 1,
+    });
+    expect(await budgetOf({ ...thinned, initial_cost_lambda2: 1 })).toMatchObject({ begin: 'wide', lambda2: 1 });
     expect(await budgetOf({ ...whole, budget_prune: true })).toMatchObject({ prunes: true, begin: 'allocated' });
     const { notes } = await recommend(askedFor(thinned!), events);
     expect(notes.at(-1)).toBe(

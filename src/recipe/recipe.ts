@@ -50,7 +50,10 @@ interface RecipeEvents {
 const source = 'recommended settings';
 
 /** Keys that say how bits are searched for; one of them in a call leaves all to it. */
-const search = ['budget_begin', 'budget_measure', 'budget_search'] as const;
+const search = [
+  ...(['budget_begin', 'budget_measure', 'budget_search', 'budget_slack'] as const),
+  ...(['initial_cost_lambda2', 'initial_cost_lambda3'] as const),
+];
 
 const quantization = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' } as const;
 
@@ -237,7 +240,7 @@ function linesOf(
   put(learned, 'epochs', epochs[1]);
   learned.set('initial_learning_rate', rate(0.02));
   for (const [key, kind] of Object.entries(quantization)) put(learned, key, kind);
-  if (hasTarget) put(learned, 'budget', 'guaranteed', 'every epoch ends inside the targets');
+  if (hasTarget) put(learned, 'budget', 'guaranteed', 'no epoch outside of the targets is chosen');
   for (const of of ['weight', 'activation'] as const) {
     const { value, remark } = targets[of];
     put(learned, `target_${of}_kbytes`, value, remark);
@@ -247,7 +250,8 @@ function linesOf(
     if (!search.some((key) => overrides.has(key))) {
       put(learned, 'budget_begin', 'allocated', 'for pruned networks better than the usual search: docs/front.md');
       put(learned, 'budget_measure', 32);
-      put(learned, 'budget_search', 0.1);
+      put(learned, 'budget_search', 0.4, 'of the epochs, in which the limit of weights falls to its target');
+      put(learned, 'budget_slack', 3);
     }
   }
 
