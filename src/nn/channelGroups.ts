@@ -169,10 +169,8 @@ export function channelOf(
   axis: WithChannels['axis'],
   channels: number,
 ): (element: number) => number {
-  const outputs = shape.at(-1)!;
-  if (axis === 'out') return (element) => element % outputs;
-  const inputs = shape.at(-2)!;
-  return (element) => (Math.floor(element / outputs) % inputs) % channels;
+  const stride = axis === 'out' ? 1 : shape.at(-1)!;
+  return (element) => Math.floor(element / stride) % channels;
 }
 
 /** The values of a variable, in the engines' layout, without those of pruned channels. */

@@ -52,10 +52,13 @@ export function giveBits(
   const fits = (row: number) => keepsLimits(limits, given.with(row, given[row]! + 1));
   const gain = (row: number) => error(row, given[row]!) - error(row, given[row]! + 1);
   for (;;) {
-    const candidates = [...given.keys()].filter(
-      (row) => given[row]! < largest[row]! && share(row) > 0 && gain(row) > 0 && fits(row),
+    const candidates = [...given.keys()].filter((row) => given[row]! < largest[row]! && fits(row));
+    const row = bestRow(
+      candidates.flatMap((row) => {
+        const own = share(row);
+        return own > 0 && gain(row) > 0 ? [[row, gain(row) / own] as const] : [];
+      }),
     );
-    const row = bestRow(candidates.map((row) => [row, gain(row) / share(row)] as const));
     if (row === null) return given;
     given[row] = given[row]! + 1;
   }

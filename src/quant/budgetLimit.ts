@@ -19,16 +19,24 @@ export interface Limit {
 
 /** A limit in kB for the largest set of tensors. A tensor's share is its number of elements. */
 export function memoryLimit(sets: readonly TensorSet[], kbytes: number): Limit {
-  const largest = new Map<number, number>();
-  for (const [row, count] of sets.flatMap((set) => [...elementsByRow(set)])) {
-    largest.set(row, Math.max(largest.get(row) ?? 0, count));
-  }
+  let largest: ReadonlyMap<number, number> | null = null;
   return {
     most: kbytes,
     cost: (bits) => largestSet(sets, bits).kbytes,
     shares: (bits) => elementsByRow(largestSet(sets, bits).set),
-    largestShare: (row) => largest.get(row) ?? 0,
+    largestShare: (row) => {
+      largest ??= largestByRow(sets);
+      return largest.get(row) ?? 0;
+    },
   };
+}
+
+function largestByRow(sets: readonly TensorSet[]): Map<number, number> {
+  const largest = new Map<number, number>();
+  for (const [row, count] of sets.flatMap((set) => [...elementsByRow(set)])) {
+    largest.set(row, Math.max(largest.get(row) ?? 0, count));
+  }
+  return largest;
 }
 
 /**

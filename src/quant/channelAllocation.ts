@@ -50,11 +50,13 @@ export function takeBitsAndChannels(
   { groups, step, smallest, error }: Candidates,
 ): Allocation {
   const order = groups.map(({ losses }) => [...losses.keys()].sort((a, b) => losses[a]! - losses[b]! || a - b));
+  const groupsOf = bits.map((_, row) => [...groups.keys()].filter((group) => groups[group]!.rows.includes(row)));
   const left =
     (gone: readonly number[]): Left =>
     (row, count) =>
-      groups.reduce((product, { rows, losses: { length } }, group) => {
-        return rows.includes(row) ? (product * (length - gone[group]!)) / length : product;
+      groupsOf[row]!.reduce((product, group) => {
+        const { length } = groups[group]!.losses;
+        return (product * (length - gone[group]!)) / length;
       }, count);
   /** Costs by the numbers of channels removed, which are asked for again after each bit. */
   const known = new Map<string, (bits: readonly number[]) => number>();

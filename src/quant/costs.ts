@@ -18,8 +18,11 @@ export interface CostTable {
 /** The lowest cost of the entries that are at least as wide; that of `beyond`, by default infinite, if there is none. */
 export function multiplyAddCost({ multiplyAdds }: CostTable, beyond: MultiplyAddCost = infinite): MultiplyAddCost {
   return (weightBits, inputBits) => {
-    const fitting = multiplyAdds.filter((entry) => entry.weightBits >= weightBits && entry.inputBits >= inputBits);
-    return fitting.length > 0 ? Math.min(...fitting.map(({ cost }) => cost)) : beyond(weightBits, inputBits);
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const entry of multiplyAdds) {
+      if (entry.weightBits >= weightBits && entry.inputBits >= inputBits) lowest = Math.min(lowest, entry.cost);
+    }
+    return lowest < Number.POSITIVE_INFINITY ? lowest : beyond(weightBits, inputBits);
   };
 }
 

@@ -27,8 +27,10 @@ export function requantizeWeights(
   scales = unscaled,
 ): { values: [number, number]; error: number } {
   let largest = 0;
-  for (let i = 0; i < weights.length; i++) {
-    largest = Math.max(largest, Math.abs(weights[i]!) / scales[i % scales.length]!);
+  for (let channel = 0; channel < scales.length; channel++) {
+    let own = 0;
+    for (let i = channel; i < weights.length; i += scales.length) own = Math.max(own, Math.abs(weights[i]!));
+    largest = Math.max(largest, own / scales[channel]!);
   }
   const kept = requantizeActivation(q, bits, ...present);
   let best = { values: kept, error: squaredError(q, ...kept, weights, { scales }) };

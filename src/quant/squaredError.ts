@@ -30,11 +30,14 @@ export function squaredError(
   const [e0, e1] = effectiveRange(q, p0, p1);
   const { value } = elementQuantizers[coreOf(q.kind)];
   let sum = 0;
+  // A remainder would take as long as the quantization.
+  let channel = 0;
   for (let i = 0; i < values.length && sum < enough; i++) {
     const x = values[i]!;
-    const scale = scales[i % scales.length]!;
+    const scale = scales[channel]!;
     const error = value(q.signed, scale * e0, scale * e1, x) - x;
     sum += error * error;
+    if (++channel === scales.length) channel = 0;
   }
   return sum;
 }

@@ -10,6 +10,7 @@
  * activations, with their present bits.
  */
 
+import type { StorageArray } from '../engine/engine.js';
 import { STORAGE, type Variables } from '../nn/index.js';
 import { squaresOf } from '../program/measurements.js';
 import { fewestChannels } from '../program/prunedChannels.js';
@@ -32,7 +33,7 @@ import type { Experiment } from '../settings/index.js';
 import { budgetLimits, limitsOfChannels } from './budgetLimits.js';
 import { pruneToFit, type SharedError } from './channelPruning.js';
 import { elementsOf, scalesOf } from './parameterElements.js';
-import { type Refits, refits } from './refits.js';
+import { onceEach, type Refits, refits } from './refits.js';
 
 /**
  * A squared error above this multiple of the smallest one was not chosen by the loss: the penalty led the step astray.
@@ -89,14 +90,18 @@ export async function fitBits(
   const velocity = Float64Array.from(await program.read(STORAGE.quantizerVelocity));
   const bits = tableBits(quantizers, table);
   const offered = fit === 'exchange' ? oneMore(bits, quantizers) : bits;
-  const errors = (refit: Refits) => {
-    const error = bitError(variables, refit, curvature);
-    return fit === 'exchange' ? reluctant(error, bits) : error;
-  };
-  const left = budget.prunes ? await prunedBits(experiment, session, offered, { table, curvature, errors }) : offered;
   const parameters = await program.read(STORAGE.parameters);
   const refit = refits(variables, table, parameters);
-  const error = errors(refit);
+  const curvatureOf = onceEach(variables, (row) =>
+    quantizers[row]!.role === 'activation' ? 0 : mean(elementsOf(variables, row, curvature)),
+  );
+  const errors = () => {
+    const error = bitError(quantizers, refit, curvatureOf);
+    return fit === 'exchange' ? reluctant(error, bits) : error;
+  };
+  const measured = { parameters, curvature, errors };
+  const left = budget.prunes ? await prunedBits(experiment, session, offered, measured) : offered;
+  const error = errors();
   const limits = budgetLimits(experiment, variables.counted);
   const isFarFromBest = (row: number, count: number) => {
     const quantizer = quantizers[row]!;
@@ -125,11 +130,12 @@ export async function fitBits(
 
 /** The values on which errors of bits and channels depend. */
 interface Measured {
-  /** Values of the quantizers. */
-  readonly table: Float64Array;
+  /** As before the first channel is pruned. */
+  readonly parameters: StorageArray;
   /** Squares of the parameters' gradients. */
   readonly curvature: Float64Array;
-  readonly errors: (refit: Refits) => BitError;
+  /** The errors with the channels that are left. */
+  readonly errors: () => BitError;
 }
 
 /** The offered bits that remain after channels have been pruned together with bits, limit by limit. */
@@ -137,16 +143,14 @@ async function prunedBits(
   experiment: Experiment,
   session: Session,
   offered: readonly number[],
-  { table, curvature, errors }: Measured,
+  { parameters, curvature, errors }: Measured,
 ): Promise<readonly number[]> {
-  const { program, training } = session;
-  const { variables } = training;
+  const { variables } = session.training;
   let bits = offered;
   for (const key of limitsOfChannels) {
     const limit = budgetLimits(experiment, variables.counted).find((each) => each.key === key);
     if (!limit || excess(limit, bits) === 0) continue;
-    const parameters = await program.read(STORAGE.parameters);
-    const error = errors(refits(variables, table, parameters));
+    const error = errors();
     const shared = key === 'target_weight_kbytes' ? { error, unit: 1 } : relativeError(error, bits, variables);
     bits = await pruneToFit(session, experiment, limit, bits, { ...shared, parameters, curvature });
   }
@@ -175,15 +179,12 @@ function reluctant(error: BitError, present: readonly number[]): BitError {
 
 const reluctance = 2;
 
-function bitError(variables: Variables, refit: Refits, curvature: Float64Array): BitError {
-  const curvatures = variables.quantizers.map(({ role }, row) =>
-    role === 'activation' ? 0 : mean(elementsOf(variables, row, curvature)),
-  );
+function bitError(quantizers: readonly Quantizer[], refit: Refits, curvatureOf: (row: number) => number): BitError {
   // Before the first step there are no gradients: every tensor's error counts the same then.
-  const isKnown = curvatures.some((curvature) => curvature > 0);
+  const isKnown = quantizers.some((_, row) => curvatureOf(row) > 0);
   return (row, bits) => {
-    if (variables.quantizers[row]!.role === 'activation') return 4 ** -bits;
-    return (isKnown ? curvatures[row]! : 1) * refit(row, bits).error;
+    if (quantizers[row]!.role === 'activation') return 4 ** -bits;
+    return (isKnown ? curvatureOf(row) : 1) * refit(row, bits).error;
   };
 }
 

@@ -7,10 +7,13 @@ import { STORAGE, type Variables } from '../nn/index.js';
 import { openInference } from '../program/inference.js';
 import { copyParameters } from '../program/parameters.js';
 import { withoutPruned } from '../program/prunedChannels.js';
+import { tensorOf } from '../program/quantizerReport.js';
 import { buildEvaluationProgram, type ProgramOptions } from '../program/trainingProgram.js';
 import { lowerNetwork } from '../ship/lowering.js';
 import { type LoadedWeights, weightsOf } from '../weights/loadedWeights.js';
 import { readCheckpoint } from './checkpoint.js';
+import { partOf } from './parameterElements.js';
+import { refits } from './refits.js';
 
 /** Two bits a weight are 0.404 kB in the tiny network. */
 const tight = {
@@ -80,6 +83,25 @@ it('limits with slack fall as a cube to the budget, and only then is an epoch ch
   }
   expect(reports.map(({ obeysBudget }) => obeysBudget)).toEqual([false, false, true, true]);
   expect(reports.map(({ isBest }) => isBest).slice(0, 3)).toEqual([false, false, true]);
+});
+
+it('the best values of bits are those of the channels that are left', async () => {
+  const { program, training } = (await trained()).session;
+  const { variables } = training;
+  const [table, parameters] = [await program.read(STORAGE.quantizers), await program.read(STORAGE.parameters)];
+  const refit = refits(variables, table, parameters);
+  const row = variables.quantizers.findIndex(
+    (quantizer, at) => quantizer.count > variables.counted.quantizers[at]!.count,
+  );
+  const { remains } = variables;
+  variables.remains = null;
+  // Pruned weights are 0; one that is not shows in the error.
+  const weights = partOf(variables.find(tensorOf(variables.quantizers[row]!.name))!, parameters);
+  weights.set(weights.map((weight) => weight || 1));
+  const ofAll = refit(row, 2);
+  variables.remains = remains;
+  expect(refit(row, 2)).toEqual(refits(variables, table, parameters)(row, 2));
+  expect(refit(row, 2).error).toBeLessThan(ofAll.error);
 });
 
 it('what is zero stays zero, whatever is trained', async () => {

@@ -105,6 +105,7 @@ async function zero({ program, training }: Session, gone: readonly ReadonlySet<n
   for (const storage of plan.storages.filter(({ name }) => followers.includes(name))) {
     const values = await program.read(storage.name);
     for (const [group, { channels, weights, factors }] of variables.channelGroups.entries()) {
+      if (gone[group]!.size === 0) continue;
       for (const { name, axis } of [...weights, ...factors.map((name) => ({ name, axis: 'out' as const }))]) {
         const variable = variables.find(name)!;
         const channel = channelOf(variable, axis, channels);

@@ -13,34 +13,29 @@ interface Refit {
 
 export type Refits = (row: number, bits: number) => Refit;
 
-/** The best values of a row for so many bits and their error; each is computed once. */
+/**
+ * The best values of a row for so many bits and their error, without the channels pruned by then; each is computed once.
+ */
 export function refits(variables: Variables, table: ArrayLike<number>, parameters: StorageArray): Refits {
-  const known = new Map<string, Refit>();
-  const weightsOf = onceEach((row) => ({
-    weights: elementsOf(variables, row, parameters),
-    scales: scalesOf(variables, row, parameters),
-  }));
-  const compute = (row: number, bits: number): Refit => {
+  const ofRow = onceEach(variables, (row): ((bits: number) => Refit) => {
     const quantizer = variables.quantizers[row]!;
     const present = [table[2 * row]!, table[2 * row + 1]!] as const;
-    if (quantizer.role === 'activation') return { values: requantizeActivation(quantizer, bits, ...present), error: 0 };
-    const { weights, scales } = weightsOf(row);
-    return requantizeWeights(quantizer, bits, present, weights, scales);
-  };
-  return (row, bits) => {
-    const key = `${row} ${bits}`;
-    const refit = known.get(key) ?? compute(row, bits);
-    known.set(key, refit);
-    return refit;
-  };
+    const known: Refit[] = [];
+    if (quantizer.role === 'activation') {
+      return (bits) => (known[bits] ??= { values: requantizeActivation(quantizer, bits, ...present), error: 0 });
+    }
+    const [weights, scales] = [elementsOf(variables, row, parameters), scalesOf(variables, row, parameters)];
+    return (bits) => (known[bits] ??= requantizeWeights(quantizer, bits, present, weights, scales));
+  });
+  return (row, bits) => ofRow(row)(bits);
 }
 
-/** The function, computed once for each row. */
-function onceEach<T>(compute: (row: number) => T): (row: number) => T {
-  const known = new Map<number, T>();
+/** The function, computed once for each row, and again when channels of its tensor have been pruned. */
+export function onceEach<T>(variables: Variables, compute: (row: number) => T): (row: number) => T {
+  const known: { readonly count: number; readonly value: T }[] = [];
   return (row) => {
-    const value = known.get(row) ?? compute(row);
-    known.set(row, value);
-    return value;
+    const { count } = (variables.remains?.network ?? variables).quantizers[row]!;
+    if (known[row]?.count !== count) known[row] = { count, value: compute(row) };
+    return known[row]!.value;
   };
 }
