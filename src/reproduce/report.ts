@@ -117,7 +117,11 @@ function budgetCondition(plan: readonly PlannedRun[]): string[] {
     guaranteed: 'every epoch ends inside the budget, which the penalty of the published code does not achieve',
     penalty: 'exceeding it costs, as in the published code, and only some epochs end inside of it',
   };
-  return [`Runs with a budget have \`budget = ${mode}\`: ${meaning[mode]}.`];
+  const limitsFall = plan.some(({ experiment }) => experiment.budget.slack > 1);
+  const exception = limitsFall
+    ? '; with `budget_slack` only from the end of the search on, and none outside is chosen'
+    : '';
+  return [`Runs with a budget have \`budget = ${mode}\`: ${meaning[mode]}${exception}.`];
 }
 
 function explanation({ published }: Table, results: readonly RowResult[]): string {

@@ -107,6 +107,18 @@ it('makes the report of what is finished, if asked to train nothing, and says wh
   expect(text).not.toContain('learn from');
 });
 
+it('says that budgets hold from the end of the search on, where limits fall', async () => {
+  const exception =
+    'does not achieve; with `budget_slack` only from the end of the search on, and none outside is chosen.';
+  expect(report()).not.toContain(exception);
+  writeFileSync(
+    join(folder, 'shrink.cfg'),
+    '[SHRINK]\nbudget_begin = allocated\nbudget_search = 0.5\nbudget_slack = 3\n',
+  );
+  await succeeds(call('0.4', '--variants', 'shrink.cfg', '--report'), folder);
+  expect(report()).toContain(exception);
+});
+
 it('refuses what cannot be compared', async () => {
   const refused = async (...args: string[]) => {
     const { code, stderr } = await mpdnn(['front', ...args, '--out', 'refused'], folder);
