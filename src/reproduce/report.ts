@@ -119,7 +119,7 @@ function budgetCondition(plan: readonly PlannedRun[]): string[] {
   };
   const limitsFall = plan.some(({ experiment }) => experiment.budget.slack > 1);
   const exception = limitsFall
-    ? '; with `budget_slack` only from the end of the search on, and none outside is chosen'
+    ? '; with `budget_slack` only from the end of the search on, and no epoch outside is chosen'
     : '';
   return [`Runs with a budget have \`budget = ${mode}\`: ${meaning[mode]}${exception}.`];
 }

@@ -109,7 +109,7 @@ it('makes the report of what is finished, if asked to train nothing, and says wh
 
 it('says that budgets hold from the end of the search on, where limits fall', async () => {
   const exception =
-    'does not achieve; with `budget_slack` only from the end of the search on, and none outside is chosen.';
+    'does not achieve; with `budget_slack` only from the end of the search on, and no epoch outside is chosen.';
   expect(report()).not.toContain(exception);
   writeFileSync(
     join(folder, 'shrink.cfg'),
