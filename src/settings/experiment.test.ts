@@ -110,6 +110,13 @@ describe('defaults', () => {
   });
 });
 
+it('a slack of [DEFAULT] widens no limits of a search that begins wide', () => {
+  const budget = 'budget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = parametric_fp_d_xmax';
+  const shared = `[DEFAULT]\nmodel = resnet20\nbudget_slack = 3\nbudget_begin = allocated\n${budget}\n`;
+  const file = parseConfig(`${shared}[FALLS]\n[WIDE]\nbudget_begin = wide\n`, 'a.cfg');
+  expect(['FALLS', 'WIDE'].map((section) => resolveExperiment(file, section).budget.slack)).toEqual([3, 1]);
+});
+
 describe('paths', () => {
   it('may begin at the home folder', () => {
     const { out, data, training } = experiment('out = ~/runs\ndata = images:~/pictures\nweightfile = ~/x.h5');

@@ -125,7 +125,10 @@ export interface Experiment {
     /** Target in the unit of `costs`; -1 for none. */
     readonly targetCost: number;
     readonly costs: CostTable | null;
-    /** `guaranteed`: every epoch ends inside the targets; `penalty`: exceeding them costs, as published. */
+    /**
+     * `guaranteed`: epochs end inside the targets, at the latest from the last of the search on; `penalty`: exceeding them
+     * costs, as published.
+     */
     readonly mode: 'penalty' | 'guaranteed';
     /** True if whole channels may be pruned for a guaranteed budget of weights, products or costs. */
     readonly prunes: boolean;
@@ -393,7 +396,7 @@ function grouped(
       search: s.budget_search,
       begin: s.budget_begin,
       measure: s.budget_measure,
-      slack: s.budget_slack,
+      slack: s.budget_begin === 'allocated' ? s.budget_slack : 1,
       lambda2: s.initial_cost_lambda2,
       lambda3: s.initial_cost_lambda3,
     },
