@@ -13,7 +13,7 @@ export function hasBudget(budget: Experiment['budget']): boolean {
   return Math.max(targetWeightKbytes, targetActivationKbytes, targetGbops, targetCost) > 0;
 }
 
-/** Tells whether every epoch has to end inside the targets. */
+/** Tells whether epochs have to end inside the targets, at the latest from the last of the search on. */
 export function guaranteesBudget(budget: Experiment['budget']): boolean {
   return budget.mode === 'guaranteed' && hasBudget(budget);
 }

@@ -1,5 +1,5 @@
 /**
- * Guaranteed budgets: with `budget = guaranteed` every epoch ends inside its targets.
+ * Guaranteed budgets: with `budget = guaranteed` epochs end inside the targets.
  *
  * In the first part of the run, the search, bits are learned with the penalty. At the end of each of its epochs, before
  * the evaluation, single bits are taken where they cost the least until all sizes fit. After the last of these epochs
