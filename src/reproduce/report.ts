@@ -110,13 +110,11 @@ function epochsText(plan: readonly PlannedRun[]): string {
 }
 
 function budgetCondition(plan: readonly PlannedRun[]): string[] {
-  const budgets = plan.map(({ experiment }) => experiment.budget).filter(hasBudget);
-  const [constrained] = budgets;
+  const constrained = plan.find(({ experiment }) => hasBudget(experiment.budget));
   if (!constrained) return [];
-  const { mode } = constrained;
-  const falling = budgets.some(({ slack }) => slack > 1) ? ' (with `budget_slack` from the end of the search on)' : '';
+  const { mode } = constrained.experiment.budget;
   const meaning = {
-    guaranteed: `every epoch ends inside the budget${falling}, which the penalty of the published code does not achieve`,
+    guaranteed: 'every epoch ends inside the budget, which the penalty of the published code does not achieve',
     penalty: 'exceeding it costs, as in the published code, and only some epochs end inside of it',
   };
   const limitsFall = plan.some(({ experiment }) => experiment.budget.slack > 1);
