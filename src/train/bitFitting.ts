@@ -22,6 +22,7 @@ import {
   excess,
   giveBits,
   individualLimits,
+  keepsLimits,
   largestBits,
   type Quantizer,
   smallestBits,
@@ -61,6 +62,15 @@ function searchCaps(experiment: Experiment, training: TrainingProgram): number[]
   const limits = budgetLimits(experiment, fewestChannels(training, experiment.budget.pruneStep));
   const { quantizers } = training.variables;
   return individualLimits(limits, quantizers.map(smallestBits), quantizers.map(largestBits));
+}
+
+/** Tells whether the present bits keep all limits. */
+export async function isInside(
+  experiment: Experiment,
+  { program, training: { variables } }: Session,
+): Promise<boolean> {
+  const bits = tableBits(variables.quantizers, await program.read(STORAGE.quantizers));
+  return keepsLimits(budgetLimits(experiment, variables.counted), bits);
 }
 
 /** The squares of the parameters' gradients in the last step; all 0 if there was none. */

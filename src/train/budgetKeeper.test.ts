@@ -153,6 +153,20 @@ describe('a search that begins with an allocation', () => {
   });
 });
 
+it('a search that is over before its limits have fallen is inside at the end of the next epoch', async () => {
+  const falling = { target_weight_kbytes: 0.6, budget_begin: 'allocated', budget_slack: 2 };
+  const { experiment, session } = await opened({ ...falling, budget_search: 1 });
+  const { variables } = session.training;
+  const kbytes = async () =>
+    tableSizes(variables.quantizers, await session.program.read(STORAGE.quantizers), variables.unquantized)
+      .weightKbytes;
+  await beginBudget(experiment, session, 0);
+  expect(await kbytes()).toBeGreaterThan(1);
+  const shorter = { ...experiment, budget: { ...experiment.budget, search: 0.25 } };
+  await keepBudget(shorter, session, 2, noBatches);
+  expect(await kbytes()).toBeLessThanOrEqual(0.6);
+});
+
 it('a bit of an activation costs a quarter of what the bit above it costs, for every element', async () => {
   // 1296 elements of 5 bits, 800 of 5 bits, and in one layer 576 of 6 bits: (1/4)/576 is less than 1/1296, (1/2)/576 is not.
   const shape = { classes: 10, imageShape: [9, 9, 3] as const, trainImages: 4, evaluationImages: 4 };

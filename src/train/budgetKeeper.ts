@@ -51,11 +51,15 @@ export async function keepBudget(
   finished: number,
   batches: BatchTable,
 ): Promise<void> {
-  if (!guaranteesBudget(experiment.budget) || finished > searchEpochs(experiment)) return;
-  const { fitBits, lastSquares } = await import('./bitFitting.js');
+  const { budget } = experiment;
+  const isSearched = finished > searchEpochs(experiment);
+  if (!guaranteesBudget(budget) || (isSearched && budget.slack === 1)) return;
+  const { fitBits, isInside, lastSquares } = await import('./bitFitting.js');
+  // A search that is resumed as a shorter one may be over before its limits have fallen.
+  if (isSearched && (await isInside(experiment, session))) return;
   const underPenalty = areBitsFrozen(experiment, finished) ? 'settle' : 'take';
-  const fit = experiment.budget.begin === 'allocated' ? 'exchange' : underPenalty;
-  const measures = experiment.budget.measure > 0;
+  const fit = budget.begin === 'allocated' ? 'exchange' : underPenalty;
+  const measures = budget.measure > 0;
   const curvature = await (measures ? session.measureGradients(batches) : lastSquares(session));
   await fitBits(withSlack(experiment, finished), session, fit, curvature);
 }
