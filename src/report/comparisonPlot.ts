@@ -7,7 +7,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { capitalized } from '../capitalized.js';
 import { metrics } from '../task.js';
-import { axisPosition } from './axisPosition.js';
+import { axisPosition, linearDomain } from './axis.js';
 import { type ComparedRun, front } from './comparison.js';
 import { textWidth } from './fontMetrics.js';
 import { labelLayer, placeLabels } from './placeLabels.js';
@@ -160,13 +160,6 @@ function domainOf(values: readonly number[]): { domain: [number, number]; logari
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const logarithmic = low > 0 && high > LOGARITHMIC_RATIO * low;
   return { domain: logarithmic ? [low / 1.25, high * 1.25] : linearDomain(values), logarithmic };
-}
-
-/** A tenth of room on both sides, but nothing below zero. */
-function linearDomain(values: readonly number[]): [number, number] {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const room = high > low ? 0.1 * (high - low) : 0.1 * high || 1;
-  return [Math.max(0, low - room), high + room];
 }
 
 function powersOfTwo([low, high]: readonly [number, number]): number[] {

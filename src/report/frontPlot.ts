@@ -4,14 +4,12 @@
  * spread.
  */
 import type { TopLevelSpec } from 'vega-lite';
-import { axisPosition } from './axisPosition.js';
+import { axisPosition, linearDomain } from './axis.js';
 import { labelLayer, placeLabels } from './placeLabels.js';
 import { INK, LABEL_SIZE, LINE_WIDTH, MUTED_INK, RUN_COLORS } from './theme.js';
 
 const WIDTH = 520;
 const HEIGHT = 320;
-/** Pixels above and below everything that is drawn, at least. */
-const PADDING = 12;
 
 /** A mean over seeds in percent, with the sample deviation, `null` for a single seed. */
 export interface MeasuredError {
@@ -49,7 +47,7 @@ export function frontPlot(subject: string, series: readonly FrontSeries[], float
   const room = 0.06 * (Math.max(...sizes) - Math.min(...sizes)) || 0.1 * sizes[0]!;
   const domain = [Math.min(...sizes) - room, Math.max(...sizes) + room] as const;
   const bars = [...values, ...(float ? [spread(float)] : [])];
-  const errors = errorDomain(bars.flatMap(({ low, high }) => [low, high]));
+  const errors = linearDomain(bars.flatMap(({ low, high }) => [low, high]));
   const at = (kbytes: number, percent: number) => ({
     x: WIDTH * axisPosition(kbytes, domain),
     y: HEIGHT * (1 - axisPosition(percent, errors)),
@@ -149,17 +147,4 @@ function floatLayers(float: MeasuredError | null): object[] {
 /** The bar of one deviation to both sides of the mean; no error is below 0. */
 function spread({ mean, deviation }: Omit<MeasuredError, 'count'>): { low: number; high: number } {
   return { low: Math.max(0, mean - (deviation ?? 0)), high: mean + (deviation ?? 0) };
-}
-
-/** Round numbers, at least {@link PADDING} pixels around all errors, but none below 0. */
-function errorDomain(errors: readonly number[]): [number, number] {
-  const [low, high] = [Math.min(...errors), Math.max(...errors)];
-  const room = ((high - low) * PADDING) / (HEIGHT - 2 * PADDING) || 0.1 * high || 1;
-  const tenth = (high - low + 2 * room) / 10;
-  const power = 10 ** Math.floor(Math.log10(tenth));
-  const ratio = tenth / power;
-  // The round number that is nearest in ratio.
-  const step = power * (ratio < Math.SQRT2 ? 1 : ratio < Math.sqrt(10) ? 2 : ratio < Math.sqrt(50) ? 5 : 10);
-  const whole = (steps: number) => Number((steps * step).toPrecision(12));
-  return [Math.max(0, whole(Math.floor((low - room) / step))), whole(Math.ceil((high + room) / step))];
 }
