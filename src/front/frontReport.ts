@@ -180,17 +180,22 @@ function decision({ by, difference: { isDecided, count } }: Beaten): string {
   return count < planned ? `${word}, ${seedsText(count, planned)}` : word;
 }
 
-/** Sentences that compare learned bits at one budget with every other way. */
-function verdicts({ kbytes, rows }: FrontBudget, ways: readonly QuantizedWay[], points: readonly Point[]): string[] {
-  const [learned] = pointsOf(rows.learned, points);
-  if (!learned) return [];
-  return ways
-    .filter((way) => way !== 'learned')
-    .flatMap((way) => {
-      const head = `${kbytes} kB, ${wayNames.learned} beside ${wayNames[way]}`;
-      if (rows[way].length === 0) return way === 'narrow' ? [] : [`${head}: no bits that are alike fit.`];
-      return pointsOf(rows[way], points).map((other) => verdict(`${head} \`${other.row.id}\`:`, learned, other));
-    });
+/** Sentences that compare learned bits at one budget, and each of their variants, with every other way. */
+function verdicts(
+  { kbytes, rows, variants }: FrontBudget,
+  ways: readonly QuantizedWay[],
+  points: readonly Point[],
+): string[] {
+  return pointsOf([...rows.learned, ...variants], points).flatMap((learned) =>
+    ways
+      .filter((way) => way !== 'learned')
+      .flatMap((way) => {
+        const head = `${kbytes} kB, ${learned.row.label} beside ${wayNames[way]}`;
+        const isSaid = way === 'narrow' || learned.row.variant !== null;
+        if (rows[way].length === 0) return isSaid ? [] : [`${head}: no bits that are alike fit.`];
+        return pointsOf(rows[way], points).map((other) => verdict(`${head} \`${other.row.id}\`:`, learned, other));
+      }),
+  );
 }
 
 /** Sentences that compare the variants of learned bits at one budget. */

@@ -174,4 +174,8 @@ it('compares variants of learned bits, if asked of nothing else, and prints the 
   expect(text).toMatch(/^- 0\.4 kB, ANEW beside learned bits: .*one seed, which decides nothing/m);
   const anew = JSON.parse(readFileSync(join(folder, 'front/seed-0/LEARNED_0.4_ANEW/config.json'), 'utf8'));
   expect(anew.settings).toMatchObject({ bn_reestimate: 2, target_weight_kbytes: 0.4 });
+
+  await succeeds(call('0.4', ...alone, '--only', 'learned,allocated'), folder);
+  const verdicts = report().match(/^- 0\.4 kB, learned bits.* beside allocated bits/gm);
+  expect(verdicts).toEqual(['', ', ANEW'].map((of) => `- 0.4 kB, learned bits${of} beside allocated bits`));
 });
