@@ -1,4 +1,4 @@
-export { type ChannelGroup, channelGroups, channelOf, leftOf, thinned } from './channelGroups.js';
+export { type ChannelGroup, channelGroups, forEachRun, leftOf, thinned } from './channelGroups.js';
 export { readDefinition } from './definitionData.js';
 export { type Layer, type NetworkDefinition, readsOf } from './layer.js';
 export type {

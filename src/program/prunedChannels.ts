@@ -91,23 +91,6 @@ export function fewestChannels({ options, variables }: Counting, step: number): 
   return declaredVariables(thinnedOptions(options, channelGroups, fewest));
 }
 
-/** Rows of the tensors with an axis of a group's channels, activations included; group by group. */
-export function rowsOfGroups({ options, variables }: Counting): readonly (readonly number[])[] {
-  const { channelGroups, quantizers } = variables;
-  const found =
-    knownRows.get(channelGroups) ??
-    channelGroups.map((_, group) => {
-      const oneLess = channelGroups.map(({ channels }, other) => (other === group ? channels - 1 : channels));
-      const thinner = declaredVariables(thinnedOptions(options, channelGroups, oneLess)).quantizers;
-      return [...quantizers.keys()].filter((row) => thinner[row]!.count < quantizers[row]!.count);
-    });
-  knownRows.set(channelGroups, found);
-  return found;
-}
-
-/** The rows of the groups of a network. Finding them builds a network for each group, which takes a tenth of a second. */
-const knownRows = new WeakMap<readonly ChannelGroup[], readonly (readonly number[])[]>();
-
 /** The counted tensors and products with fewer elements and multiply-adds. */
 export function thinnedBy(counted: Counted, left: Left): Counted {
   return {

@@ -8,8 +8,8 @@
  */
 
 import type { StorageArray } from '../engine/engine.js';
-import { averageStorages, type Counted, channelOf, STORAGE, type Variables } from '../nn/index.js';
-import { rowsOfGroups, thinnedBy } from '../program/prunedChannels.js';
+import { averageStorages, type Counted, forEachRun, STORAGE, type Variables } from '../nn/index.js';
+import { thinnedBy } from '../program/prunedChannels.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import type { Session } from '../program/session.js';
 import { type BitError, type PrunableChannels, smallestBits, takeBitsAndChannels } from '../quant/index.js';
@@ -45,10 +45,9 @@ export async function pruneToFit(
   const { counted, channelGroups, quantizers } = variables;
   const limitOf = (of: Counted) => budgetLimits(experiment, of).find((limit) => limit.key === key)!;
   const left = channelGroups.map(({ channels }, group) => variables.remains?.channels[group] ?? range(channels));
-  const rows = rowsOfGroups(training);
-  const groups = left.map((channels, group): PrunableChannels => {
-    const losses = lossesOf(variables, group, channels, parameters, curvature);
-    return { rows: rows[group]!, losses: losses.map((loss) => loss / unit) };
+  const groups = channelGroups.map(({ rows }, group): PrunableChannels => {
+    const losses = lossesOf(variables, group, left[group]!, parameters, curvature);
+    return { rows, losses: losses.map((loss) => loss / unit) };
   });
   const { bits: taken, gone } = takeBitsAndChannels(
     bits,
@@ -80,16 +79,14 @@ function lossesOf(
   const losses = new Float64Array(all);
   for (const { name, axis } of weights) {
     const variable = variables.find(name)!;
-    const channel = channelOf(variable, axis, all);
-    const sumsOf = (vector: StorageArray, term: (value: number) => number) => {
-      const sums = new Float64Array(all);
-      const values = partOf(variable, vector);
-      // Not by entries, which makes an array of each.
-      for (let element = 0; element < values.length; element++) sums[channel(element)]! += term(values[element]!);
-      return sums;
-    };
-    const squares = sumsOf(parameters, (weight) => weight ** 2);
-    const curvatures = sumsOf(curvature, (square) => square);
+    const [values, squaredGradients] = [partOf(variable, parameters), partOf(variable, curvature)];
+    const [squares, curvatures] = [new Float64Array(all), new Float64Array(all)];
+    forEachRun(variable, axis, all, (channel, begin, end) => {
+      for (let element = begin; element < end; element++) {
+        squares[channel]! += values[element]! ** 2;
+        curvatures[channel]! += squaredGradients[element]!;
+      }
+    });
     const row = quantizers.findIndex((quantizer) => tensorOf(quantizer.name) === name);
     const elements = quantizers[row]!.count / channels.length;
     for (const own of channels) losses[own]! += squares[own]! * (isKnown ? curvatures[own]! / elements : 1);
@@ -108,9 +105,10 @@ async function zero({ program, training }: Session, gone: readonly ReadonlySet<n
       if (gone[group]!.size === 0) continue;
       for (const { name, axis } of [...weights, ...factors.map((name) => ({ name, axis: 'out' as const }))]) {
         const variable = variables.find(name)!;
-        const channel = channelOf(variable, axis, channels);
         const own = partOf(variable, values);
-        for (let element = 0; element < own.length; element++) if (gone[group]!.has(channel(element))) own[element] = 0;
+        forEachRun(variable, axis, channels, (channel, begin, end) => {
+          if (gone[group]!.has(channel)) own.fill(0, begin, end);
+        });
       }
     }
     program.write(storage.name, values);
