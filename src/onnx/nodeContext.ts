@@ -147,9 +147,16 @@ export class NodeContext {
       case 'VALID':
         return 0;
       case 'SAME_UPPER':
-        return 'same';
-      case 'SAME_LOWER':
-        return sidesOfPads(lowerPads(kernel, strides, dilations, image));
+      case 'SAME_LOWER': {
+        const totals = sameTotals(kernel, strides, dilations, image);
+        // ONNX counts zeros, here fewer than none; onnxruntime crops by the operator, or refuses.
+        if (totals.some((total) => total < -1)) {
+          throw this.fault(
+            'auto_pad whose windows miss more than a pixel, which runtimes place differently; give its pads',
+          );
+        }
+        return automatic === 'SAME_UPPER' ? 'same' : sidesOfPads(lowerPads(totals));
+      }
       default:
         throw this.fault(`auto_pad ${automatic}`);
     }
@@ -162,16 +169,21 @@ export function sidesOfPads(pads: readonly number[]): Sides {
   return { top, bottom, left, right };
 }
 
-/** The padding of SAME_LOWER: as many zeros as give ⌈size / stride⌉ windows, an odd one before the image. */
-function lowerPads(
+/** Zeros along each axis that give ⌈size / stride⌉ windows; less than 0 by the last pixels that no window reaches. */
+function sameTotals(
   kernel: readonly number[],
   strides: readonly number[],
   dilations: readonly number[],
   image: readonly number[],
 ): number[] {
-  const totals = kernel.map((size, axis) => {
+  return kernel.map((size, axis) => {
     const [length, stride] = [image[axis]!, strides[axis]!];
-    return Math.max(0, (Math.ceil(length / stride) - 1) * stride + (size - 1) * dilations[axis]! + 1 - length);
+    return (Math.ceil(length / stride) - 1) * stride + (size - 1) * dilations[axis]! + 1 - length;
   });
-  return [...totals.map((total) => Math.ceil(total / 2)), ...totals.map((total) => Math.floor(total / 2))];
+}
+
+/** The padding of SAME_LOWER: an odd zero before the image. */
+function lowerPads(totals: readonly number[]): number[] {
+  const zeros = totals.map((total) => Math.max(0, total));
+  return [...zeros.map((count) => Math.ceil(count / 2)), ...zeros.map((count) => Math.floor(count / 2))];
 }

@@ -101,11 +101,22 @@ describe('an imported network computes what onnxruntime does', () => {
     (m: OnnxModel, x: string) =>
       mean(m, m.node('Conv', [x, m.weights('c', shape), m.weights('d', [6])], attributes));
 
+  it.each<[string, Parameters<OnnxModel['node']>[2]]>([
+    ['whose auto_pad misses the last pixel', { strides: [2, 2], auto_pad: 'SAME_UPPER' }],
+    ['that misses more, with its pads', { strides: [3, 5], pads: [0, 0, 0, 0] }],
+  ])('an average over single pixels %s', async (_, attributes) => {
+    const rest = (m: OnnxModel, x: string) =>
+      mean(m, m.node('AveragePool', [x], { kernel_shape: [1, 1], ...attributes }));
+    expect((await agreement(around(rest, { opset: 19 }), [3, 8, 8])).difference).toBeLessThan(1e-5);
+  });
+
   it.each<[string, (m: OnnxModel, x: string) => string]>([
     ['windows, strides and zeros by axis and side', conv({ strides: [2, 1], pads: [0, 1, 2, 1] }, [6, 6, 3, 2])],
     ['dilated windows', conv({ dilations: [2, 1], pads: [2, 0, 2, 0] })],
     ['auto_pad SAME_UPPER', conv({ strides: [2, 2], auto_pad: 'SAME_UPPER' })],
     ['auto_pad SAME_LOWER', conv({ strides: [2, 2], auto_pad: 'SAME_LOWER' })],
+    ['auto_pad SAME_UPPER that misses the last pixel', conv({ strides: [2, 2], auto_pad: 'SAME_UPPER' }, [6, 6, 1, 1])],
+    ['auto_pad SAME_LOWER that misses the last pixel', conv({ strides: [2, 2], auto_pad: 'SAME_LOWER' }, [6, 6, 1, 1])],
     ['auto_pad VALID', conv({ auto_pad: 'VALID' })],
     ['a depthwise convolution', conv({ group: 6, pads: [1, 1, 1, 1] }, [6, 1, 3, 3])],
     [
@@ -343,6 +354,17 @@ describe('what cannot be imported', () => {
       (m, x) => m.node('AveragePool', [x], { kernel_shape: [3, 3], dilations: [2, 2], auto_pad: 'SAME_UPPER' }),
       /1 fault: AveragePool: auto_pad of dilated windows, .* than ONNX says; give its pads \(t\d+\)$/,
     ],
+    ...['Conv', 'AveragePool', 'MaxPool'].flatMap((op) =>
+      ['SAME_UPPER', 'SAME_LOWER'].map((auto_pad): [string, (m: OnnxModel, x: string) => string, RegExp] => [
+        // 2 windows of 1 pixel with stride 5 reach 6 of 8 pixels: onnxruntime begins at either of two.
+        `${op} of windows that miss two pixels, ${auto_pad}`,
+        (m, x) => {
+          const weights = op === 'Conv' ? [m.weights('c', [6, 6, 1, 1])] : [];
+          return m.node(op, [x, ...weights], { kernel_shape: [1, 1], strides: [1, 5], auto_pad });
+        },
+        new RegExp(`1 fault: ${op}: auto_pad whose windows miss more than a pixel, .*; give its pads \\(t\\d+\\)$`),
+      ]),
+    ),
     [
       'the mask of a dropout',
       (m, x) => {
