@@ -61,7 +61,7 @@ export function submitCommand(): Command {
  * @throws InputError if they do not agree
  */
 function commonFolder(sections: readonly PlannedSection[], settings: Overrides): string {
-  const folders = sections.map(({ file, section }) => resolveExperiment(file, section, settings, 'shared').out);
+  const folders = sections.map(({ file, section }) => resolveExperiment(file, section, settings, 'plan').out);
   const [out = '', ...others] = new Set(folders);
   if (others.length === 0) return out;
   throw new InputError(

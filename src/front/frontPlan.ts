@@ -121,7 +121,7 @@ export function floatNetwork({
 }: Pick<FrontOptions, 'file' | 'section' | 'settings' | 'quick'>): Experiment {
   const own = Object.entries(settings).filter(([option]) => !isOfQuantized(keyOf(option)));
   const overrides = { ...(quick && quickSettings), select: 'validation', ...Object.fromEntries(own) };
-  const base = resolveExperiment(file, section, overrides, 'shared');
+  const base = resolveExperiment(file, section, overrides, 'plan');
   const quantized = ['w_quantize', 'a_quantize'].find((key) => base.sources.has(key));
   if (quantized === undefined) return base;
   const where = base.sources.get(quantized)!.where;

@@ -88,7 +88,7 @@ export function frontSections(
     configText(title, new Map([...sections, ...more]));
   const experimentOf = (name: string, keys: Keys) => {
     const file = parseConfig(textWith([[name, quantized(keys)]]), path);
-    return resolveExperiment(file, name, {}, 'shared');
+    return resolveExperiment(file, name, {}, 'plan');
   };
   const declared = (experiment: Experiment) => {
     const own = withDefinition(experiment, base.network.definition);

@@ -57,20 +57,25 @@ describe('what is recommended', () => {
     const net = { data: 'synthetic:96', model: 'resnet8' };
     const [whole, thinned] = [25, 10].map((kbytes) => ({ ...net, target_weight_kbytes: kbytes }));
     const budgetOf = async (options: Overrides) => (await recommend(askedFor(options), events)).experiments[1].budget;
-    expect(await budgetOf(whole!)).toMatchObject({ prunes: false, begin: 'wide', search: 0.25 });
+    expect(await budgetOf(whole!)).toMatchObject({ prunes: false, begin: 'wide', searchEpochs: 25 });
     expect(await budgetOf(thinned!)).toMatchObject({
       prunes: true,
       begin: 'allocated',
       measure: 32,
-      search: 0.4,
+      searchEpochs: 40,
       slack: 3,
     });
     expect(await budgetOf({ ...thinned, budget_search: 0 })).toMatchObject({
       prunes: true,
       begin: 'wide',
-      search: 0,
+      searchEpochs: 0,
       slack: 1,
     });
+    expect(await budgetOf({ ...thinned, epochs: 4 })).toMatchObject({ begin: 'allocated', searchEpochs: 1, slack: 3 });
+    expect(await budgetOf({ ...thinned, epochs: 2 })).toMatchObject({ begin: 'wide', searchEpochs: 0, measure: 0 });
+    await expect(budgetOf({ ...thinned, epochs: 2, budget_search: 0.4 })).rejects.toThrow(
+      '--budget-search = 0.4: has no effect with epochs = 1: bits are given once',
+    );
     expect(await budgetOf({ ...thinned, initial_cost_lambda2: 1 })).toMatchObject({ begin: 'wide', lambda2: 1 });
     expect(await budgetOf({ ...whole, budget_prune: true })).toMatchObject({ prunes: true, begin: 'allocated' });
     const { notes } = await recommend(askedFor(thinned!), events);

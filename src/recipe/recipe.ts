@@ -21,6 +21,7 @@ import {
   type Overrides,
   parseConfig,
   resolveExperiment,
+  searchEpochs,
   withDefinition,
 } from '../settings/index.js';
 import type { Task } from '../task.js';
@@ -54,6 +55,9 @@ const search = [
   ...(['budget_begin', 'budget_measure', 'budget_search', 'budget_slack'] as const),
   ...(['initial_cost_lambda2', 'initial_cost_lambda3'] as const),
 ];
+
+/** Fraction of the epochs in which limits fall. */
+const fallingSearch = 0.4;
 
 const quantization = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' } as const;
 
@@ -247,10 +251,12 @@ function linesOf(
   }
   if (prunes) {
     put(learned, 'budget_prune', 'true', 'the weights have less than two bits each, so that channels go, too');
-    if (!search.some((key) => overrides.has(key))) {
+    // A short run searches nothing, and all goes before its first step.
+    const searches = searchEpochs({ budget_search: fallingSearch, epochs: epochs[1] }) > 0;
+    if (searches && !search.some((key) => overrides.has(key))) {
       put(learned, 'budget_begin', 'allocated', 'for pruned networks better than the usual search: docs/front.md');
       put(learned, 'budget_measure', 32);
-      put(learned, 'budget_search', 0.4, 'of the epochs, in which the limit of weights falls to its target');
+      put(learned, 'budget_search', fallingSearch, 'of the epochs, in which the limit of weights falls to its target');
       put(learned, 'budget_slack', 3);
     }
   }

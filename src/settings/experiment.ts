@@ -16,7 +16,7 @@ import { didYouMean } from './didYouMean.js';
 import { checkEffects, type Origin } from './keysWithoutEffect.js';
 import { type LayerRule, parseLayerRules } from './layerRules.js';
 import { type QuantizerSettings, quantizerSettings } from './quantizerSettings.js';
-import { canPrune, checkKeysTogether, complete, type Fail, type Settings } from './settingRules.js';
+import { canPrune, checkKeysTogether, complete, type Fail, type Settings, searchEpochs } from './settingRules.js';
 import { type ModelName, readSettings, type SettingKey, settingKeys } from './settings.js';
 
 /** Place of a value, for messages: `configs/a.cfg:12: [NAME] key` or `--key`. */
@@ -134,8 +134,8 @@ export interface Experiment {
     readonly prunes: boolean;
     /** Channels pruned at a time. */
     readonly pruneStep: number;
-    /** Fraction of the epochs in which bits are searched; then they are frozen. */
-    readonly search: number;
+    /** Number of epochs in which bits are searched; then they are frozen. */
+    readonly searchEpochs: number;
     /** The bits that the search begins with: all that a quantizer may have, or those of an allocation. */
     readonly begin: 'wide' | 'allocated';
     /** Batches on which gradients are measured after each epoch of the search; 0: those of its last step. */
@@ -175,7 +175,7 @@ interface Entry extends SettingSource {
 
 /**
  * Reads and checks the section `name` (which may be DEFAULT). Throws an `InputError` for the first fault. Overrides
- * that are `shared` hold for many sections: one that has no effect in this one is no fault.
+ * of a `plan` hold for many sections: one that has no effect in this one is no fault.
  */
 export function resolveExperiment(
   file: ConfigFile,
@@ -209,12 +209,13 @@ export function experimentOfRun(
   return experimentFromSettings(name, path, { ...beforeKeys, ...settings }, overrides);
 }
 
-/** The experiment of some settings, with defaults for the others. */
+/** The experiment of some settings, with defaults for the others; overrides as for `resolveExperiment`. */
 export function experimentFromSettings(
   name: string,
   path: string,
   settings: Readonly<Record<string, unknown>>,
   overrides: Overrides = {},
+  origin: Origin = 'call',
 ): Experiment {
   const entries = new Map<string, Entry>();
   for (const [key, value] of Object.entries(settings)) {
@@ -222,7 +223,7 @@ export function experimentFromSettings(
     const text = Array.isArray(value) ? value.join(',') || 'none' : String(value);
     entries.set(key, { value: text, where: `${path}: ${key}`, origin: 'shared' });
   }
-  const given = fromCommandLine(overrides);
+  const given = fromCommandLine(overrides, origin);
   return build(name, path, new Map([...entries, ...given]), given);
 }
 
@@ -254,7 +255,7 @@ function fromSection(file: ConfigFile, name: string): Map<string, Entry> {
   return entries;
 }
 
-function fromCommandLine(overrides: Overrides, origin: Origin = 'call'): Map<string, Entry> {
+function fromCommandLine(overrides: Overrides, origin: Origin): Map<string, Entry> {
   const entries = new Map<string, Entry>();
   for (const [option, value] of Object.entries(overrides)) {
     if (value === undefined) continue;
@@ -393,7 +394,7 @@ function grouped(
       mode: s.budget,
       prunes: s.budget_prune && canPrune(s),
       pruneStep: s.budget_prune_step,
-      search: s.budget_search,
+      searchEpochs: searchEpochs(s),
       begin: s.budget_begin,
       measure: s.budget_measure,
       slack: s.budget_begin === 'allocated' ? s.budget_slack : 1,

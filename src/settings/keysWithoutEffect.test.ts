@@ -5,15 +5,16 @@ import { parseConfig } from './configFile.js';
 import { experimentFromSettings, type Overrides, resolveExperiment } from './experiment.js';
 import { readConfigFile } from './readConfigFile.js';
 
-const fault = (text: string, overrides: Overrides = {}): string => {
+const fault = (text: string, overrides: Overrides = {}, origin?: 'plan'): string => {
   try {
-    resolveExperiment(parseConfig(text, 'a.cfg'), 'A', overrides);
+    resolveExperiment(parseConfig(text, 'a.cfg'), 'A', overrides, origin);
   } catch (error) {
     return (error as Error).message;
   }
   return 'no error';
 };
-const section = (body: string, overrides?: Overrides) => fault(`[DEFAULT]\n[A]\n${body}\n`, overrides);
+const section = (body: string, overrides?: Overrides, origin?: 'plan') =>
+  fault(`[DEFAULT]\n[A]\n${body}\n`, overrides, origin);
 
 describe('a key without effect', () => {
   it.each([
@@ -42,8 +43,16 @@ describe('a key without effect', () => {
     ['budget_search = 0.5', 'has no effect with budget = penalty'],
     [
       'budget_measure = 8\nbudget_search = 0\nbudget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = fp',
-      'budget_measure = 8: has no effect with budget_search = 0: bits are given once',
+      'budget_measure = 8: has no effect with budget_search = 0 and epochs = 160: bits are given once, before the first step; set budget_search = 0.004 or more to search them',
     ],
+    [
+      'epochs = 2\nbudget_search = 0.2\nbudget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = fp',
+      'budget_search = 0.2: has no effect with epochs = 2: bits are given once, before the first step; set budget_search = 0.25 or more to search them',
+    ],
+    ...['budget_begin = allocated', 'budget_measure = 8', 'budget_begin = allocated\nbudget_slack = 3'].map((keys) => [
+      `epochs = 1\n${keys}\nbudget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = fp`,
+      `${keys.split('\n')[0]}: has no effect with budget_search = 0.25 and epochs = 1: bits are given once`,
+    ]),
     [
       'initial_cost_lambda2 = 1\nbudget_search = 0\nbudget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = fp',
       'initial_cost_lambda2 = 1: has no effect with budget_search = 0: bits are given once, before the first step',
@@ -93,6 +102,8 @@ describe('a key without effect', () => {
     'recompute_range = true\na_quantize = parametric_fp_b_xmax_relu',
     'a_quantize_linear = on\na_quantize = fp_relu\nshortcut_type = b',
     'budget = penalty',
+    'epochs = 2\nbudget_search = 0.25\nbudget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = fp',
+    'epochs = 1\nbudget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = fp\ninitial_cost_lambda2 = 1',
     'budget_slack = 1\nbudget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = fp',
     'w_stepsize = published\na_stepsize = published',
   ])('is none where it has one: %j', (body) => expect(section(body)).toBe('no error'));
@@ -110,6 +121,13 @@ describe('a key without effect', () => {
     expect(fault('[DEFAULT]\nnormalise = symmetric\n[A]\nmean = 0.4\n')).toBe('no error');
     expect(section('normalise = symmetric', { mean: '0.4' })).toBe('no error');
     expect(section('data = images:x\nimage_size = 64', { data: 'synthetic' })).toBe('no error');
+    const guaranteed = 'budget = guaranteed\ntarget_weight_kbytes = 40\nw_quantize = fp';
+    const searched = `budget_measure = 8\nbudget_search = 0.1\n${guaranteed}`;
+    expect(section(searched, { epochs: 1 })).toBe('no error');
+    // Calls of several sections.
+    for (const overrides of [{ epochs: 1 }, { epochs: 1, budget_slack: 3 }, { budget_search: 0 }]) {
+      expect(section(searched, overrides, 'plan')).toBe('no error');
+    }
     const { settings } = resolveExperiment(parseConfig('[A]\noptimizer = adam\n', 'a.cfg'), 'A');
     expect(experimentFromSettings('A', 'config.json', settings).settings).toEqual(settings);
   });

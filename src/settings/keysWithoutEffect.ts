@@ -1,16 +1,27 @@
 /**
  * Keys that have no effect together with others. A key is refused if it was given as closely as the key that makes it
  * idle, or more closely, since somebody expects an effect of it. A key inherited from a whole file or an earlier run
- * may be idle.
+ * may be idle, and so may one of a call of several sections, which has an effect in others.
  */
 import { arePictures, parseDataSpec } from '../data/dataSpec.js';
 import { type ParameterName, parameterNames } from '../quant/index.js';
 import type { LayerRule } from './layerRules.js';
-import { canPrune, type Fail, hasTarget, kindsOf, normalisations, quantizes, type Settings } from './settingRules.js';
+import {
+  canPrune,
+  type Fail,
+  hasTarget,
+  kindsOf,
+  normalisations,
+  quantizes,
+  type Settings,
+  searchEpochs,
+} from './settingRules.js';
 import { type SettingKey, settingKeys, soundKeys } from './settings.js';
 
-/** Closeness of a key: given in [DEFAULT] or a run's config.json, in the section, or by the call. */
-export type Origin = 'shared' | 'section' | 'call';
+/**
+ * Where a key is from: [DEFAULT] or a run's config.json, the section, a call of several sections, or one of this section.
+ */
+export type Origin = 'shared' | 'section' | 'plan' | 'call';
 
 interface IdleKeys {
   readonly keys: readonly SettingKey[];
@@ -109,11 +120,19 @@ const idleKeys: readonly IdleKeys[] = [
     reason: ({ budget }) => `with budget = ${budget}: set budget = guaranteed`,
   },
   {
+    keys: ['budget_search'],
+    because: ['epochs'],
+    areIdle: (settings) => settings.budget_search > 0 && searchEpochs(settings) === 0,
+    reason: (settings) => `with epochs = ${settings.epochs}: ${noSearch(settings)}`,
+  },
+  {
     keys: ['budget_begin', 'budget_measure', 'budget_slack'],
-    because: ['budget_search'],
-    areIdle: ({ budget_search, budget_begin, budget_measure, budget_slack }) =>
-      budget_search === 0 && (budget_begin === 'allocated' || budget_measure > 0 || budget_slack > 1),
-    reason: () => 'with budget_search = 0: bits are given once, before the first step',
+    because: ['budget_search', 'epochs'],
+    areIdle: (settings) =>
+      searchEpochs(settings) === 0 &&
+      (settings.budget_begin === 'allocated' || settings.budget_measure > 0 || settings.budget_slack > 1),
+    reason: (settings) =>
+      `with budget_search = ${settings.budget_search} and epochs = ${settings.epochs}: ${noSearch(settings)}`,
   },
   {
     keys: ['initial_cost_lambda2', 'initial_cost_lambda3'],
@@ -186,6 +205,11 @@ const idleKeys: readonly IdleKeys[] = [
   },
 ];
 
+/** Why nothing is searched, and what an epoch of search takes, in thousandths rounded up. */
+function noSearch({ epochs }: Settings): string {
+  return `bits are given once, before the first step; set budget_search = ${Math.ceil(500 / epochs) / 1000} or more to search them`;
+}
+
 /** The keys of the quantizers of weights or activations; those of limits need one that learns the limited value. */
 function keysOfQuantizers(quantize: 'w_quantize' | 'a_quantize', tensor: string): readonly IdleKeys[] {
   const needing = (keys: RegExp, learned?: ParameterName): IdleKeys => ({
@@ -207,15 +231,22 @@ export function checkEffects(
   sources: ReadonlyMap<string, { readonly origin: Origin }>,
   fail: Fail,
 ): void {
-  const closeness = (key: string) => closenessOf[sources.get(key)?.origin ?? 'shared'];
+  const originOf = (key: string) => sources.get(key)?.origin ?? 'shared';
+  const closeness = (key: string) => closenessOf[originOf(key)];
   for (const { keys, because, areIdle, reason } of idleKeys) {
     const cause = Math.max(...because.map(closeness));
-    const given = keys.find((key) => closeness(key) > closenessOf.shared && closeness(key) >= cause);
+    const given = keys.find((key) => isOfSection[originOf(key)] && closeness(key) >= cause);
     if (given && areIdle(settings, layers)) throw fail(given, settings[given], `has no effect ${reason(settings)}`);
   }
 }
 
-const closenessOf = { shared: 0, section: 1, call: 2 } as const satisfies Record<Origin, number>;
+const closenessOf = { shared: 0, section: 1, plan: 2, call: 2 } as const satisfies Record<Origin, number>;
+
+/** Tells whether a key was given for this section. */
+const isOfSection = { shared: false, section: true, plan: false, call: true } as const satisfies Record<
+  Origin,
+  boolean
+>;
 
 function isFolder(data: string): boolean {
   return parseDataSpec(data).kind === 'images';

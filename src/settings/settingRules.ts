@@ -53,6 +53,11 @@ export function canPrune(settings: Pick<Settings, 'budget' | PrunableTarget>): b
   return settings.budget === 'guaranteed' && hasPrunableTarget(settings);
 }
 
+/** Number of epochs in which a guaranteed budget searches bits; none where the fraction is less than half an epoch. */
+export function searchEpochs({ budget_search, epochs }: Pick<Settings, 'budget_search' | 'epochs'>): number {
+  return Math.round(budget_search * epochs);
+}
+
 /** Tells whether `width_multiplier` applies to a model. */
 export function hasWidths({ model, num_layers }: Pick<Settings, 'model' | 'num_layers'>): boolean {
   return ['mobilenetv1', 'mobilenetv2', 'resnet18'].includes(model) || num_layers !== null;

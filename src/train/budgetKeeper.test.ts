@@ -162,7 +162,7 @@ it('a search that is over before its limits have fallen is inside at the end of 
       .weightKbytes;
   await beginBudget(experiment, session, 0);
   expect(await kbytes()).toBeGreaterThan(1);
-  const shorter = { ...experiment, budget: { ...experiment.budget, search: 0.25 } };
+  const shorter = { ...experiment, budget: { ...experiment.budget, searchEpochs: 1 } };
   await keepBudget(shorter, session, 2, noBatches);
   expect(await kbytes()).toBeLessThanOrEqual(0.6);
 });

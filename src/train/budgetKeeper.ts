@@ -22,7 +22,7 @@ import { type Experiment, guaranteesBudget } from '../settings/index.js';
 
 /** Tells whether bits are frozen in an epoch, counted from 0. */
 export function areBitsFrozen(experiment: Experiment, epoch: number): boolean {
-  return guaranteesBudget(experiment.budget) && epoch >= searchEpochs(experiment);
+  return guaranteesBudget(experiment.budget) && epoch >= experiment.budget.searchEpochs;
 }
 
 /** The weights of the penalty, of weights and of activations, in an epoch, counted from 0. */
@@ -52,7 +52,7 @@ export async function keepBudget(
   batches: BatchTable,
 ): Promise<void> {
   const { budget } = experiment;
-  const isSearched = finished > searchEpochs(experiment);
+  const isSearched = finished > budget.searchEpochs;
   if (!guaranteesBudget(budget) || (isSearched && budget.slack === 1)) return;
   const { fitBits, isInside, lastSquares } = await import('./bitFitting.js');
   // A search that is resumed as a shorter one may be over before its limits have fallen.
@@ -70,7 +70,7 @@ export async function keepBudget(
  */
 function withSlack(experiment: Experiment, finished: number): Experiment {
   const { budget } = experiment;
-  const left = areBitsFrozen(experiment, finished) ? 0 : 1 - finished / searchEpochs(experiment);
+  const left = areBitsFrozen(experiment, finished) ? 0 : 1 - finished / budget.searchEpochs;
   const multiple = 1 + (budget.slack - 1) * left ** 3;
   const widened = {
     targetWeightKbytes: budget.targetWeightKbytes * multiple,
@@ -78,8 +78,4 @@ function withSlack(experiment: Experiment, finished: number): Experiment {
     targetCost: budget.targetCost * multiple,
   };
   return { ...experiment, budget: { ...budget, ...widened } };
-}
-
-function searchEpochs({ budget, training }: Experiment): number {
-  return Math.round(budget.search * training.epochs);
 }

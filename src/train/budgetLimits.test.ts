@@ -54,6 +54,16 @@ it.each([
   expect(() => read(Number(needed) * 0.99)).toThrow(`need ${needed} `);
 });
 
+it('says that nothing is searched where a search is asked for, if only by default', () => {
+  const read = (settings: object) => outlook({ budget: 'guaranteed', ...settings }).read();
+  expect(read({ epochs: 1 })).toMatch(
+    /200 kB; budget_search = 0\.25 of epochs = 1 is none, so bits are given once, before the first step$/,
+  );
+  for (const searched of [{ epochs: 2 }, { epochs: 1, budget_search: 0 }, { epochs: 1, budget: 'penalty' }]) {
+    expect(read(searched)).toMatch(/200 kB$/);
+  }
+});
+
 describe('a budget of costs', () => {
   const limited = (settings: object) => ({ w_quantize: 'parametric_fp_d_xmax', target_weight_kbytes: -1, ...settings });
 

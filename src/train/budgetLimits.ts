@@ -106,7 +106,7 @@ export function budgetOutlook(
       const all = prunes && !isOfChannels(limit) ? ', with all channels' : '';
       return `${what} need ${digits[unit](cost(smallest))} of ${most} ${unit}${all}`;
     });
-    return `budget: with the fewest bits ${prunes ? 'and channels ' : ''}${needs.join(', ')}`;
+    return `budget: with the fewest bits ${prunes ? 'and channels ' : ''}${needs.join(', ')}${searchOutlook(experiment)}`;
   }
   const { key, what, unit, most } = missing;
   const needed = missing.cost(smallest);
@@ -116,6 +116,13 @@ export function budgetOutlook(
     `${digits[unit](needed)} ${unit}, ${digits[unit](needed - most)} ${unit} too much${missing.largestPart(smallest)}`;
   if (guaranteesBudget(experiment.budget)) throw new InputError(fault);
   return fault;
+}
+
+/** The end of the line where a search is asked for, if only by default, that has no epoch. */
+function searchOutlook({ budget, settings, training: { epochs } }: Experiment): string {
+  const { budget_search: search } = settings;
+  if (!guaranteesBudget(budget) || budget.searchEpochs > 0 || search === 0) return '';
+  return `; budget_search = ${search} of epochs = ${epochs} is none, so bits are given once, before the first step`;
 }
 
 /** Formats of needed amounts, rounded up: kB suit networks of all sizes, but small ones have few bit operations. */

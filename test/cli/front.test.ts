@@ -143,6 +143,10 @@ it('refuses what cannot be compared', async () => {
   expect(await refused(...variants)).toMatch(
     /wrong\.cfg: \[TYPO\] makes .*bn_restimate = 3: unknown key; did you mean/,
   );
+  writeFileSync(join(folder, 'wrong.cfg'), '[LATE]\nbudget_search = 0.2\n');
+  expect(await refused(...variants)).toMatch(
+    /wrong\.cfg: \[LATE\] makes .*budget_search = 0\.2: has no effect with epochs = 2: bits are given once/,
+  );
   writeFileSync(join(folder, 'wrong.cfg'), '[A]\nbn_reestimate = 3\n');
   expect(await refused(...variants, '--variant-budgets', '0.5')).toMatch(
     /0\.5: is none of the budgets, which are 0\.4$/m,

@@ -264,5 +264,5 @@ function ready(run: PlannedRun, resume: boolean): Experiment {
   const { experiment, file } = run;
   const weights = parametersToStartFrom(run);
   const overrides = { ...Object.fromEntries(experiment.overrides), resume, ...(weights && { weights }) };
-  return resolveExperiment(file, experiment.name, overrides, 'shared');
+  return resolveExperiment(file, experiment.name, overrides, 'plan');
 }

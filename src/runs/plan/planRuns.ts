@@ -113,7 +113,7 @@ function priorSection({ sections }: ConfigFile, parameters: string | null): stri
 function resolve(file: ConfigFile, section: string, seed: number | null, options: PlanOptions): Experiment {
   const place = seed === null ? { out: options.out } : { seed, out: `${options.out}/seed-${seed}` };
   const overrides = { ...options.settings, ...place };
-  const experiment = resolveExperiment(file, section, overrides, 'shared');
+  const experiment = resolveExperiment(file, section, overrides, 'plan');
   if (!hasBudget(experiment.budget)) return experiment;
-  return resolveExperiment(file, section, { ...overrides, ...options.budgetSettings }, 'shared');
+  return resolveExperiment(file, section, { ...overrides, ...options.budgetSettings }, 'plan');
 }
