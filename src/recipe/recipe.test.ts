@@ -78,6 +78,13 @@ describe('what is recommended', () => {
     );
     expect(await budgetOf({ ...thinned, initial_cost_lambda2: 1 })).toMatchObject({ begin: 'wide', lambda2: 1 });
     expect(await budgetOf({ ...whole, budget_prune: true })).toMatchObject({ prunes: true, begin: 'allocated' });
+    const remarkOf = async (options: Overrides) =>
+      /^# of the epochs, (.*)$/m.exec((await recommend(askedFor(options), events)).text)?.[1];
+    expect(await remarkOf(thinned!)).toBe('in which the limit of weights falls to its target');
+    const ofProducts = { ...net, budget_prune: true, target_gbops: 0.1, target_weight_kbytes: -1 };
+    expect(await remarkOf(ofProducts)).toBe('in which the limit of bit operations falls to its target');
+    const ofCosts = { ...net, budget_prune: true, target_cost: 1e9, costs: 'energy-45nm', target_weight_kbytes: 25 };
+    expect(await remarkOf(ofCosts)).toBe('in which the limits of weights and costs fall to their targets');
     const { notes } = await recommend(askedFor(thinned!), events);
     expect(notes.at(-1)).toBe(
       '--budget-prune true: the weights have less than two bits each, so that channels go, too',
@@ -87,6 +94,27 @@ describe('what is recommended', () => {
     );
     const least = { ...net, target_weight_kbytes: 0.1 };
     await expect(budgetOf(least)).rejects.toThrow('cannot be met: with the fewest bits and channels that');
+  });
+
+  it('takes keys that have an effect beside what is recommended, and no others', async () => {
+    const net = { data: 'synthetic:96', model: 'resnet8' };
+    const budgetOf = async (options: Overrides) =>
+      (await recommend(askedFor({ ...net, ...options }), events)).experiments[1].budget;
+    expect(await budgetOf({ target_weight_kbytes: 10, budget_prune_step: 4 })).toMatchObject({
+      prunes: true,
+      pruneStep: 4,
+    });
+    expect(await budgetOf({ budget_prune: true })).toMatchObject({ prunes: true });
+    expect(await budgetOf({ initial_cost_lambda2: 1 })).toMatchObject({ lambda2: 1 });
+    const products = { target_gbops: 0.5, target_weight_kbytes: -1, target_activation_kbytes: -1 };
+    expect(await budgetOf(products)).toMatchObject({ mode: 'guaranteed', targetGbops: 0.5 });
+    expect(await budgetOf({ target_activation_type: 'sum' })).toMatchObject({ targetActivationType: 'sum' });
+    await expect(budgetOf({ target_weight_kbytes: 25, budget_prune_step: 4 })).rejects.toThrow(
+      '--budget-prune-step = 4: has no effect without channels to prune: set budget_prune = true',
+    );
+    await expect(budgetOf({ image_size: 64 })).rejects.toThrow(
+      '--image-size = 64: has no effect with data = synthetic',
+    );
   });
 
   it('says what all weights need where no channel can go', async () => {

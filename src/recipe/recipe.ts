@@ -6,9 +6,8 @@
 import { basename, resolve } from 'node:path';
 import { usualSplit } from '../data/index.js';
 import { InputError } from '../errors.js';
-import type { Counted } from '../nn/index.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
-import { excess, floatBits, largestSet, memorySets, smallestBits } from '../quant/index.js';
+import { floatBits, largestSet, memorySets, smallestBits } from '../quant/index.js';
 import { resolveStartingWeights } from '../runs/index.js';
 import {
   type ConfigFile,
@@ -16,6 +15,7 @@ import {
   configText,
   type Experiment,
   experimentFromSettings,
+  hasTarget,
   isOnnxFile,
   type Lines,
   type Overrides,
@@ -25,7 +25,7 @@ import {
   withDefinition,
 } from '../settings/index.js';
 import type { Task } from '../task.js';
-import { budgetLimits, budgetOutlook } from '../train/budgetLimits.js';
+import { budgetOutlook } from '../train/budgetLimits.js';
 import { type DataShape, networkOf, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
 import { modelOfWeights } from './startingModel.js';
@@ -62,13 +62,13 @@ const fallingSearch = 0.4;
 const quantization = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' } as const;
 
 /**
- * The settings given by a call.
+ * The settings given by a call. Whether each has an effect is known beside those that are recommended.
  *
  * @throws InputError for invalid ones
  */
 export function askedFor(options: Overrides): Experiment {
   const context = { ...quantization, select: 'validation', budget: 'guaranteed' };
-  return experimentFromSettings('asked', source, context, options);
+  return experimentFromSettings('asked', source, context, options, 'plan');
 }
 
 /**
@@ -96,17 +96,12 @@ export async function recommend(asked: Experiment, events: RecipeEvents): Promis
     weight: target('weights', kbytes('weights'), 10, overrides.get('target_weight_kbytes')),
     activation: target(activationWords[type], kbytes(type), 8, overrides.get('target_activation_kbytes')),
   };
-  const whole = draft(targets, settings.budget_prune);
-  const prunes = mayPrune && variables.channelGroups.length > 0 && !holdsAllWeights(whole.experiments[1], variables);
-  const result = prunes ? draft(targets, true) : whole;
+  const least = largestSet(sets.weights, variables.quantizers.map(smallestBits)).kbytes;
+  const isTight = targets.weight.value > 0 && least > targets.weight.value;
+  const prunes = settings.budget_prune || (mayPrune && isTight && variables.channelGroups.length > 0);
+  const result = draft(targets, prunes);
   budgetOutlook(result.experiments[1], training);
   return { name, ...result };
-}
-
-/** Tells whether the budget of weights has room for all of them with the fewest bits. */
-function holdsAllWeights(learned: Experiment, counted: Counted): boolean {
-  const limit = budgetLimits(learned, counted).find(({ key }) => key === 'target_weight_kbytes');
-  return !limit || excess(limit, counted.quantizers.map(smallestBits)) <= 0;
 }
 
 const activationWords = {
@@ -200,7 +195,7 @@ function linesOf(
   const isShifted = !overrides.has('augment') && arePictures;
   // By default every output of a ResNet for CIFAR has a ReLU.
   const hasLinear = !/^resnet(20|32|44|56|110)$/.test(model);
-  const hasTarget = targets.weight.value > 0 || targets.activation.value > 0;
+  const kbytes = { target_weight_kbytes: targets.weight.value, target_activation_kbytes: targets.activation.value };
 
   const shared: Lines = new Map();
   const float: Lines = new Map();
@@ -244,7 +239,8 @@ function linesOf(
   put(learned, 'epochs', epochs[1]);
   learned.set('initial_learning_rate', rate(0.02));
   for (const [key, kind] of Object.entries(quantization)) put(learned, key, kind);
-  if (hasTarget) put(learned, 'budget', 'guaranteed', 'no epoch outside of the targets is chosen');
+  if (hasTarget({ ...settings, ...kbytes }))
+    put(learned, 'budget', 'guaranteed', 'no epoch outside of the targets is chosen');
   for (const of of ['weight', 'activation'] as const) {
     const { value, remark } = targets[of];
     put(learned, `target_${of}_kbytes`, value, remark);
@@ -256,7 +252,7 @@ function linesOf(
     if (searches && !search.some((key) => overrides.has(key))) {
       put(learned, 'budget_begin', 'allocated', 'for pruned networks better than the usual search: docs/front.md');
       put(learned, 'budget_measure', 32);
-      put(learned, 'budget_search', fallingSearch, 'of the epochs, in which the limit of weights falls to its target');
+      put(learned, 'budget_search', fallingSearch, fallingText(settings, targets));
       put(learned, 'budget_slack', 3);
     }
   }
@@ -272,6 +268,17 @@ function linesOf(
     }
   }
   return { shared, float, learned };
+}
+
+/** The remark on the search in which limits fall: all but those of activations do. */
+function fallingText({ target_gbops, target_cost }: Experiment['settings'], { weight }: Targets): string {
+  const falling = { weights: weight.value, 'bit operations': target_gbops, costs: target_cost };
+  const names = Object.entries(falling).flatMap(([name, most]) => (most > 0 ? [name] : []));
+  const fall =
+    names.length > 1
+      ? `limits of ${new Intl.ListFormat('en').format(names)} fall to their targets`
+      : `limit of ${names} falls to its target`;
+  return `of the epochs, in which the ${fall}`;
 }
 
 /** The classes or labels in words; empty for other targets. */

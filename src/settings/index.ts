@@ -23,7 +23,7 @@ export { listExperiments } from './listExperiments.js';
 export { quantizerBounds } from './quantizerBounds.js';
 export type { QuantizerSettings } from './quantizerSettings.js';
 export { mayHaveSameOperations } from './sameOperations.js';
-export { hasWidths, pixelNumbers, quantizes, searchEpochs } from './settingRules.js';
+export { hasTarget, hasWidths, pixelNumbers, quantizes, searchEpochs } from './settingRules.js';
 export {
   concernsQuantizers,
   isModelFile,
