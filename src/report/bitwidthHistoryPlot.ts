@@ -7,7 +7,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { epochAxis } from './epochAxis.js';
 import { headline } from './labels.js';
-import { layerLabels } from './layerLabels.js';
+import { layerLabels, partsByRole } from './layerLabels.js';
 import type { QuantizerRecord, RunRecord } from './runRecord.js';
 import { LABEL_SIZE, MANY_ROWS, PANEL_TITLE, SMALL_LABEL_SIZE } from './theme.js';
 
@@ -27,10 +27,7 @@ export function bitwidthHistoryPlot(run: RunRecord): TopLevelSpec | undefined {
   if (epochs.length < HISTORY_EPOCHS) return undefined;
   const domain: [number, number] = [epochs[0]! - 0.5, epochs.at(-1)! + 0.5];
   const bits = [...new Set(run.quantizers.map((row) => row.bits))].sort((a, b) => a - b);
-  const parts = [
-    { title: 'weights', rows: run.quantizers.filter((row) => row.role !== 'activation') },
-    { title: 'activations', rows: run.quantizers.filter((row) => row.role === 'activation') },
-  ].filter((part) => part.rows.length > 0);
+  const parts = partsByRole(run.quantizers);
   return {
     title: { text: 'Bitwidths over training', subtitle: headline(run) },
     spacing: 26,

@@ -7,7 +7,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { capitalized } from '../capitalized.js';
 import { metrics } from '../task.js';
-import { axisPosition, linearDomain } from './axis.js';
+import { axisPosition, linearDomain, logarithmicAxis, logarithmicDomain } from './axis.js';
 import { type ComparedRun, front } from './comparison.js';
 import { textWidth } from './fontMetrics.js';
 import { labelLayer, placeLabels } from './placeLabels.js';
@@ -23,9 +23,6 @@ const WIDTH = 270;
 const HEIGHT = 250;
 const LINE_HEIGHT = 16;
 const POINT_RADIUS = 5;
-
-/** Ratio of sizes from which the axis is logarithmic. */
-const LOGARITHMIC_RATIO = 6;
 
 interface Point {
   readonly run: ComparedRun;
@@ -70,12 +67,17 @@ function pointsOf(runs: readonly ComparedRun[], sizeOf: (run: ComparedRun) => nu
 }
 
 function panelSpec(title: string, points: readonly Point[], axisTitle: string | null): object {
-  const sizes = domainOf(points.map(({ kbytes }) => kbytes));
+  const sizes = points.map(({ kbytes }) => kbytes);
+  const wide = logarithmicDomain(sizes);
+  const domain = wide ?? linearDomain(sizes);
+  const { scale, axis } = wide
+    ? logarithmicAxis(wide)
+    : { scale: { domain, nice: false }, axis: { format: '~f', tickCount: 5 } };
   const errors = linearDomain(points.map(({ percent }) => percent));
   const onFront = points.filter(({ isBeaten }) => !isBeaten).sort((a, b) => a.kbytes - b.kbytes);
   const corners = stairs(onFront);
   const place = ({ kbytes, percent }: { kbytes: number; percent: number }) => ({
-    x: WIDTH * axisPosition(kbytes, sizes.domain, sizes.logarithmic),
+    x: WIDTH * axisPosition(kbytes, domain, wide !== null),
     y: HEIGHT * (1 - axisPosition(percent, errors)),
   });
   const labels = placeLabels(
@@ -94,16 +96,7 @@ function panelSpec(title: string, points: readonly Point[], axisTitle: string | 
     width: WIDTH,
     height: HEIGHT,
     encoding: {
-      x: {
-        type: 'quantitative',
-        scale: sizes.logarithmic
-          ? { type: 'log', base: 2, domain: sizes.domain, nice: false }
-          : { domain: sizes.domain, nice: false },
-        axis: {
-          title: 'kB',
-          ...(sizes.logarithmic ? { format: '~f', values: powersOfTwo(sizes.domain) } : { format: '~f', tickCount: 5 }),
-        },
-      },
+      x: { type: 'quantitative', scale, axis: { title: 'kB', ...axis } },
       y: {
         type: 'quantitative',
         scale: { domain: errors, nice: false },
@@ -154,16 +147,4 @@ function legendSpec(runs: readonly ComparedRun[]): object {
       text: { field: 'text' },
     },
   };
-}
-
-function domainOf(values: readonly number[]): { domain: [number, number]; logarithmic: boolean } {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const logarithmic = low > 0 && high > LOGARITHMIC_RATIO * low;
-  return { domain: logarithmic ? [low / 1.25, high * 1.25] : linearDomain(values), logarithmic };
-}
-
-function powersOfTwo([low, high]: readonly [number, number]): number[] {
-  const ticks: number[] = [];
-  for (let k = Math.ceil(Math.log2(low)); 2 ** k <= high; k++) ticks.push(2 ** k);
-  return ticks;
 }

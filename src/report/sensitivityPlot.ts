@@ -4,7 +4,7 @@
  */
 import type { TopLevelSpec } from 'vega-lite';
 import { riseText } from './labels.js';
-import { layerLabels } from './layerLabels.js';
+import { layerLabels, partsByRole } from './layerLabels.js';
 import { EVALUATION_COLOR, INK, LABEL_SIZE, PANEL_TITLE, SMALL_LABEL_SIZE } from './theme.js';
 
 export interface SensitivityRow {
@@ -17,10 +17,6 @@ export interface SensitivityRow {
 
 /** The picture of at least one tensor. `subject`: words for the title. */
 export function sensitivityPlot(subject: string, rows: readonly SensitivityRow[]): TopLevelSpec {
-  const parts = [
-    { title: 'weights', rows: rows.filter(({ role }) => role !== 'activation') },
-    { title: 'activations', rows: rows.filter(({ role }) => role === 'activation') },
-  ].filter((part) => part.rows.length > 0);
   const all = rows.flatMap(({ bits, rises }) => [bits, ...rises.map((each) => each.bits)]);
   const domain = Array.from({ length: Math.max(...all) - Math.min(...all) + 1 }, (_, at) => Math.min(...all) + at);
   const highest = Math.max(0.01, ...rows.flatMap(({ rises }) => rises.map(({ rise }) => rise)));
@@ -30,7 +26,7 @@ export function sensitivityPlot(subject: string, rows: readonly SensitivityRow[]
       subtitle: [subject, 'rise of the loss where one tensor has other bits; framed: the bits it has'],
     },
     spacing: 34,
-    hconcat: parts.map((part) => panelSpec(part.title, part.rows, domain, highest)),
+    hconcat: partsByRole(rows).map((part) => panelSpec(part.title, part.rows, domain, highest)),
   } as TopLevelSpec;
 }
 

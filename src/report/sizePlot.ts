@@ -3,6 +3,7 @@
  * budget as a labelled dashed line.
  */
 import type { TopLevelSpec } from 'vega-lite';
+import { axisPosition, logarithmicAxis, logarithmicDomain } from './axis.js';
 import { curveMarks } from './curveMarks.js';
 import { epochAxis, epochDomain } from './epochAxis.js';
 import { displayNames, headline, kbytes, runColor } from './labels.js';
@@ -11,9 +12,6 @@ import { ACTIVATION_COLOR, INK, LABEL_SIZE, PANEL_TITLE, WEIGHT_COLOR } from './
 
 const WIDTH = 210;
 const HEIGHT = 210;
-
-/** Ratio of sizes, such as of a float run and quantized ones, from which the axis is logarithmic. */
-const LOGARITHMIC_RATIO = 6;
 
 interface Quantity {
   readonly title: string;
@@ -71,13 +69,11 @@ function panelSpec(quantity: Quantity, runs: readonly RunRecord[], single: boole
   const budgets = [...new Set(runs.flatMap((run) => run.budget[quantity.budgetKey] ?? []))].sort((a, b) => b - a);
   const last = values.at(-1)?.kbytes ?? 0;
   const drawn = [...values.map((value) => value.kbytes), ...budgets];
-  const lowest = Math.min(...drawn);
   const highest = Math.max(...drawn);
-  const logarithmic = !single && lowest > 0 && highest > LOGARITHMIC_RATIO * lowest;
+  const wide = single ? null : logarithmicDomain(drawn);
   const labelTops = single ? budgets.filter((budget) => !isLabelledBelow(budget, last, highest)).map(labelTop) : [];
-  const domain: [number, number] = logarithmic
-    ? [lowest / 1.25, highest * 1.25]
-    : [0, Math.max(highest * 1.04, ...labelTops)];
+  const domain = wide ?? ([0, Math.max(highest * 1.04, ...labelTops)] as const);
+  const { scale, axis } = wide ? logarithmicAxis(wide) : { scale: { domain }, axis: { format: 'f', tickCount: 5 } };
   return {
     title: { ...PANEL_TITLE, text: quantity.title },
     width: WIDTH,
@@ -88,14 +84,7 @@ function panelSpec(quantity: Quantity, runs: readonly RunRecord[], single: boole
         scale: { domain: epochDomain(epochs), nice: false },
         axis: { ...epochAxis(), tickCount: 5 },
       },
-      y: {
-        type: 'quantitative',
-        scale: logarithmic ? { type: 'log', base: 2, domain, nice: false } : { domain },
-        axis: {
-          title: first ? 'kB' : null,
-          ...(logarithmic ? { format: '~f', values: powersOfTwo(domain) } : { format: 'f', tickCount: 5 }),
-        },
-      },
+      y: { type: 'quantitative', scale, axis: { title: first ? 'kB' : null, ...axis } },
     },
     layer: [
       {
@@ -110,15 +99,9 @@ function panelSpec(quantity: Quantity, runs: readonly RunRecord[], single: boole
       ...budgetRules(budgets),
       ...(single
         ? budgets.map((budget) => insideLabel(budget, isLabelledBelow(budget, last, highest)))
-        : [outsideLabels(budgets, domain, logarithmic)]),
+        : [outsideLabels(budgets, (kbytes) => HEIGHT * (1 - axisPosition(kbytes, domain, wide !== null)))]),
     ],
   };
-}
-
-function powersOfTwo([low, high]: readonly [number, number]): number[] {
-  const ticks: number[] = [];
-  for (let k = Math.ceil(Math.log2(low)); 2 ** k <= high; k++) ticks.push(2 ** k);
-  return ticks;
 }
 
 function budgetRules(budgets: readonly number[]): object[] {
@@ -156,12 +139,9 @@ function insideLabel(budget: number, below: boolean): object {
 
 /**
  * The labels of several runs: to the right of the frame, where no curve passes, without those that would overlap the
- * label above.
+ * label above. `pixels`: the distance of a budget's line from the top.
  */
-function outsideLabels(budgets: readonly number[], domain: readonly [number, number], logarithmic: boolean): object {
-  const position = (value: number) => (logarithmic ? Math.log(value) : value);
-  const pixels = (value: number) =>
-    (HEIGHT * (position(domain[1]) - position(value))) / (position(domain[1]) - position(domain[0]));
+function outsideLabels(budgets: readonly number[], pixels: (budget: number) => number): object {
   const labelled: number[] = [];
   for (const budget of budgets) {
     const above = labelled.at(-1);
