@@ -2,7 +2,7 @@
 
 import type { Variables } from '../nn/index.js';
 import { bitsPerKbyte } from '../quant/index.js';
-import { type LayerSummary, summaryTable } from '../report/summaryTable.js';
+import { type LayerSummary, summaryTable } from './summaryTable.js';
 
 /** The table; empty for a float network. `bits`: bitwidths by tensor. */
 export function layerTable({ counted }: Variables, bits: Readonly<Record<string, number>>): string {

@@ -5,4 +5,3 @@ export { plotRun } from './plotRun.js';
 export { plotRuns } from './plotRuns.js';
 export { drawPlot, writePlot } from './renderPlot.js';
 export { sensitivityPlot } from './sensitivityPlot.js';
-export { type LayerSummary, summaryTable } from './summaryTable.js';
