@@ -14,7 +14,14 @@ import type { ReportRow } from '../reproduce/table.js';
 import { withNetworkOfFile } from '../runs/index.js';
 import { type PlannedRun, planRuns } from '../runs/plan/planRuns.js';
 import type { Workbench } from '../runs/workbench.js';
-import { type ConfigFile, type Experiment, hasWidths, type Overrides, resolveExperiment } from '../settings/index.js';
+import {
+  type ConfigFile,
+  type Experiment,
+  hasWidths,
+  type Overrides,
+  resolveExperiment,
+  whereSet,
+} from '../settings/index.js';
 import { type BudgetLimit, budgetOutlook } from '../train/budgetLimits.js';
 import { dataShape, normalisation } from '../train/programOptions.js';
 import { type FrontSections, floatSection, frontSections, type Limited } from './frontSections.js';
@@ -142,7 +149,7 @@ export async function planFront(
   const variants = variantsOf(options);
   const base = await withNetworkOfFile(floatNetwork(options));
   if (base.task.loss !== 'classes') {
-    const where = base.sources.get('loss')?.where ?? 'loss';
+    const where = whereSet(base.sources, 'loss');
     throw new InputError(`${where} = ${base.task.loss}: a front is drawn of errors of classes`);
   }
   const folder = options.out ?? (quick ? 'front-quick' : 'front');

@@ -1,7 +1,7 @@
 /** Sections of .cfg files as settings for `train`. */
 
 import { InputError } from '../errors.js';
-import { resolveExperiment } from '../settings/index.js';
+import { resolveExperiment, whereSet } from '../settings/index.js';
 import { readConfigFile } from '../settings/readConfigFile.js';
 import { commandLineKeys, type TrainingSettings } from './train.js';
 
@@ -21,7 +21,7 @@ import { commandLineKeys, type TrainingSettings } from './train.js';
 export function sectionSettings(cfg: string, section: string): TrainingSettings {
   const { sources, settings, training } = resolveExperiment(readConfigFile(cfg), section);
   if (training.distill) {
-    const where = sources.get('distill')?.where ?? 'distill';
+    const where = whereSet(sources, 'distill');
     throw new InputError(`${where} = ${training.distill.from}: the library knows no teacher; use mpdnn train`);
   }
   const keys = [...sources.keys()].filter((key) => key in settings && !commandLineKeys.some((own) => own === key));

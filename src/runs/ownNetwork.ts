@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { readDefinition } from '../nn/index.js';
-import { commandWords, type Experiment, isModelFile, isOnnxFile, withDefinition } from '../settings/index.js';
+import { commandWords, type Experiment, isModelFile, isOnnxFile, whereSet, withDefinition } from '../settings/index.js';
 import { readWeightFile } from '../weights/index.js';
 
 /**
@@ -18,7 +18,7 @@ export async function withNetworkOfFile(experiment: Experiment): Promise<Experim
   const { model } = experiment.network;
   if (!isModelFile(model)) return experiment;
   const path = resolve(userPath(model));
-  const where = `${experiment.sources.get('model')?.where ?? 'model'} = ${model}`;
+  const where = `${whereSet(experiment.sources, 'model')} = ${model}`;
   if (!existsSync(path)) throw new InputError(`${where}: no such file`);
   if (isOnnxFile(model)) {
     const { importOnnx } = await import('../onnx/index.js');

@@ -12,7 +12,7 @@ import type { Variables } from '../nn/index.js';
 import { packageVersion } from '../packageVersion.js';
 import { disagreement, oneRank, type Ranks } from '../program/ranks.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
-import { type ConfigFile, decidingSettings, type Experiment, quantizes } from '../settings/index.js';
+import { type ConfigFile, decidingSettings, type Experiment, quantizes, whereSet } from '../settings/index.js';
 import { shippable } from '../ship/shippable.js';
 import { eventFile } from '../tensorboard/eventFile.js';
 import { type DataDescription, describeData } from '../train/dataDescription.js';
@@ -197,9 +197,7 @@ export function checkRanks({ training: { shards }, sources }: Experiment, size: 
   const remedy = Number.isInteger(Math.log2(size))
     ? `set shards = ${size} or a larger power of two`
     : 'shards are a power of two, so start 2, 4, 8 … processes';
-  throw new InputError(
-    `${sources.get('shards')?.where ?? 'shards'} = ${shards}: ${size} processes cannot share them; ${remedy}`,
-  );
+  throw new InputError(`${whereSet(sources, 'shards')} = ${shards}: ${size} processes cannot share them; ${remedy}`);
 }
 
 /** Throws an `InputError` with the difference if a run's images are not those that it began with. */

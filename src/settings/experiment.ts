@@ -166,6 +166,11 @@ export interface Experiment {
   readonly overrides: ReadonlyMap<string, string>;
 }
 
+/** The place where a key is set, for messages; the key alone if it has its default. */
+export function whereSet(sources: Experiment['sources'], key: SettingKey): string {
+  return sources.get(key)?.where ?? key;
+}
+
 /** Options of the command line: `batchSize`, `batch-size` and `batch_size` are the same key. */
 export type Overrides = Readonly<Record<string, string | number | boolean | undefined>>;
 

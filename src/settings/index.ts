@@ -16,6 +16,7 @@ export {
   type Overrides,
   resolveExperiment,
   settingEntries,
+  whereSet,
   withDefinition,
 } from './experiment.js';
 export { type ResolvedLayer, resolveLayers } from './layerRules.js';

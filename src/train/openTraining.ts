@@ -19,7 +19,7 @@ import {
   type TaughtBy,
   type TrainingProgram,
 } from '../program/trainingProgram.js';
-import { type Experiment, hasBudget, type ResolvedLayer } from '../settings/index.js';
+import { type Experiment, hasBudget, type ResolvedLayer, whereSet } from '../settings/index.js';
 import type { LoadedWeights } from '../weights/loadedWeights.js';
 import { type Checkpoint, checkpointFile, readCheckpoint, type StartingCheckpoint } from './checkpoint.js';
 import type { CheckpointState } from './checkpointState.js';
@@ -55,7 +55,7 @@ export function heldOut<T extends Images>(
 ): { readonly train: T; readonly validation: T | null } {
   if (validation && training.select === 'validation') {
     if (data.validationSplit === null) return { train: images, validation };
-    const where = sources.get('validation_split')?.where ?? 'validation_split';
+    const where = whereSet(sources, 'validation_split');
     throw new InputError(
       `${where} = ${data.validationSplit}: the data bring ${validation.count} inputs to choose by; leave it out`,
     );
@@ -254,7 +254,7 @@ function distillation({ training: { distill } }: Experiment, teacher: Teacher | 
 
 function checkMoments({ training: { bnReestimate }, sources }: Experiment, { running }: Variables): void {
   if (bnReestimate === 0 || running.length > 0) return;
-  const where = sources.get('bn_reestimate')?.where ?? 'bn_reestimate';
+  const where = whereSet(sources, 'bn_reestimate');
   throw new InputError(
     `${where} = ${bnReestimate}: the network has no batch normalisation to measure anew; leave it out`,
   );

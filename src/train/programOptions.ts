@@ -26,6 +26,7 @@ import {
   quantizerBounds,
   type ResolvedLayer,
   resolveLayers,
+  whereSet,
 } from '../settings/index.js';
 import type { Task } from '../task.js';
 import type { DataDescription, InputScaling } from './dataDescription.js';
@@ -150,9 +151,9 @@ export type NetworkShape = Pick<DataShape, 'classes' | 'imageShape' | 'targetSha
 function modelOptions({ network, sources, task }: Experiment, data: NetworkShape): ModelOptions {
   const { imageShape } = data;
   const { definition, model } = network;
-  const where = model === 'own' ? 'network' : (sources.get('model')?.where ?? 'model');
+  const where = model === 'own' ? 'network' : whereSet(sources, 'model');
   if (!definition && (model === 'own' || isModelFile(model))) {
-    throw new InputError(`${sources.get('model')?.where ?? 'model'} = ${model}: no network was read of it`);
+    throw new InputError(`${whereSet(sources, 'model')} = ${model}: no network was read of it`);
   }
   const wanted = wantedOutputs(task, data);
   if (!definition) {
@@ -251,7 +252,7 @@ export function normalisation(
   const numbers: Moments = values === 'bytes' ? pixelNumbers(experiment.settings) : floatNumbers(experiment, moments);
   for (const key of ['mean', 'std'] as const) {
     const given = numbers[key];
-    const where = `${experiment.sources.get(key)?.where ?? key} = ${given}`;
+    const where = `${whereSet(experiment.sources, key)} = ${given}`;
     if (given.length !== 1 && given.length !== channels) {
       throw new InputError(
         `${where}: ${given.length} numbers for images of ${channels} channels; give one for all, or one a channel`,
@@ -276,7 +277,7 @@ export function normalisation(
 function floatNumbers({ settings, sources }: Experiment, moments?: Moments): Moments {
   const { normalise, mean, std } = settings;
   if (normalise !== null) {
-    const where = sources.get('normalise')?.where ?? 'normalise';
+    const where = whereSet(sources, 'normalise');
     throw new InputError(
       `${where} = ${normalise}: is for bytes, and the data are floats; set it to auto, and mean and std as you need them`,
     );
