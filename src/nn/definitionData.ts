@@ -4,8 +4,8 @@ import { InputError } from '../errors.js';
 import { Graph } from '../graph/index.js';
 import { definitionOf } from '../ops/index.js';
 import { sizesOf } from '../ops/shapes.js';
-import { activations, type Layer, type NetworkDefinition, readsOf } from './layer.js';
-import { inputName, NetworkBuilder } from './networkBuilder.js';
+import { activations, inputName, type Layer, type NetworkDefinition, readsOf } from './layer.js';
+import { NetworkBuilder } from './networkBuilder.js';
 import { unquantized } from './quantizerSettings.js';
 import { Variables } from './variables.js';
 

@@ -1,6 +1,6 @@
 export { type ChannelGroup, channelGroups, forEachRun, leftOf, thinned } from './channelGroups.js';
 export { readDefinition } from './definitionData.js';
-export { type Layer, type NetworkDefinition, readsOf } from './layer.js';
+export { inputName, type Layer, type NetworkDefinition, readsOf } from './layer.js';
 export type {
   AveragePoolOptions,
   ConvOptions,
@@ -21,7 +21,6 @@ export { type Define, defined, type NetworkOptions, network } from './layers.js'
 export { fromStored, type Layout, storedShape, toStored } from './layouts.js';
 export { liveActivations } from './liveActivations.js';
 export { buildModel, type ModelOptions, modelDefinition } from './models/models.js';
-export { inputName } from './networkBuilder.js';
 export { productsOf } from './products.js';
 export { quantizableTensors } from './quantizableTensors.js';
 export { type ActivationSettings, type QuantizerSettings, unquantized } from './quantizerSettings.js';

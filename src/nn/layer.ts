@@ -16,13 +16,16 @@ import type { Layout } from './layouts.js';
 export const activations = ['relu', 'relu6', 'sigmoid', 'hardSigmoid', 'hardSwish', 'silu', 'none'] as const;
 export type Activation = (typeof activations)[number];
 
+/** Name by which layers read the images, and of their quantizer's tensor. */
+export const inputName = 'input';
+
 interface Named {
   /** Unique in the network; other layers refer to the output by it. */
   readonly name: string;
 }
 
 interface Read extends Named {
-  /** The layer to read from, or `input`. */
+  /** The layer to read from, or `inputName`. */
   readonly input: string;
 }
 

@@ -30,7 +30,7 @@ import {
   startWithStep,
 } from '../quant/index.js';
 import { type Initializer, startValues } from './initializers.js';
-import type { BatchNormLayer, ConvLayer, DepthwiseLayer, LinearLayer } from './layer.js';
+import { type BatchNormLayer, type ConvLayer, type DepthwiseLayer, inputName, type LinearLayer } from './layer.js';
 import { type Layout, storedShape } from './layouts.js';
 import { type ActivationSettings, type QuantizerSettings, settingsOfSource, withSign } from './quantizerSettings.js';
 import { exponentsName, type NetworkTensor, type Variables } from './variables.js';
@@ -163,7 +163,7 @@ export function linearOutput(network: Network, x: Tensor, name: string): Tensor 
 
 /** The images as the first layer reads them, with a signed quantizer if they are quantized. */
 export function networkInput(network: Network, images: Tensor): Tensor {
-  return quantizedActivation(network, images, 'input', 'input', () => images);
+  return quantizedActivation(network, images, inputName, 'input', () => images);
 }
 
 /**

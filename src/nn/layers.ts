@@ -7,7 +7,7 @@ import { InputError } from '../errors.js';
 import type { Shape } from '../graph/index.js';
 import { extentOf, type PerAxis, type SizedWindowOptions, sidesOf } from '../ops/window.js';
 import { shapeBuilder } from './definitionData.js';
-import { type Activation, activations, type Layer, type NetworkDefinition } from './layer.js';
+import { type Activation, activations, inputName, type Layer, type NetworkDefinition } from './layer.js';
 import {
   type AveragePoolOptions,
   type ConvOptions,
@@ -25,7 +25,6 @@ import {
   type Value,
 } from './layerCalls.js';
 import { type Names, type Naming, namings } from './naming.js';
-import { inputName } from './networkBuilder.js';
 import { placed } from './placed.js';
 
 /** A network as a function from images to outputs. Every call has to make the same layers. */

@@ -23,7 +23,7 @@ import { shuffleChannels } from '../ops/shuffleChannels.js';
 import { slice } from '../ops/slice.js';
 import { subsample } from '../ops/subsample.js';
 import { startValues } from './initializers.js';
-import type { Layer, NetworkDefinition } from './layer.js';
+import { inputName, type Layer, type NetworkDefinition } from './layer.js';
 import {
   affine,
   convolution,
@@ -53,9 +53,6 @@ function classifierOf(layers: readonly Layer[], output: string): string | undefi
   const isPlain = last?.kind === 'linear' && last.activation === 'none' && last.bias !== null && !last.batchNorm;
   return isPlain ? last.name : undefined;
 }
-
-/** Name by which layers read the images. */
-export const inputName = 'input';
 
 export class NetworkBuilder {
   readonly #network: Network;

@@ -9,7 +9,7 @@
 
 import { InputError } from '../errors.js';
 import { type Graph, operandsOf, resultsOf, type Tensor } from '../graph/index.js';
-import { definitionOf } from '../ops/index.js';
+import { activationOf, definitionOf } from '../ops/index.js';
 import { type ActivationSettings, type QuantizerSettings, settingsOfSource, withSign } from './quantizerSettings.js';
 import type { NetworkTensor, SharedQuantizer, Variables } from './variables.js';
 
@@ -49,7 +49,7 @@ function groupsOfRows(graph: Graph): ReadonlySet<number>[] {
       const others = groups.filter((group) => !touched.includes(group));
       groups = [...others, new Set([...touched, together].flatMap((rows) => [...rows]))];
     }
-    const activation = typeof values === 'function' ? values(node.attributes) : null;
+    const activation = activationOf(node);
     const [result] = resultsOf(node);
     if (activation?.type === 'quantize') rowsOf.set(result!, new Set([activation.row]));
     else if (values === 'kept' || values === 'joined') rowsOf.set(result!, together);

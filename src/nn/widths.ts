@@ -5,7 +5,7 @@
  */
 
 import { type AnyNode, type Graph, operandsOf, resultsOf, type Tensor } from '../graph/index.js';
-import { definitionOf } from '../ops/index.js';
+import { activationOf, definitionOf } from '../ops/index.js';
 import { floatWidth, type Width } from '../quant/index.js';
 
 /** Bits of the numbers of an image. */
@@ -28,7 +28,7 @@ function widthOf(node: AnyNode, [first = floatWidth, ...others]: readonly Width[
   const { values } = definitionOf(node);
   if (values === 'kept') return first;
   if (values === 'joined') return others.every((other) => isSame(first, other)) ? first : floatWidth;
-  const activation = typeof values === 'function' ? values(node.attributes) : null;
+  const activation = activationOf(node);
   return activation?.type === 'quantize' ? { row: activation.row } : floatWidth;
 }
 

@@ -8,6 +8,7 @@ import {
   activationGradientDefinition,
 } from './activation.js';
 import { type Add, addDefinition } from './add.js';
+import type { Activation } from './attributes.js';
 import {
   type AveragePool,
   type AveragePoolGradient,
@@ -237,4 +238,10 @@ export const definitions: { readonly [K in OpName]: Definition<OperationTypes[K]
 /** The definition of a node's operation, typed as that of any operation. */
 export function definitionOf({ op }: Pick<AnyNode, 'op'>): Definition<Operation> {
   return definitions[op] as unknown as Definition<Operation>;
+}
+
+/** The activation that makes the values of a node's first result; null if none does. */
+export function activationOf(node: AnyNode): Activation | null {
+  const { values } = definitionOf(node);
+  return typeof values === 'function' ? values(node.attributes) : null;
 }

@@ -3,7 +3,7 @@
 import { type AnyNode, operandsOf, resultsOf } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Activation } from '../ops/attributes.js';
-import { definitionOf } from '../ops/index.js';
+import { activationOf, definitionOf } from '../ops/index.js';
 
 export type QuantizingActivation = Extract<Activation, { type: 'quantize' }>;
 
@@ -18,15 +18,15 @@ export function quantizedTensors(calls: readonly AnyNode[]): ReadonlyMap<Tensor,
   const quantized = new Map<Tensor, Quantized>();
   for (const call of calls) {
     const [tensor] = resultsOf(call);
-    const { values } = definitionOf(call);
-    if (!tensor || !values || values === 'new' || values === 'joined') continue;
-    const origin = values === 'kept' ? quantized.get(operandsOf(call)[0]!) : quantizerOf(call, values(call.attributes));
-    if (origin) quantized.set(tensor, origin);
+    const isKept = definitionOf(call).values === 'kept';
+    const origin = isKept ? quantized.get(operandsOf(call)[0]!) : quantizerOf(call);
+    if (tensor && origin) quantized.set(tensor, origin);
   }
   return quantized;
 }
 
-function quantizerOf({ operands }: AnyNode, activation: Activation | null): Quantized | undefined {
-  const { ranges } = operands as { readonly ranges?: Tensor | null };
+function quantizerOf(call: AnyNode): Quantized | undefined {
+  const activation = activationOf(call);
+  const { ranges } = call.operands as { readonly ranges?: Tensor | null };
   return activation?.type === 'quantize' && ranges ? { activation, ranges } : undefined;
 }
