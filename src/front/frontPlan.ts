@@ -4,11 +4,12 @@
  */
 
 import { join } from 'node:path';
-import { inputType } from '../data/index.js';
+import { inputType, usualSplit } from '../data/index.js';
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import { bitsPerKbyte, keepsLimits, type Quantizer, smallestBits } from '../quant/index.js';
+import { type Survey, survey } from '../recipe/survey.js';
 import type { PlannedImages } from '../reproduce/planLines.js';
 import type { ReportRow } from '../reproduce/table.js';
 import { withNetworkOfFile } from '../runs/index.js';
@@ -106,28 +107,28 @@ const wholeWidth = 64;
  * errors of a few percent on generated images; without the warm-up, of less than an epoch as `--epochs 1` needs it, some
  * seeds stay near chance.
  */
-const quickSettings: Overrides = {
-  epochs: 5,
-  warmup_epochs: 0.9,
-  batch_size: 64,
-  limit_train: 3200,
-  validation_split: 200,
-  limit_val: 1000,
-};
+const quickTraining: Overrides = { epochs: 5, warmup_epochs: 0.9 };
+
+/** The images of a quick call: as many as suffice, or all. */
+function quickImages({ trainImages, testImages }: Pick<Survey, 'trainImages' | 'testImages'>): Overrides {
+  const limit_train = Math.min(3200, trainImages);
+  const validation_split = Math.min(200, usualSplit(limit_train));
+  const batch_size = Math.max(1, Math.min(64, limit_train - validation_split));
+  return { batch_size, limit_train, validation_split, limit_val: Math.min(1000, testImages) };
+}
 
 /**
- * The float network of a front, from its section and the call.
+ * The float network of a front, from its section and the call. `images`: settings of a quick call that the call may
+ * replace.
  *
  * @throws InputError for a section with quantizers, and for faulty settings
  */
-export function floatNetwork({
-  file,
-  section,
-  settings,
-  quick,
-}: Pick<FrontOptions, 'file' | 'section' | 'settings' | 'quick'>): Experiment {
+export function floatNetwork(
+  { file, section, settings, quick }: Pick<FrontOptions, 'file' | 'section' | 'settings' | 'quick'>,
+  images: Overrides = {},
+): Experiment {
   const own = Object.entries(settings).filter(([option]) => !isOfQuantized(keyOf(option)));
-  const overrides = { ...(quick && quickSettings), select: 'validation', ...Object.fromEntries(own) };
+  const overrides = { ...(quick && quickTraining), ...images, select: 'validation', ...Object.fromEntries(own) };
   const base = resolveExperiment(file, section, overrides, 'plan');
   const quantized = ['w_quantize', 'a_quantize'].find((key) => base.sources.has(key));
   if (quantized === undefined) return base;
@@ -147,7 +148,9 @@ export async function planFront(
 ): Promise<Front> {
   const { quick, only: ways = quantizedWays } = options;
   const variants = variantsOf(options);
-  const base = await withNetworkOfFile(floatNetwork(options));
+  const base = await withNetworkOfFile(
+    floatNetwork(options, quick ? quickImages(await allImages(options, onTask)) : {}),
+  );
   if (base.task.loss !== 'classes') {
     const where = whereSet(base.sources, 'loss');
     throw new InputError(`${where} = ${base.task.loss}: a front is drawn of errors of classes`);
@@ -174,6 +177,16 @@ export async function planFront(
     images: shape,
     teacher: sections.experimentOf('QUANTIZED', {}).training.distill?.from ?? null,
   };
+}
+
+/** The images of a call, whatever part of them it trains on. */
+function allImages(
+  options: FrontOptions,
+  onTask: (task: string, done: number, total: number) => void,
+): Promise<Survey> {
+  const asked = floatNetwork(options);
+  const data = { ...asked.data, limitTrain: null, limitVal: null };
+  return survey({ ...asked, data }, ({ task, done, total }) => onTask(task, done, total));
 }
 
 /** Adds the sections of one budget. */

@@ -47,6 +47,15 @@ it('plans every way at every budget, each network once, and writes nothing in a 
   expect(existsSync(join(folder, 'planned'))).toBe(false);
 });
 
+it.each([
+  ['4000', 'batch_size = 64, limit_train = 3200, validation_split = 200, limit_val = 800'],
+  ['48', 'batch_size = 44, limit_train = 48, validation_split = 4, limit_val = 9'],
+])('takes the images that there are in a quick call: %s', async (images, expected) => {
+  const { stdout } = await succeeds(call('0.4', '--quick', '--data', `synthetic:${images}`, '--dry-run'), folder);
+  const keys = /^(batch_size|limit_train|validation_split|limit_val) = \d+$/gm;
+  expect([...stdout.matchAll(keys)].map(([line]) => line).join(', ')).toBe(expected);
+});
+
 it('gives all quantized networks a teacher, and the float ones none', async () => {
   const { stdout } = await succeeds(call('0.75', '--distill', 'FLOAT', '--out', 'planned', '--dry-run'), folder);
   const taught = stdout.split(/^\[/m).flatMap((section) => (section.includes('distill = FLOAT\n') ? [section] : []));
