@@ -180,9 +180,20 @@ it('takes pictures as they are for a network of images that are no squares', asy
   const own = await recommend(withDefinition(ask, network({ input: [8, 12, 3] }, net)), events);
   expect(own.experiments.map(({ data }) => data.imageSize)).toEqual([null, null]);
   expect(own.notes[1]).toBe('--batch-size 2 epochs 100 and 100: by their number and size');
+  const refused = (input: readonly [number, number, number], classes: number) => {
+    const other: Define = (n, image) => n.linear(n.globalAverage(n.conv(image, 4)), classes);
+    return expect(recommend(withDefinition(ask, network({ input }, other)), events)).rejects;
+  };
+  const data = 'the data has images of 8x12x3 and 2 classes';
+  await refused([8, 10, 3], 5).toThrow(`the network takes images of 8x10x3 and has 5 outputs; ${data}`);
+  await refused([8, 10, 3], 2).toThrow(`the network takes images of 8x10x3 and has 2 outputs; ${data}`);
   const square = await recommend(withDefinition(ask, network({ input: [12, 12, 3] }, net)), events);
   expect(square.experiments.map(({ data }) => data.imageSize)).toEqual([12, 12]);
   expect(square.notes[1]).toMatch(/^--image-size 12 --batch-size 2 epochs/);
+  writeFileSync(join(folder, 'train/a/1.png'), png(new Uint8Array(9 * 12 * 3), [9, 12, 3]));
+  await refused([8, 12, 3], 2).toThrow(
+    'pictures of different sizes; the network takes 8x12 as they are: give all that',
+  );
 });
 
 describe('of other losses', () => {

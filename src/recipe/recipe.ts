@@ -296,14 +296,18 @@ function answersText({ loss }: Task, { classes }: Survey): string {
   }
 }
 
-function sizeText({ inputSize, side, channels, areEqualSquares }: Survey): string {
+function sizeText({ inputSize, side, channels, commonSize }: Survey): string {
   if (inputSize) return `inputs of ${[...inputSize, channels].join('x')}`;
-  return `${areEqualSquares ? '' : 'about '}${side} pixels`;
+  return `${areEqualSquares(commonSize) ? '' : 'about '}${side} pixels`;
+}
+
+function areEqualSquares(size: Survey['commonSize']): boolean {
+  return size !== null && size[0] === size[1];
 }
 
 /** The image size: small images as they are, others at a size at which a small network trains quickly. */
-function imageSize({ side, areEqualSquares, areFiles }: Survey, fromFile: boolean): number {
-  if (!areFiles || (areEqualSquares && side <= 96)) return side;
+function imageSize({ side, commonSize, areFiles }: Survey, fromFile: boolean): number {
+  if (!areFiles || (areEqualSquares(commonSize) && side <= 96)) return side;
   // The size on which most pretrained networks were trained.
   if (fromFile && side >= 224) return 224;
   return Math.max(8, Math.min(128, 8 * Math.floor(side / 8)));
@@ -359,7 +363,15 @@ function oblongInput({ network: { definition } }: Pick<Experiment, 'network'>): 
 function shapeOf(experiment: Experiment, seen: Survey): DataShape {
   const side = experiment.data.imageSize ?? seen.side;
   const { classes, targetShape, channels, trainImages, testImages } = seen;
-  const taken = seen.areFiles && oblongInput(experiment);
-  const [height, width] = taken || (seen.inputSize ?? [side, side]);
+  const oblong = seen.areFiles ? oblongInput(experiment) : null;
+  const [height, width] = oblong ? takenSize(experiment, seen, oblong) : (seen.inputSize ?? [side, side]);
   return { classes, targetShape, imageShape: [height, width, channels], trainImages, evaluationImages: testImages };
+}
+
+/** The one size of pictures that a network takes as they are. */
+function takenSize({ settings }: Experiment, { commonSize }: Survey, [height, width]: readonly [number, number]) {
+  if (commonSize) return commonSize;
+  throw new InputError(
+    `data = ${settings.data}: pictures of different sizes; the network takes ${height}x${width} as they are: give all that size`,
+  );
 }

@@ -18,8 +18,8 @@ export interface Survey {
   /** Height and width of inputs that are no pictures; null for pictures, which are made square. */
   readonly inputSize: readonly [height: number, width: number] | null;
   readonly values: InputType;
-  /** True if the images (of a sample) are squares of one size. */
-  readonly areEqualSquares: boolean;
+  /** Height and width of all images (of a sample); null where they differ. */
+  readonly commonSize: readonly [height: number, width: number] | null;
   /** True for files, which can be scaled. */
   readonly areFiles: boolean;
 }
@@ -65,12 +65,14 @@ interface Size {
   readonly height: number;
 }
 
-function shapeOf(sizes: readonly Size[]): Pick<Survey, 'side' | 'areEqualSquares'> {
+function shapeOf(sizes: readonly Size[]): Pick<Survey, 'side' | 'commonSize'> {
   const [first] = sizes;
   if (!first) throw new InputError('there are no images to choose settings by');
   const sides = sizes.map(({ width, height }) => Math.min(width, height)).sort((a, b) => a - b);
   return {
     side: sides[Math.floor(sides.length / 2)]!,
-    areEqualSquares: sizes.every(({ width, height }) => width === first.width && height === first.width),
+    commonSize: sizes.every(({ width, height }) => width === first.width && height === first.height)
+      ? [first.height, first.width]
+      : null,
   };
 }
