@@ -3,16 +3,24 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { cacheFolder } from '../disk/cacheFolder.js';
+import { type Device, devices } from '../engine/engineSelector.js';
 import { type MatmulPrecision, matmulPrecisions } from '../engine/matmulPrecision.js';
-import type { Device } from '../engine/selectEngine.js';
 import { settingKeys } from '../settings/index.js';
 
 export function deviceOption(fallback: Device): Option {
-  return new Option('--device <name>', 'engine').choices(['auto', 'cpu', 'gpu', 'reference']).default(fallback);
+  return new Option('--device <name>', 'engine').choices(devices).default(fallback);
 }
 
 export function threadsOption(): Option {
   return new Option('--threads <n>', 'threads of the CPU engine').argParser(positive);
+}
+
+/** Descriptions of options whose values the settings check. */
+export const deviceWords = inWords(devices);
+export const matmulPrecisionWords = `precision of convolutions on a GPU: ${inWords(matmulPrecisions)}`;
+
+function inWords(names: readonly string[]): string {
+  return `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 }
 
 /** Parses a positive whole number. */
@@ -30,12 +38,9 @@ export function matmulPrecisionOption(fallback: MatmulPrecision): Option {
 /** Adds the options of a command that evaluates a trained run. */
 export function addEvaluationOptions(command: Command): Command {
   return command
-    .option('--device <name>', "auto, cpu, gpu or reference instead of the run's own")
+    .option('--device <name>', `${deviceWords} instead of the run's own`)
     .option('--threads <n>', 'threads of the CPU engine')
-    .option(
-      '--matmul-precision <name>',
-      "precision of convolutions on a GPU: auto, float16, float16x2 or float32 instead of the run's",
-    )
+    .option('--matmul-precision <name>', `${matmulPrecisionWords} instead of the run's`)
     .option('--last', 'the last parameters instead of the best');
 }
 

@@ -14,7 +14,7 @@ import { commandWords, programName } from '../settings/index.js';
 import { INTERRUPTED } from './endingSignals.js';
 import { joinOnCards, runOnCards, startsRanks } from './gpus.js';
 import { interruptible } from './interruptible.js';
-import { autotuneOption } from './options.js';
+import { autotuneOption, deviceWords } from './options.js';
 import { type PlanDisplay, planDisplay, silentPlanDisplay } from './planProgress.js';
 import { parallelOption, type SideBySide } from './sideBySide.js';
 import { type SubmissionOptions, submissionKeys } from './submission.js';
@@ -28,7 +28,7 @@ export function addPlanOptions(command: Command): Command {
     .option('--batch-size <n>', 'images per step')
     .option('--limit-train <n>', 'number of training images to use')
     .option('--limit-val <n>', 'number of test images to use')
-    .option('--device <name>', 'auto, cpu, gpu or reference')
+    .option('--device <name>', deviceWords)
     .option('--threads <n>', 'threads of the CPU engine')
     .option('--out <dir>', 'folder of the run folders and the report', userPath)
     .option('--quick', 'few epochs on few images, ten minutes on two cores: all plots, but no results')

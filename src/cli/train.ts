@@ -14,6 +14,7 @@ import {
   type ConfigFile,
   commandWords,
   type Experiment,
+  modelNames,
   type Overrides,
   optionWords,
   programName,
@@ -27,7 +28,7 @@ import { INTERRUPTED } from './endingSignals.js';
 import { gpusOption, joinOnCards, onCards, runOnCards, startsRanks, withCards } from './gpus.js';
 import { interruptible } from './interruptible.js';
 import { layerTable } from './layerTable.js';
-import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
+import { addSettingOptions, autotuneOption, deviceWords, matmulPrecisionWords, tuningFile } from './options.js';
 import { ifDrawable } from './pictures.js';
 import { type ProgressDisplay, type ProgressFrame, progressDisplay, progressFrame } from './progress.js';
 import { resolvedLayerTable } from './resolvedLayerTable.js';
@@ -39,10 +40,7 @@ export function trainCommand(): Command {
     .argument('[experiment]', 'name of the section')
     .option('--cfg <file>', 'the .cfg file')
     .option('--data <spec>', dataForms)
-    .option(
-      '--model <name>',
-      'resnet20 32 44 56 110, resnet18, mobilenetv2, ds_cnn, mobilenetv1, resnet8, dense_autoencoder, or a file: ./net.mjs, net.onnx',
-    )
+    .option('--model <name>', `${modelNames.join(', ')}, or a file: ./net.mjs, net.onnx`)
     .option('--width-multiplier <x>', 'factor of the channels of mobilenetv1, mobilenetv2 and the ResNets but resnet8')
     .option('--target-weight-kbytes <n>', 'budget of all weights together')
     .option('--target-activation-kbytes <n>', 'budget of the activations')
@@ -56,10 +54,10 @@ export function trainCommand(): Command {
       'images that select the best parameters: test, or validation, a part of the training images',
     )
     .option('--validation-split <n>', 'number of training images held out for validation')
-    .option('--device <name>', 'auto, cpu, gpu or reference')
+    .option('--device <name>', deviceWords)
     .addOption(gpusOption())
     .option('--threads <n>', 'threads of the CPU engine')
-    .option('--matmul-precision <name>', 'precision of convolutions on a GPU: auto, float16, float16x2 or float32')
+    .option('--matmul-precision <name>', matmulPrecisionWords)
     .option('--weights <file>', 'file of parameters to start from (.safetensors, .h5, .pt), or none')
     .option('--out <dir>', 'folder of the run folders')
     .option('--name <name>', 'name of the run folder, by default that of the section')

@@ -4,7 +4,8 @@ import { MissingPackage } from '../errors.js';
 import type { Engine } from './engine.js';
 import { type MatmulPrecision, withoutEffect } from './matmulPrecision.js';
 
-export type Device = 'auto' | 'cpu' | 'gpu' | 'reference';
+export const devices = ['auto', 'cpu', 'gpu', 'reference'] as const;
+export type Device = (typeof devices)[number];
 
 export interface EngineOptions {
   /** Threads of the CPU engine; by default as many as can compute at a time. */

@@ -145,11 +145,11 @@ export interface Experiment {
     readonly lambda2: number;
     readonly lambda3: number;
   };
-  readonly device: 'auto' | 'cpu' | 'gpu' | 'reference';
+  readonly device: Settings['device'];
   /** Number of threads, `null` for as many as the machine has. */
   readonly threads: number | null;
   /** The precision of convolutions' operands on a GPU's matrix units. */
-  readonly matmulPrecision: 'auto' | 'float16' | 'float16x2' | 'float32';
+  readonly matmulPrecision: Settings['matmul_precision'];
   /** The folder that run folders go to. */
   readonly out: string;
   /** The name of this run's folder there: the section's, unless `name` gives another. */
