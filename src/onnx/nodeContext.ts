@@ -1,7 +1,7 @@
 /** A node with what is known of its operands, for the functions that make layers. */
 
 import type { Layers } from '../nn/index.js';
-import type { Padding, SizedWindowOptions } from '../ops/window.js';
+import { type Padding, type SizedWindowOptions, samePadding } from '../ops/window.js';
 import type { Importer } from './importNetwork.js';
 import { moduleOfNode, moduleOfParameter } from './moduleNames.js';
 import type { Constant, OnnxNode } from './onnxGraph.js';
@@ -148,7 +148,9 @@ export class NodeContext {
         return 0;
       case 'SAME_UPPER':
       case 'SAME_LOWER': {
-        const totals = sameTotals(kernel, strides, dilations, image);
+        const totals = kernel.map((size, axis) =>
+          samePadding(image[axis]!, size, { stride: strides[axis]!, dilation: dilations[axis]! }),
+        );
         // ONNX counts zeros, here fewer than none; onnxruntime crops by the operator, or refuses.
         if (totals.some((total) => total < -1)) {
           throw this.fault(
@@ -167,19 +169,6 @@ export function sidesOfPads(pads: readonly number[]): Sides {
   const [top, left, bottom, right] =
     pads.length === 2 ? [0, pads[0]!, 0, pads[1]!] : (pads as [number, number, number, number]);
   return { top, bottom, left, right };
-}
-
-/** Zeros along each axis that give ⌈size / stride⌉ windows; less than 0 by the last pixels that no window reaches. */
-function sameTotals(
-  kernel: readonly number[],
-  strides: readonly number[],
-  dilations: readonly number[],
-  image: readonly number[],
-): number[] {
-  return kernel.map((size, axis) => {
-    const [length, stride] = [image[axis]!, strides[axis]!];
-    return (Math.ceil(length / stride) - 1) * stride + (size - 1) * dilations[axis]! + 1 - length;
-  });
 }
 
 /** The padding of SAME_LOWER: an odd zero before the image. */

@@ -74,7 +74,7 @@ function axisWindow(options: WindowOptions, index: 0 | 1, image: Shape, weights:
   const extent = extentOf(size, dilation);
   const { padding = 0 } = options;
   if (padding === 'same') {
-    const total = Math.max(0, (Math.ceil(length / stride) - 1) * stride + extent - length);
+    const total = Math.max(0, samePadding(length, size, { stride, dilation }));
     return { stride, before: Math.floor(total / 2), after: Math.ceil(total / 2), dilation };
   }
   const [before, after] = paddingOf(padding, index);
@@ -83,6 +83,18 @@ function axisWindow(options: WindowOptions, index: 0 | 1, image: Shape, weights:
   const next = windowCount(length, size, window) * stride;
   if (!(options.ceil && isCut && next < length + before)) return window;
   return { ...window, after: next + extent - length - before };
+}
+
+/**
+ * Zeros on both sides of an axis together that give ⌈length / stride⌉ windows; less than 0 by the last pixels that no
+ * window reaches.
+ */
+export function samePadding(
+  length: number,
+  size: number,
+  { stride, dilation }: Pick<AxisWindow, 'stride' | 'dilation'>,
+): number {
+  return (Math.ceil(length / stride) - 1) * stride + extentOf(size, dilation) - length;
 }
 
 function paddingOf(padding: Exclude<Padding, 'same'>, index: 0 | 1): readonly [before: number, after: number] {
