@@ -231,22 +231,21 @@ export function checkEffects(
   sources: ReadonlyMap<string, { readonly origin: Origin }>,
   fail: Fail,
 ): void {
-  const originOf = (key: string) => sources.get(key)?.origin ?? 'shared';
-  const closeness = (key: string) => closenessOf[originOf(key)];
+  const originOf = (key: string) => origins[sources.get(key)?.origin ?? 'shared'];
   for (const { keys, because, areIdle, reason } of idleKeys) {
-    const cause = Math.max(...because.map(closeness));
-    const given = keys.find((key) => isOfSection[originOf(key)] && closeness(key) >= cause);
+    const cause = Math.max(...because.map((key) => originOf(key).closeness));
+    const given = keys.find((key) => originOf(key).isOfSection && originOf(key).closeness >= cause);
     if (given && areIdle(settings, layers)) throw fail(given, settings[given], `has no effect ${reason(settings)}`);
   }
 }
 
-const closenessOf = { shared: 0, section: 1, plan: 2, call: 2 } as const satisfies Record<Origin, number>;
-
-/** Tells whether a key was given for this section. */
-const isOfSection = { shared: false, section: true, plan: false, call: true } as const satisfies Record<
-  Origin,
-  boolean
->;
+/** How closely a key was given, and whether for this section alone. */
+const origins: Readonly<Record<Origin, { readonly closeness: number; readonly isOfSection: boolean }>> = {
+  shared: { closeness: 0, isOfSection: false },
+  section: { closeness: 1, isOfSection: true },
+  plan: { closeness: 2, isOfSection: false },
+  call: { closeness: 2, isOfSection: true },
+};
 
 function isFolder(data: string): boolean {
   return parseDataSpec(data).kind === 'images';
