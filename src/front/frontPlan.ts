@@ -103,9 +103,9 @@ const usualNarrow = [2, 4];
 const wholeWidth = 64;
 
 /**
- * Few epochs on few images, unless the call gives others: minutes on two cores, and no real results. They suffice for
- * errors of a few percent on generated images; without the warm-up, of less than an epoch as `--epochs 1` needs it, some
- * seeds stay near chance.
+ * The epochs of a quick call, unless it gives others: minutes on two cores, and no real results. They suffice for errors
+ * of a few percent on generated images; without the warm-up, of less than an epoch as `--epochs 1` needs it, some seeds
+ * stay near chance.
  */
 const quickTraining: Overrides = { epochs: 5, warmup_epochs: 0.9 };
 

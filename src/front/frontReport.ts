@@ -186,15 +186,15 @@ function verdicts(
   ways: readonly QuantizedWay[],
   points: readonly Point[],
 ): string[] {
+  const others = ways.filter((way) => way !== 'learned');
   return pointsOf([...rows.learned, ...variants], points).flatMap((learned) =>
-    ways
-      .filter((way) => way !== 'learned')
-      .flatMap((way) => {
-        const head = `${kbytes} kB, ${learned.row.label} beside ${wayNames[way]}`;
-        const isSaid = way === 'narrow' || learned.row.variant !== null;
-        if (rows[way].length === 0) return isSaid ? [] : [`${head}: no bits that are alike fit.`];
-        return pointsOf(rows[way], points).map((other) => verdict(`${head} \`${other.row.id}\`:`, learned, other));
-      }),
+    others.flatMap((way) => {
+      const head = `${kbytes} kB, ${learned.row.label} beside ${wayNames[way]}`;
+      // Said once, not of each variant.
+      const fitsNone = rows[way].length === 0 && way !== 'narrow' && learned.row.variant === null;
+      if (fitsNone) return [`${head}: no bits that are alike fit.`];
+      return pointsOf(rows[way], points).map((other) => verdict(`${head} \`${other.row.id}\`:`, learned, other));
+    }),
   );
 }
 
