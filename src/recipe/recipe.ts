@@ -277,7 +277,7 @@ function fallingText({ target_gbops, target_cost }: Experiment['settings'], { we
   const fall =
     names.length > 1
       ? `limits of ${new Intl.ListFormat('en').format(names)} fall to their targets`
-      : `limit of ${names} falls to its target`;
+      : `limit of ${names[0]} falls to its target`;
   return `of the epochs, in which the ${fall}`;
 }
 

@@ -21,7 +21,7 @@ import type { Session } from '../program/session.js';
 import { type Experiment, guaranteesBudget } from '../settings/index.js';
 
 /** Tells whether bits are frozen in an epoch, counted from 0. */
-export function areBitsFrozen(experiment: Experiment, epoch: number): boolean {
+function areBitsFrozen(experiment: Experiment, epoch: number): boolean {
   return guaranteesBudget(experiment.budget) && epoch >= experiment.budget.searchEpochs;
 }
 
