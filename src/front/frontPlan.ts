@@ -173,7 +173,7 @@ export async function planFront(
   );
   return {
     ...{ rows, budgets, plan, file, text, quick, folder },
-    ways: ways.filter((way) => way !== 'narrow' || budgets.some(({ rows }) => rows.narrow.length > 0)),
+    ways: quantizedWays.filter((way) => rows.some((row) => row.way === way) || (way !== 'narrow' && ways.includes(way))),
     images: shape,
     teacher: sections.experimentOf('QUANTIZED', {}).training.distill?.from ?? null,
   };

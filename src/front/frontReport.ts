@@ -187,11 +187,11 @@ function verdicts(
   points: readonly Point[],
 ): string[] {
   const others = ways.filter((way) => way !== 'learned');
-  return pointsOf([...rows.learned, ...variants], points).flatMap((learned) =>
+  return pointsOf([...rows.learned, ...variants], points).flatMap((learned, index) =>
     others.flatMap((way) => {
       const head = `${kbytes} kB, ${learned.row.label} beside ${wayNames[way]}`;
       // Said once, not of each variant.
-      const fitsNone = rows[way].length === 0 && way !== 'narrow' && learned.row.variant === null;
+      const fitsNone = rows[way].length === 0 && way !== 'narrow' && index === 0;
       if (fitsNone) return [`${head}: no bits that are alike fit.`];
       return pointsOf(rows[way], points).map((other) => verdict(`${head} \`${other.row.id}\`:`, learned, other));
     }),

@@ -48,7 +48,10 @@ export interface FrontSections {
   /** The float network with all channels. */
   readonly base: Experiment;
   readonly rows: readonly FrontRow[];
-  /** Adds a quantized network. Returns a list of its row's identifier, or an empty one for a way that is not compared. */
+  /**
+   * Adds a quantized network. Returns a list of its row's identifier, or an empty one for a way that is not compared;
+   * variants always are.
+   */
   add(section: Added): readonly string[];
   /** Adds the float network that narrower ones start from. */
   addFloat(name: string, keys: Keys, remark: string): void;
@@ -99,7 +102,7 @@ export function frontSections(
     base,
     rows,
     add: ({ way, name, keys, from, variant }) => {
-      if (!ways.includes(way)) return [];
+      if (variant === undefined && !ways.includes(way)) return [];
       if (!sections.has(name)) {
         sections.set(name, quantized(keys, from));
         addRow(way, name, variant && `, ${variant}`, variant);

@@ -16,12 +16,9 @@ const sharedKeys: readonly string[] = [
   ...['budget', 'target_weight_kbytes', 'target_activation_kbytes'],
 ];
 
-/** @throws InputError for names with slashes, for keys that a variant cannot change, and if learned bits are not compared */
-export function variantsOf({ variants: file, only }: FrontOptions): Variant[] {
+/** @throws InputError for names with slashes, and for keys that a variant cannot change */
+export function variantsOf({ variants: file }: FrontOptions): Variant[] {
   if (!file) return [];
-  if (only && !only.includes('learned')) {
-    throw new InputError(`--variants ${file.path}: are of learned bits; let --only name learned, too`);
-  }
   return [...file.sections.keys()].map((name) => {
     if (/[/\\]/.test(name)) {
       throw new InputError(

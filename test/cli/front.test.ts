@@ -191,4 +191,13 @@ it('compares variants of learned bits, if asked of nothing else, and prints the 
   await succeeds(call('0.4', ...alone, '--only', 'learned,allocated'), folder);
   const verdicts = report().match(/^- 0\.4 kB, learned bits.* beside allocated bits/gm);
   expect(verdicts).toEqual(['', ', ANEW'].map((of) => `- 0.4 kB, learned bits${of} beside allocated bits`));
+
+  const without = ['--variants', 'variants.cfg', '--seeds', '0', '--only', 'allocated'];
+  const { stderr } = await succeeds(call('0.4', ...without), folder);
+  expect(stderr.match(/seed 0 (\S+) {2}finished before/g)).toHaveLength(3);
+  expect(report()).toContain('**learned bits** learned for');
+  expect(report()).not.toContain('`LEARNED_0.4`');
+  expect(report().match(/^- 0\.4 kB, .* beside .*?:/gm)).toEqual([
+    '- 0.4 kB, learned bits, ANEW beside allocated bits `ALLOCATED_0.4`:',
+  ]);
 });
