@@ -173,7 +173,9 @@ export async function planFront(
   );
   return {
     ...{ rows, budgets, plan, file, text, quick, folder },
-    ways: quantizedWays.filter((way) => rows.some((row) => row.way === way) || (way !== 'narrow' && ways.includes(way))),
+    ways: quantizedWays.filter(
+      (way) => rows.some((row) => row.way === way) || (way !== 'narrow' && ways.includes(way)),
+    ),
     images: shape,
     teacher: sections.experimentOf('QUANTIZED', {}).training.distill?.from ?? null,
   };

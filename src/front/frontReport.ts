@@ -5,7 +5,7 @@ import type { Block, Document, TableLine } from '../report/document.js';
 import { type FrontSeries, frontPlot } from '../report/frontPlot.js';
 import { meanRecord } from '../report/meanRecord.js';
 import { readRunRecord } from '../report/runRecord.js';
-import { noSpread, type PairedDifference, pairedDifference } from '../reproduce/claims.js';
+import { type ErrorOf, noSpread, type PairedDifference, pairedDifference } from '../reproduce/claims.js';
 import { conditions, makingOf, quickNote, timeTable } from '../reproduce/report.js';
 import { bitsText, errorText, gapText, missingText, plannedSeeds, remarks, size } from '../reproduce/resultTable.js';
 import { type FinishedRunResult, finishedOf, planResults, type RowResult, rowResults } from '../reproduce/rowResult.js';
@@ -85,7 +85,8 @@ function introduction(ways: readonly QuantizedWay[]): string {
 }
 
 const resultText =
-  'Errors are of the chosen parameters on the test images; gaps are to the float network of the same seed, in points: the ' +
+  'Errors are of the chosen parameters on the test images, those of the last tenth the mean over the last tenth of the ' +
+  'epochs, which no image chooses; gaps are to the float network of the same seed, in points: the ' +
   'quantized ones begin where it ends, so that in all they have trained longer than it. A network is beaten by one that is ' +
   'no larger, in weights and in activations, and has a smaller mean error over the seeds that both have. In brackets: ' +
   'whether the difference of equal seeds is decided with a confidence of 95 % (Student’s t). In comparisons ± is half of ' +
@@ -143,6 +144,7 @@ function resultTable(points: readonly Point[]): Block {
     { title: 'error %', align: 'right' },
     { title: 'gap, points', align: 'right' },
     { title: 'last epoch error %', align: 'right' },
+    { title: 'last tenth error %', align: 'right' },
     { title: 'weights kB', align: 'right' },
     { title: 'activations max kB', align: 'right' },
     { title: 'bits W', align: 'left' },
@@ -154,15 +156,17 @@ function resultTable(points: readonly Point[]): Block {
   const rows = points.map((point): TableLine => {
     const { row, result } = point;
     const { runs } = result;
-    const last = spreadOf(
-      runs.flatMap(({ summary: { last_test_err } }) => (last_test_err === null ? [] : 100 * last_test_err)),
-    );
+    const meanError = (errorOf: ErrorOf) => {
+      const spread = spreadOf(runs.flatMap((run) => percentOf(errorOf(run))));
+      return spread ? spreadText(spread) : '–';
+    };
     const better = beaten(point, quantized);
     return [
       `${row.label} \`${row.section}\``,
       errorText(result),
       gapText(result),
-      last ? spreadText(last) : '–',
+      meanError(({ summary }) => summary.last_test_err),
+      meanError(({ lateError }) => lateError),
       size(result, 'weights_kb', undefined),
       size(result, 'activations_max_kb', undefined),
       bitsText(runs.flatMap(({ bits }) => bits.weights)),
@@ -172,6 +176,10 @@ function resultTable(points: readonly Point[]): Block {
     ];
   });
   return { type: 'table', columns, rows };
+}
+
+function percentOf(fraction: number | null): number[] {
+  return fraction === null ? [] : [100 * fraction];
 }
 
 function decision({ by, difference: { isDecided, count } }: Beaten): string {
@@ -228,27 +236,34 @@ function verdict(head: string, one: Point, other: Point): string {
     const why = missing.map(({ row, result }) => `\`${row.section}\`, ${missingText(result.missing)}`).join('; ');
     return `${head} no seed has both${why && ` (${why})`}.`;
   }
-  const seeds = seedsText(difference.count, plannedSeeds(one.result));
-  if (difference.mean === 0) return `${head} no difference over ${seeds}.`;
-  const side = difference.mean > 0 ? 'better' : 'worse';
-  const points = `${Math.abs(difference.mean).toFixed(2)} points ${side}`;
-  if (difference.uncertainty === null) {
-    const why =
-      difference.count === 1 ? 'one seed, which decides nothing' : `each of ${seeds}; equal differences ${noSpread}`;
-    return `${head} undecided, ${points} with ${why}.`;
-  }
-  const word = difference.isDecided ? (difference.mean > 0 ? '**ahead**' : '**behind**') : 'undecided';
-  return `${head} ${word}, ${points}, ± ${difference.uncertainty.toFixed(2)} over ${seeds}.`;
+  const planned = plannedSeeds(one.result);
+  const late = pairedDifference(one.result, other.result, ({ lateError }) => lateError);
+  const inTheEnd = late ? `; in the last tenth of the epochs ${outcome(late, planned)}` : '';
+  return `${head} ${outcome(difference, planned)}${inTheEnd}.`;
 }
 
-/** The learned bits of every layer, a column for each budget. */
+/** A difference in words, with the number of seeds behind it. */
+function outcome({ mean, uncertainty, isDecided, count }: PairedDifference, planned: number): string {
+  const seeds = seedsText(count, planned);
+  if (mean === 0) return `no difference over ${seeds}`;
+  const points = `${Math.abs(mean).toFixed(2)} points ${mean > 0 ? 'better' : 'worse'}`;
+  if (uncertainty === null) {
+    const why =
+      count === 1 ? 'one seed, which decides nothing' : `each of ${seeds}, equal differences that ${noSpread}`;
+    return `undecided, ${points} with ${why}`;
+  }
+  const word = isDecided ? (mean > 0 ? '**ahead**' : '**behind**') : 'undecided';
+  return `${word}, ${points}, ± ${uncertainty.toFixed(2)} over ${seeds}`;
+}
+
+/** The learned bits of every layer, a column for each budget; those of the variants if there are no others. */
 function bitPictures(points: readonly Point[]): Block[] {
-  const records = points
-    .filter(({ row }) => row.way === 'learned' && row.variant === null)
-    .flatMap(({ row, result }) => {
-      const [first, ...rest] = result.runs.map(({ folder }) => readRunRecord(folder.root));
-      return first ? [meanRecord(row.section, [first, ...rest])] : [];
-    });
+  const learned = points.filter(({ row }) => row.way === 'learned');
+  const plain = learned.filter(({ row }) => row.variant === null);
+  const records = (plain.length > 0 ? plain : learned).flatMap(({ row, result }) => {
+    const [first, ...rest] = result.runs.map(({ folder }) => readRunRecord(folder.root));
+    return first ? [meanRecord(row.section, [first, ...rest])] : [];
+  });
   const plot = bitwidthPlot(records);
   return plot
     ? [{ type: 'picture', name: 'bits', caption: 'Learned bits of every layer, of the first seed', plot }]

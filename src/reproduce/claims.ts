@@ -1,6 +1,6 @@
 /** Verdicts on the paper's claims, as sentences computed from the numbers. */
 
-import type { RowResult } from './rowResult.js';
+import type { FinishedRunResult, RowResult } from './rowResult.js';
 import { type Spread, seedNames, seedsText, spreadOf, spreadText } from './spread.js';
 import { studentQuantile } from './studentQuantile.js';
 import type { Claim } from './table.js';
@@ -68,12 +68,25 @@ export const noSpread = 'show no spread to decide by';
 /** Points below which deviations are those of rounding: far less than an image is. */
 const ROUNDING = 1e-9;
 
-/** The error of the second row minus that of the first, by equal seeds; `null` if no seed has both. */
-export function pairedDifference(first: RowResult, second: RowResult): PairedDifference | null {
+/** An error of a run on the test images, a fraction; `null` if it has none. */
+export type ErrorOf = (result: FinishedRunResult) => number | null;
+
+const chosenError: ErrorOf = ({ summary }) => summary.best_test_err;
+
+/**
+ * The error of the second row minus that of the first, by equal seeds; `null` if no seed has both. By default errors are
+ * those of the selected parameters.
+ */
+export function pairedDifference(
+  first: RowResult,
+  second: RowResult,
+  errorOf: ErrorOf = chosenError,
+): PairedDifference | null {
   const spread = spreadOf(
-    first.runs.flatMap(({ run, summary }) => {
-      const other = second.runs.find((each) => each.run.seed === run.seed)?.summary.best_test_err;
-      return summary.best_test_err === null || typeof other !== 'number' ? [] : 100 * (other - summary.best_test_err);
+    first.runs.flatMap((one) => {
+      const other = second.runs.find(({ run }) => run.seed === one.run.seed);
+      const [error, otherError] = [errorOf(one), other ? errorOf(other) : null];
+      return error === null || otherError === null ? [] : 100 * (otherError - error);
     }),
   );
   if (!spread) return null;

@@ -4,6 +4,7 @@ import {
   openRunFolder,
   type RunConfig,
   type RunFolder,
+  type RunRow,
   readQuantizers,
   readResults,
   readSizes,
@@ -23,6 +24,11 @@ export interface FinishedRunResult {
   readonly summary: RunSummary;
   /** Training loss of the last epoch, without penalties. */
   readonly trainingLoss: number;
+  /**
+   * Mean error on the test images, a fraction, over the last tenth of the epochs (at least one): no image selects it, and
+   * it varies less between seeds than the error of a single epoch. `null` if there is none.
+   */
+  readonly lateError: number | null;
   /** Bits in the epoch of the selected parameters, or in the last one if there is none. */
   readonly bits: QuantizedBits;
   /** Epochs that ended inside the budget; `null` without one. */
@@ -116,9 +122,21 @@ function resultOf(run: PlannedRun): FinishedRunResult | NoResult {
   if (now.type !== 'finished') return noResult(run, now);
   const { folder, config } = openRunFolder(runRoot(run));
   const summary = readSummary(folder);
-  const trainingLoss = readResults(folder).at(-1)?.loss1 ?? Number.NaN;
+  const results = readResults(folder);
+  const trainingLoss = results.at(-1)?.loss1 ?? Number.NaN;
+  const lateError = lateErrorOf(results, summary);
   const budget = budgetRecord(run, folder);
-  return { run, folder, config, summary, trainingLoss, bits: quantizedBits(folder, summary), budget };
+  return { run, folder, config, summary, trainingLoss, lateError, bits: quantizedBits(folder, summary), budget };
+}
+
+/** `lateError` of a run: of its results by epoch, by the images that select. */
+export function lateErrorOf(
+  results: readonly Pick<RunRow, 'val_err' | 'test_err'>[],
+  { select, epochs }: Pick<RunSummary, 'select' | 'epochs'>,
+): number | null {
+  const errors = results.map(({ test_err, val_err }) => (select === 'test' ? val_err : test_err));
+  const last = errors.slice(-Math.max(1, Math.round(epochs / 10)));
+  return spreadOf(last.flatMap((error) => error ?? []))?.mean ?? null;
 }
 
 function noResult(run: PlannedRun, now: Exclude<Standing, { type: 'finished' }>): NoResult {

@@ -3,4 +3,5 @@ export { checkTables, readCurves, readQuantizers, readResults, readSizes } from 
 export { withNetworkOfFile } from './ownNetwork.js';
 export { runDifference } from './runDifference.js';
 export * from './runFolder.js';
+export type { RunRow } from './runTables.js';
 export { priorExperiment, readWeightsToStartFrom, resolveStartingWeights } from './startingWeights.js';

@@ -111,7 +111,9 @@ it('makes the report of what is finished, if asked to train nothing, and says wh
   expect(text).toContain('- 24 runs, of which 8 came to their end.');
   expect(text).toMatch(/^\| learned bits `LEARNED_0\.4` \| .* ± .* \(2 of 3 seeds\) \| .* \| seed 2: not run \|$/m);
   expect(text).toMatch(/^Not run with any seed, .*: `LEARNED_0\.75`, `ALLOCATED_0\.75`, `SAME_W3A4`, `ENDS_W2A4`\.$/m);
-  expect(text).toMatch(/^- 0\.4 kB, .* `SAME_W2A4`: .* over 2 of 3 seeds\.$/m);
+  expect(text).toMatch(
+    /^- 0\.4 kB, .* `SAME_W2A4`: .* over 2 of 3 seeds; in the last tenth of the epochs .* over 2 of 3 seeds\.$/m,
+  );
   expect(text).not.toMatch(/^- 0\.75 kB/m);
   expect(text).not.toContain('learn from');
 });
@@ -196,6 +198,7 @@ it('compares variants of learned bits, if asked of nothing else, and prints the 
   const { stderr } = await succeeds(call('0.4', ...without), folder);
   expect(stderr.match(/seed 0 (\S+) {2}finished before/g)).toHaveLength(3);
   expect(report()).toContain('**learned bits** learned for');
+  expect(report()).toContain('](bits.svg)');
   expect(report()).not.toContain('`LEARNED_0.4`');
   expect(report().match(/^- 0\.4 kB, .* beside .*?:/gm)).toEqual([
     '- 0.4 kB, learned bits, ANEW beside allocated bits `ALLOCATED_0.4`:',
