@@ -90,7 +90,7 @@ export const rooms = {
   recipe: { knows: [...training, 'data/files', 'runs'], node: true },
   report: { knows: ['quant', 'runs', 'disk'], types: ['program'], node: true },
   reproduce: { knows: [...training, 'runs', 'runs/plan', 'report'], node: true },
-  front: { knows: [...training, 'runs', 'runs/plan', 'recipe', 'report', 'reproduce'], node: true },
+  front: { knows: [...training, 'runs', 'runs/plan', 'report', 'reproduce'], node: true },
   ranks: { knows: ['program', 'disk'], types: ['engine'], node: true },
   cluster: { knows: ['settings', 'disk', 'runs', 'runs/plan'], node: true },
   sensitivity: { knows: [...training, 'runs'], node: true },

@@ -7,7 +7,15 @@ export * from './batches.js';
 export * from './dataSpec.js';
 export * from './features.js';
 export * from './fingerprint.js';
-export { type ImageSet, type InputArray, type InputType, inputType, limit, usualSplit } from './imageSet.js';
+export {
+  type Dataset,
+  type ImageSet,
+  type InputArray,
+  type InputType,
+  inputType,
+  limit,
+  usualSplit,
+} from './imageSet.js';
 export { type ImageStream, type Images, isStream, readAhead } from './imageStream.js';
 export * from './progress.js';
 export * from './random.js';

@@ -4,14 +4,14 @@
  */
 
 import { join } from 'node:path';
-import { inputType, usualSplit } from '../data/index.js';
+import { type Dataset, type Images, inputType, usualSplit } from '../data/index.js';
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import { bitsPerKbyte, keepsLimits, type Quantizer, smallestBits } from '../quant/index.js';
-import { type Survey, survey } from '../recipe/survey.js';
 import type { PlannedImages } from '../reproduce/planLines.js';
 import type { ReportRow } from '../reproduce/table.js';
+import { loadWhole } from '../runs/experimentData.js';
 import { withNetworkOfFile } from '../runs/index.js';
 import { type PlannedRun, planRuns } from '../runs/plan/planRuns.js';
 import type { Workbench } from '../runs/workbench.js';
@@ -22,6 +22,7 @@ import {
   type Overrides,
   resolveExperiment,
   whereSet,
+  withDefinition,
 } from '../settings/index.js';
 import { type BudgetLimit, budgetOutlook } from '../train/budgetLimits.js';
 import { dataShape, normalisation } from '../train/programOptions.js';
@@ -109,12 +110,12 @@ const wholeWidth = 64;
  */
 const quickTraining: Overrides = { epochs: 5, warmup_epochs: 0.9 };
 
-/** The images of a quick call: as many as suffice, or all. */
-function quickImages({ trainImages, testImages }: Pick<Survey, 'trainImages' | 'testImages'>): Overrides {
-  const limit_train = Math.min(3200, trainImages);
-  const validation_split = Math.min(200, usualSplit(limit_train));
-  const batch_size = Math.max(1, Math.min(64, limit_train - validation_split));
-  return { batch_size, limit_train, validation_split, limit_val: Math.min(1000, testImages) };
+/** The images of a quick call: as many as suffice, or all; none are held out if the dataset has some to choose by. */
+function quickImages({ train, validation, test }: Dataset<Images>): Overrides {
+  const limit_train = Math.min(3200, train.count);
+  const validation_split = validation ? undefined : Math.min(200, usualSplit(limit_train));
+  const batch_size = Math.max(1, Math.min(64, limit_train - (validation_split ?? 0)));
+  return { batch_size, limit_train, validation_split, limit_val: Math.min(1000, test.count) };
 }
 
 /**
@@ -148,15 +149,15 @@ export async function planFront(
 ): Promise<Front> {
   const { quick, only: ways = quantizedWays } = options;
   const variants = variantsOf(options);
-  const base = await withNetworkOfFile(
-    floatNetwork(options, quick ? quickImages(await allImages(options, onTask)) : {}),
-  );
-  if (base.task.loss !== 'classes') {
-    const where = whereSet(base.sources, 'loss');
-    throw new InputError(`${where} = ${base.task.loss}: a front is drawn of errors of classes`);
+  const asked = await withNetworkOfFile(floatNetwork(options));
+  if (asked.task.loss !== 'classes') {
+    const where = whereSet(asked.sources, 'loss');
+    throw new InputError(`${where} = ${asked.task.loss}: a front is drawn of errors of classes`);
   }
+  const whole = await loadWhole(asked, onTask);
+  const base = quick ? withDefinition(floatNetwork(options, quickImages(whole)), asked.network.definition) : asked;
   const folder = options.out ?? (quick ? 'front-quick' : 'front');
-  const images = await bench.data(base, onTask);
+  const images = await bench.data(base, onTask, whole);
   const { train, moments } = images;
   const shape = dataShape(images, normalisation(base, train.channels, inputType(train), moments), 1);
   const sections = frontSections(options, base, ways, shape, join(folder, 'front.cfg'));
@@ -179,16 +180,6 @@ export async function planFront(
     images: shape,
     teacher: sections.experimentOf('QUANTIZED', {}).training.distill?.from ?? null,
   };
-}
-
-/** The images of a call, whatever part of them it trains on. */
-function allImages(
-  options: FrontOptions,
-  onTask: (task: string, done: number, total: number) => void,
-): Promise<Survey> {
-  const asked = floatNetwork(options);
-  const data = { ...asked.data, limitTrain: null, limitVal: null };
-  return survey({ ...asked, data }, ({ task, done, total }) => onTask(task, done, total));
 }
 
 /** Adds the sections of one budget. */

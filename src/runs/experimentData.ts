@@ -1,10 +1,13 @@
 /** Loads the images of an experiment: limited, split, and checked if they are streamed. */
 
 import { loadDataset, measured } from '../data/files/index.js';
-import { type Features, type Images, isStream, type OnProgress } from '../data/index.js';
+import { type Dataset, type Features, type Images, isStream, limit, type OnProgress } from '../data/index.js';
 import { cacheFolder } from '../disk/cacheFolder.js';
 import type { Experiment } from '../settings/index.js';
 import { heldOut, type TrainingImages } from '../train/openTraining.js';
+
+/** Reports the progress of a task, such as decoding. */
+type OnTask = (task: string, done: number, total: number) => void;
 
 export interface ExperimentData extends TrainingImages {
   /** Notes for the user, such as the number of ignored files. */
@@ -19,29 +22,53 @@ export interface ExperimentData extends TrainingImages {
  */
 export async function loadExperimentData(
   experiment: Experiment,
-  onTask: (task: string, done: number, total: number) => void,
+  onTask: OnTask,
   use: 'all' | 'test' = 'all',
   features?: Features,
 ): Promise<ExperimentData> {
-  const { data, training } = experiment;
-  const onProgress: OnProgress = ({ task, done, total }) => onTask(task, done, total);
-  const dataset = await loadDataset(data.source, {
+  return dataOf(experiment, await loadWhole(experiment, onTask, use, features), onTask, use);
+}
+
+/** Loads the whole dataset of an experiment, whatever part of it is used. */
+export function loadWhole(
+  { data, training, task }: Experiment,
+  onTask: OnTask,
+  use: 'all' | 'test' = 'all',
+  features?: Features,
+): Promise<Dataset<Images>> {
+  return loadDataset(data.source, {
     imageSize: data.imageSize ?? undefined,
     stream: data.stream ?? 'auto',
     framing: data.augment === 'resized_crop' ? 'crop' : 'fill',
     decodeThreads: data.decodeThreads ?? undefined,
-    limitTrain: data.limitTrain ?? undefined,
-    limitTest: data.limitVal ?? undefined,
     testOnly: use === 'test',
-    task: experiment.task,
+    task,
     sound: data.sound,
     features,
     seed: training.seed,
-    onProgress,
+    onProgress: progressOf(onTask),
   });
+}
+
+/** The images of an experiment, of its whole dataset. */
+export async function dataOf(
+  experiment: Experiment,
+  whole: Dataset<Images>,
+  onTask: OnTask,
+  use: 'all' | 'test' = 'all',
+): Promise<ExperimentData> {
+  const { limitTrain, limitVal } = experiment.data;
+  const { seed } = experiment.training;
+  const dataset = {
+    ...whole,
+    train: limitTrain === null || use === 'test' ? whole.train : limit(whole.train, limitTrain, seed, 'limit_train'),
+    test: limitVal === null ? whole.test : limit(whole.test, limitVal, seed, 'limit_val'),
+  };
   const parts = use === 'all' ? heldOut(experiment, dataset) : { train: dataset.train, validation: null };
   const checked = async (images: Images, isUsed: boolean): Promise<Images> =>
-    isUsed && isStream(images) ? measured(images, { cacheDirectory: cacheFolder(), onProgress }) : images;
+    isUsed && isStream(images)
+      ? measured(images, { cacheDirectory: cacheFolder(), onProgress: progressOf(onTask) })
+      : images;
   const close = async (): Promise<void> => {
     if (isStream(dataset.test)) await dataset.test.decoders.close();
   };
@@ -60,4 +87,8 @@ export async function loadExperimentData(
     await close();
     throw error;
   }
+}
+
+function progressOf(onTask: OnTask): OnProgress {
+  return ({ task, done, total }) => onTask(task, done, total);
 }

@@ -3,19 +3,22 @@
  * longer than a short run.
  */
 
+import type { Dataset, Images } from '../data/index.js';
 import type { Engine } from '../engine/engine.js';
 import { selectEngine } from '../engine/selectEngine.js';
 import type { Experiment } from '../settings/index.js';
-import { type ExperimentData, loadExperimentData } from './experimentData.js';
+import { dataOf, type ExperimentData, loadWhole } from './experimentData.js';
 
 export interface Workbench {
   /** The engine for an experiment; disposes of the previous one if that is another. */
   engine(experiment: Experiment): Promise<Engine>;
   /** Disposes of the engine and its GPU, before work that does not need it; the next experiment gets a new one. */
   disposeEngine(): Promise<void>;
+  /** The images of an experiment. `whole`: its whole dataset, if that is loaded already. */
   data(
     experiment: Experiment,
     onProgress: (task: string, done: number, total: number) => void,
+    whole?: Dataset<Images>,
   ): Promise<ExperimentData>;
   dispose(): Promise<void>;
 }
@@ -59,7 +62,7 @@ export function openWorkbench({ tuningFile, keepsImages = false }: WorkbenchOpti
       }
       return engine.value;
     },
-    data: async (experiment, onProgress) => {
+    data: async (experiment, onProgress, whole) => {
       // Shifts and mirrors are drawn batch by batch.
       const { augmentShift: _shift, augmentMirror: _mirror, ...ofImages } = experiment.data;
       const { seed, select } = experiment.training;
@@ -67,7 +70,7 @@ export function openWorkbench({ tuningFile, keepsImages = false }: WorkbenchOpti
       const known = images.get(key);
       if (known) return known;
       if (!keepsImages) await closeData();
-      const loaded = await loadExperimentData(experiment, onProgress);
+      const loaded = await dataOf(experiment, whole ?? (await loadWhole(experiment, onProgress)), onProgress);
       images.set(key, loaded);
       return loaded;
     },

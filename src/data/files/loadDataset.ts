@@ -1,5 +1,5 @@
 /**
- * Loads the images of a `--data` spec: chooses the reader, and for folders bytes or a stream, then applies the limits.
+ * Loads the images of a `--data` spec: chooses the reader, and for folders bytes or a stream.
  */
 import { cacheFolder } from '../../disk/cacheFolder.js';
 import { loadOptional } from '../../disk/optionalPackage.js';
@@ -7,7 +7,7 @@ import { InputError } from '../../errors.js';
 import { classification, type Task } from '../../task.js';
 import type { DataSpec } from '../dataSpec.js';
 import type { Features } from '../features.js';
-import { type Dataset, limit } from '../imageSet.js';
+import type { Dataset } from '../imageSet.js';
 import type { ImageStream, Images } from '../imageStream.js';
 import type { OnProgress } from '../progress.js';
 import type { SoundSettings } from '../sound.js';
@@ -36,18 +36,15 @@ export interface LoadOptions {
   readonly framing?: ImageStream['framing'] | undefined;
   /** Images decoded at a time while streaming; by default as many as the machine has threads. */
   readonly decodeThreads?: number | undefined;
-  /** Maximum number of training images, chosen by the seed. */
-  readonly limitTrain?: number | undefined;
-  readonly limitTest?: number | undefined;
   /** Loss and metric; by default classification. */
   readonly task?: Task | undefined;
-  /** No training images are needed: the training set may be empty, and is not limited. */
+  /** No training images are needed: the training set may be empty. */
   readonly testOnly?: boolean | undefined;
   /** Settings of the features of sounds. */
   readonly sound?: SoundSettings | null | undefined;
   /** Features of a trained network, which replace those of the settings. */
   readonly features?: Features | undefined;
-  /** Seed of limits and of generated images. */
+  /** Seed of generated images, and of a part for testing where nothing else names one. */
   readonly seed: number;
   /** Folder of downloads and decoded images; by default in the user's cache. */
   readonly cacheDirectory?: string | undefined;
@@ -64,16 +61,6 @@ export interface LoadOptions {
  * @throws InputError with the file and its remedy for anything that is missing, damaged or does not fit
  */
 export async function loadDataset(spec: DataSpec, options: LoadOptions): Promise<Dataset<Images>> {
-  const { limitTrain, limitTest, testOnly = false, seed } = options;
-  const { train, test, ...rest } = await loadAll(spec, options);
-  return {
-    ...rest,
-    train: limitTrain === undefined || testOnly ? train : limit(train, limitTrain, seed, 'limit_train'),
-    test: limitTest === undefined ? test : limit(test, limitTest, seed, 'limit_val'),
-  };
-}
-
-async function loadAll(spec: DataSpec, options: LoadOptions): Promise<Dataset<Images>> {
   const cacheDirectory = options.cacheDirectory ?? cacheFolder();
   const { task = classification } = options;
   checkTargets(spec, task);
