@@ -2,7 +2,7 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { makeFront } from '../front/front.js';
-import { type Front, floatNetwork, planFront } from '../front/frontPlan.js';
+import { type Front, planFront } from '../front/frontPlan.js';
 import { type QuantizedWay, quantizedWays } from '../front/ways.js';
 import { planLines } from '../reproduce/planLines.js';
 import { commandOf } from '../reproduce/report.js';
@@ -11,7 +11,7 @@ import { commandWords } from '../settings/index.js';
 import { readConfigFile } from '../settings/readConfigFile.js';
 import { addSettingOptions, tuningFile } from './options.js';
 import { addPlanOptions, executeCall, executeOneRun, type PlanOptions, wordsOfCall } from './planCall.js';
-import { progressDisplay, progressFrame } from './progress.js';
+import { taskDisplay } from './progress.js';
 import { sideBySide } from './sideBySide.js';
 import { addSubmissionOptions, refuseSubmissionOptions, settingsAmong, submit } from './submission.js';
 import { textTable } from './textTable.js';
@@ -76,7 +76,7 @@ export function frontCommand(): Command {
       refuseSubmissionOptions(options);
       const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
       try {
-        const loading = progressDisplay(progressFrame(floatNetwork(wanted)));
+        const loading = taskDisplay();
         const front = await planFront(wanted, bench, loading.task).finally(loading.stop);
         const { plan, folder } = front;
         const words = wordsOfCall(['front', section], options, call);

@@ -11,6 +11,7 @@ import { openWorkbench } from '../runs/workbench.js';
 import { commandWords, isOnnxFile } from '../settings/index.js';
 import { addSettingOptions, tuningFile } from './options.js';
 import { addPlanOptions, executeCall, executeOneRun, type PlanOptions, wordsOfCall } from './planCall.js';
+import { taskDisplay } from './progress.js';
 import { sideBySide } from './sideBySide.js';
 import { addSubmissionOptions, refuseSubmissionOptions, settingsAmong, submit } from './submission.js';
 import { textTable } from './textTable.js';
@@ -45,25 +46,24 @@ export function reproduceCommand(): Command {
     .action(async (name: string, options: Options, call: Command) => {
       const { seeds, only, variant, out, budget, quick = false, force = false, autotune, ...others } = options;
       const table = tables.find((each) => each.name === name)!;
-      const reproduction = planReproduction(table, {
-        ...{ seeds, only, variant, out, budget, quick },
-        settings: settingsAmong(others),
-      });
-      const { plan } = reproduction;
+      const wanted = { ...{ seeds, only, variant, out, budget, quick }, settings: settingsAmong(others) };
       refuseSubmissionOptions(options);
-      const words = wordsOfCall(['reproduce', name], options, call);
-      if (options.submit) submit(plan, { out: reproduction.out, call: words, last: { name, call: words } }, options);
-      else if (options.dryRun) process.stdout.write(await planText(reproduction));
-      else {
-        const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
+      const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
+      try {
+        const loading = taskDisplay();
+        const reproduction = await planReproduction(table, wanted, bench, loading.task).finally(loading.stop);
+        const { plan } = reproduction;
+        const words = wordsOfCall(['reproduce', name], options, call);
         const how = { command: commandWords(words), runs: plan.length, force, report: options.report, bench };
-        const execution =
-          options.run === undefined
-            ? executeCall({ ...how, sideBySide: await sideBySide(plan, words, options) }, (running) =>
-                reproduce(reproduction, running),
-              )
-            : executeOneRun(plan, options.run, how, options);
-        await execution.finally(bench.dispose);
+        if (options.submit) submit(plan, { out: reproduction.out, call: words, last: { name, call: words } }, options);
+        else if (options.dryRun) process.stdout.write(await planText(reproduction));
+        else if (options.run !== undefined) await executeOneRun(plan, options.run, how, options);
+        else {
+          const running = { ...how, sideBySide: await sideBySide(plan, words, options) };
+          await executeCall(running, (executing) => reproduce(reproduction, executing));
+        }
+      } finally {
+        await bench.dispose();
       }
     });
   // `--seeds` gives the seeds, the plan finds out which runs go on, and runs are named after their sections.

@@ -4,12 +4,13 @@
  */
 
 import { join } from 'node:path';
-import { type Dataset, type Images, inputType, usualSplit } from '../data/index.js';
+import { inputType } from '../data/index.js';
 import { InputError } from '../errors.js';
 import type { Variables } from '../nn/index.js';
 import { tensorOf } from '../program/quantizerReport.js';
 import { bitsPerKbyte, keepsLimits, type Quantizer, smallestBits } from '../quant/index.js';
 import type { PlannedImages } from '../reproduce/planLines.js';
+import { type EnoughImages, quickImages } from '../reproduce/quickImages.js';
 import type { ReportRow } from '../reproduce/table.js';
 import { loadWhole } from '../runs/experimentData.js';
 import { withNetworkOfFile } from '../runs/index.js';
@@ -110,13 +111,7 @@ const wholeWidth = 64;
  */
 const quickTraining: Overrides = { epochs: 5, warmup_epochs: 0.9 };
 
-/** The images of a quick call: as many as suffice, or all; none are held out if the dataset has some to choose by. */
-function quickImages({ train, validation, test }: Dataset<Images>): Overrides {
-  const limit_train = Math.min(3200, train.count);
-  const validation_split = validation ? undefined : Math.min(200, usualSplit(limit_train));
-  const batch_size = Math.max(1, Math.min(64, limit_train - (validation_split ?? 0)));
-  return { batch_size, limit_train, validation_split, limit_val: Math.min(1000, test.count) };
-}
+const enoughImages: EnoughImages = { batch_size: 64, limit_train: 3200, validation_split: 200, limit_val: 1000 };
 
 /**
  * The float network of a front, from its section and the call. `images`: settings of a quick call that the call may
@@ -124,7 +119,7 @@ function quickImages({ train, validation, test }: Dataset<Images>): Overrides {
  *
  * @throws InputError for a section with quantizers, and for faulty settings
  */
-export function floatNetwork(
+function floatNetwork(
   { file, section, settings, quick }: Pick<FrontOptions, 'file' | 'section' | 'settings' | 'quick'>,
   images: Overrides = {},
 ): Experiment {
@@ -155,7 +150,9 @@ export async function planFront(
     throw new InputError(`${where} = ${asked.task.loss}: a front is drawn of errors of classes`);
   }
   const whole = await loadWhole(asked, onTask);
-  const base = quick ? withDefinition(floatNetwork(options, quickImages(whole)), asked.network.definition) : asked;
+  const base = quick
+    ? withDefinition(floatNetwork(options, quickImages(enoughImages, asked, whole)), asked.network.definition)
+    : asked;
   const folder = options.out ?? (quick ? 'front-quick' : 'front');
   const images = await bench.data(base, onTask, whole);
   const { train, moments } = images;

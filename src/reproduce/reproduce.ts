@@ -3,11 +3,14 @@
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
 import { type Document, writeDocument } from '../report/document.js';
+import { loadWhole } from '../runs/experimentData.js';
 import { lockFolder } from '../runs/lock.js';
 import { type ExecuteOptions, executePlan, type PlanEnd } from '../runs/plan/executePlan.js';
 import { type PlannedRun, planRuns } from '../runs/plan/planRuns.js';
+import type { Workbench } from '../runs/workbench.js';
 import type { Overrides } from '../settings/index.js';
 import { publishedSections } from './publishedConfig.js';
+import { quickImages } from './quickImages.js';
 import { reportOf } from './report.js';
 import type { Table, TableRow } from './table.js';
 
@@ -37,11 +40,16 @@ export interface Reproduction {
 }
 
 /**
- * Plans the runs.
+ * Plans the runs. A quick call for data of its own loads them with `bench`, since they may be few.
  *
  * @throws InputError for options that do not fit the table
  */
-export function planReproduction(table: Table, options: ReproduceOptions): Reproduction {
+export async function planReproduction(
+  table: Table,
+  options: ReproduceOptions,
+  bench: Workbench,
+  onTask: (task: string, done: number, total: number) => void,
+): Promise<Reproduction> {
   const { quick, variant = table.variants[0]!, only } = options;
   if (!table.variants.includes(variant)) {
     throw new InputError(`--variant ${variant}: ${table.name} has ${table.variants.join(', ')}`);
@@ -49,12 +57,20 @@ export function planReproduction(table: Table, options: ReproduceOptions): Repro
   const defaults = quick ? table.quick : table.full;
   const out = options.out ?? (quick ? `${table.out}-quick` : table.out);
   const rows = chosenRows(table, table.rows(variant), only);
-  const plan = planRuns(publishedSections(rows), {
-    seeds: options.seeds ?? defaults.seeds,
-    out,
-    settings: { ...defaults.settings, ...given(options.settings) },
-    budgetSettings: { budget: options.budget },
-  });
+  const planned = (images: Overrides) =>
+    planRuns(publishedSections(rows), {
+      seeds: options.seeds ?? defaults.seeds,
+      out,
+      settings: { ...defaults.settings, ...images, ...given(options.settings) },
+      budgetSettings: { budget: options.budget },
+    });
+  let plan = planned({});
+  if (quick) {
+    const asked = plan[0]!.experiment;
+    const whole = options.settings.data === undefined ? undefined : await loadWhole(asked, onTask);
+    plan = planned(quickImages(table.quick.images, asked, whole));
+    if (whole) await bench.data(plan[0]!.experiment, onTask, whole);
+  }
   return { table, rows, plan, quick, out, folder: join(out, table.name) };
 }
 

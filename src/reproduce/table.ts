@@ -2,6 +2,7 @@
 
 import type { Overrides } from '../settings/index.js';
 import type { PublishedResults } from './publishedResults.js';
+import type { EnoughImages } from './quickImages.js';
 
 /** A line of a report: the name of its runs, and the section that they train. */
 export interface ReportRow {
@@ -58,7 +59,7 @@ export interface Table {
   readonly explainsGradients: boolean;
   readonly full: TableDefaults;
   /** Few epochs on few images: ten minutes on two cores. */
-  readonly quick: TableDefaults;
+  readonly quick: TableDefaults & { readonly images: EnoughImages };
   /** Default folder of the runs; tables with the same runs share it. */
   readonly out: string;
   /** The paper's number of epochs, if known. */

@@ -49,7 +49,7 @@ it('plans every way at every budget, each network once, and writes nothing in a 
 
 it.each([
   ['4000', 'batch_size = 64, limit_train = 3200, validation_split = 200, limit_val = 800'],
-  ['48', 'batch_size = 44, limit_train = 48, validation_split = 4, limit_val = 9'],
+  ['48', 'batch_size = 45, limit_train = 48, validation_split = 3, limit_val = 9'],
 ])('takes the images that there are in a quick call: %s', async (images, expected) => {
   const { stdout } = await succeeds(call('0.4', '--quick', '--data', `synthetic:${images}`, '--dry-run'), folder);
   const keys = /^(batch_size|limit_train|validation_split|limit_val) = \d+$/gm;

@@ -110,6 +110,14 @@ describe('a plan', () => {
     expect(await line('--quick')).toMatch(/ 2 +1695 +48\.0 +\d+\.\d +begins$/);
   });
 
+  it('of a quick call takes the images that there are', async () => {
+    const quick = ['--only', 'U3', '--quick', '--dry-run', '--model', 'tiny', '--data', 'synthetic:48'];
+    const { stdout } = await succeeds(['reproduce', 'parametrizations', ...quick], folder);
+    const [first] = stdout.split('\n').filter((line) => line.startsWith('npx mpdnn train '));
+    for (const words of ['--batch-size 32', '--limit-train 48', '--validation-split 7', '--limit-val 9'])
+      expect(first).toContain(` ${words} `);
+  });
+
   it('has commands that do what it does', async () => {
     const { stdout } = await succeeds(call('alone', '--dry-run'), folder);
     for (const command of stdout.split('\n').filter((line) => line.startsWith('npx mpdnn train '))) {

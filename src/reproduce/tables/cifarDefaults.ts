@@ -10,14 +10,8 @@ export const cifarDefaults: Pick<Table, 'full' | 'quick' | 'out' | 'publishedEpo
   // Some 13 to 16 runs of 5120 images each: seven minutes if ResNet-20 trains 240 images a second.
   quick: {
     seeds: [0],
-    settings: {
-      ...publishedStart,
-      epochs: 5,
-      batch_size: 32,
-      limit_train: 1224,
-      validation_split: 200,
-      limit_val: 400,
-    },
+    settings: { ...publishedStart, epochs: 5 },
+    images: { batch_size: 32, limit_train: 1224, validation_split: 200, limit_val: 400 },
   },
   out: 'reproduction',
   publishedEpochs: 160,

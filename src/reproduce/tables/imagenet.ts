@@ -16,9 +16,6 @@ const kinds = [
   { id: 'free', label: 'learned bits, no budget' },
 ] as const;
 
-/** A trial of the pipeline, with small pictures of whatever images there are. */
-const small = { image_size: 64, batch_size: 16, limit_train: 240, validation_split: 40, limit_val: 80 };
-
 export const imagenet: Table = {
   name: 'imagenet',
   title: 'ResNet-18 and MobileNetV2 on ImageNet',
@@ -54,9 +51,11 @@ export const imagenet: Table = {
   })),
   explainsGradients: false,
   full: { seeds: [0], settings: {} },
+  // A trial of the pipeline, with small pictures of whatever images there are.
   quick: {
     seeds: [0],
-    settings: { epochs: 2, warmup_epochs: 0, ...small },
+    settings: { epochs: 2, warmup_epochs: 0, image_size: 64 },
+    images: { batch_size: 16, limit_train: 240, validation_split: 40, limit_val: 80 },
   },
   out: 'reproduction-imagenet',
   publishedEpochs: null,
