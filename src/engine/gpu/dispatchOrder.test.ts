@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { waitsOf } from '../../../test/engine/waits.js';
 import { createRandom } from '../../data/random.js';
-import { arePartsApart, checkParts, inOrderOfFewWaits, waitsOf } from './dispatchOrder.js';
+import { arePartsApart, checkParts, inOrderOfFewWaits } from './dispatchOrder.js';
 import type { BufferAccess, BufferPlan } from './kernel.js';
 import type { LoweredCall } from './lowering.js';
 

@@ -44,22 +44,8 @@ export function inOrderOfFewWaits(calls: readonly LoweredCall[]): LoweredCall[] 
   return order;
 }
 
-/** The number of waits in this order. */
-export function waitsOf(calls: readonly KernelCall[]): number {
-  let waits = 0;
-  let running = sideBySide();
-  for (const call of calls) {
-    if (running.waits(call)) {
-      running = sideBySide();
-      waits++;
-    }
-    running.add(call);
-  }
-  return waits;
-}
-
 /** The dispatches that a device runs concurrently; whole buffers separate them. */
-function sideBySide() {
+export function sideBySide() {
   const used = new Map<BufferPlan, boolean>();
   const uses = ({ bindings }: KernelCall) => bindings.map(({ buffer, writes }) => [wholeOf(buffer), writes] as const);
   return {

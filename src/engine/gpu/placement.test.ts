@@ -1,6 +1,7 @@
 /** The memory of a device that a plan needs, how it is shared, and its dispatches and waits, computed without one. */
 
 import { describe, expect, it } from 'vitest';
+import { waitsOf } from '../../../test/engine/waits.js';
 import { windowLike } from '../../../test/engine/windows.js';
 import { exampleQuantizer } from '../../../test/exampleQuantizer.js';
 import { Graph } from '../../graph/index.js';
@@ -9,7 +10,6 @@ import { makePlan } from '../../passes/index.js';
 import { buildTrainingProgram } from '../../program/trainingProgram.js';
 import { experimentFromSettings } from '../../settings/index.js';
 import { programOptions } from '../../train/programOptions.js';
-import { waitsOf } from './dispatchOrder.js';
 import { type KernelCall, type MatrixUnits, wholeOf } from './kernel.js';
 import * as kernels from './kernels/matrixKernels.js';
 import { lowerPhase } from './lowering.js';

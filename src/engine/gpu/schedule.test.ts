@@ -1,6 +1,7 @@
 /** Which small operations are brought together, and that what is brought together computes the same. */
 
 import { describe, expect, it } from 'vitest';
+import { waitsOf } from '../../../test/engine/waits.js';
 import { windowLike } from '../../../test/engine/windows.js';
 import { exampleQuantizer } from '../../../test/exampleQuantizer.js';
 import { type AnyNode, Graph } from '../../graph/graph.js';
@@ -10,7 +11,6 @@ import { CONTROL_LENGTH } from '../../ops/attributes.js';
 import { runningStatistics } from '../../ops/batchStatistics.js';
 import { softmaxCrossEntropy } from '../../ops/softmaxCrossEntropy.js';
 import { makePlan } from '../../passes/index.js';
-import { waitsOf } from './dispatchOrder.js';
 import { lowerPhase } from './lowering.js';
 import { placePlan } from './placement.js';
 import { schedulePlan } from './schedule.js';
