@@ -10,6 +10,7 @@ import { pathToFileURL } from 'node:url';
 const common = [
   'capitalized',
   'crc32',
+  'device',
   'elementCount',
   'errors',
   'eventLoop',

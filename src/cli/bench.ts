@@ -6,9 +6,9 @@
 import { cpus } from 'node:os';
 import { Command, Option } from 'commander';
 import { createRandom, generateSynthetic, type ImageStream, trainingEpoch } from '../data/index.js';
+import type { Device, MatmulPrecision } from '../device.js';
 import type { Engine } from '../engine/engine.js';
-import type { MatmulPrecision } from '../engine/matmulPrecision.js';
-import { type Device, selectEngine } from '../engine/selectEngine.js';
+import { selectEngine } from '../engine/selectEngine.js';
 import { sharedEngine } from '../engine/sharedEngine.js';
 import { InputError } from '../errors.js';
 import { median } from '../median.js';

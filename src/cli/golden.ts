@@ -1,9 +1,9 @@
 /** `mpdnn golden`: checks every golden file of a folder on an engine. */
 
 import { Command } from 'commander';
+import type { Device, MatmulPrecision } from '../device.js';
 import { codeOf } from '../disk/fileFault.js';
-import type { MatmulPrecision } from '../engine/matmulPrecision.js';
-import { type Device, selectEngine } from '../engine/selectEngine.js';
+import { selectEngine } from '../engine/selectEngine.js';
 import { InputError } from '../errors.js';
 import { deviceOption, matmulPrecisionOption, threadsOption } from './options.js';
 

@@ -2,9 +2,8 @@
 
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Device, devices, type MatmulPrecision, matmulPrecisions } from '../device.js';
 import { cacheFolder } from '../disk/cacheFolder.js';
-import { type Device, devices } from '../engine/engineSelector.js';
-import { type MatmulPrecision, matmulPrecisions } from '../engine/matmulPrecision.js';
 import { settingKeys } from '../settings/index.js';
 
 export function deviceOption(fallback: Device): Option {

@@ -1,11 +1,9 @@
 /** Selects an engine by its name in the settings, among those of Node or of a browser. */
 
+import type { Device, MatmulPrecision } from '../device.js';
 import { MissingPackage } from '../errors.js';
 import type { Engine } from './engine.js';
-import { type MatmulPrecision, withoutEffect } from './matmulPrecision.js';
-
-export const devices = ['auto', 'cpu', 'gpu', 'reference'] as const;
-export type Device = (typeof devices)[number];
+import { withoutEffect } from './matmulPrecision.js';
 
 export interface EngineOptions {
   /** Threads of the CPU engine; by default as many as can compute at a time. */

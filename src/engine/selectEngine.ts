@@ -2,8 +2,6 @@
 
 import { engineSelector } from './engineSelector.js';
 
-export type { Device, EngineOptions } from './engineSelector.js';
-
 /** @throws {InputError} if `gpu` is asked for and WebGPU has no adapter */
 export const selectEngine = engineSelector({
   cpu: async ({ threads, profile = false }) => {

@@ -1,7 +1,8 @@
 /** Trained networks, opened from the bytes of a file of parameters, for prediction and evaluation. */
 
 import { type ImageSet, type InputArray, inputType } from '../data/imageSet.js';
-import type { Device, EngineOptions, SelectEngine } from '../engine/engineSelector.js';
+import type { Device } from '../device.js';
+import type { EngineOptions, SelectEngine } from '../engine/engineSelector.js';
 import { InputError } from '../errors.js';
 import type { Evaluation } from '../program/evaluate.js';
 import { openInference } from '../program/inference.js';

@@ -3,7 +3,8 @@
 import { expect, it } from 'vitest';
 import { skipsGpu } from '../../test/softwareGpu.js';
 import { createRandom, generateSynthetic, trainingEpoch } from '../data/index.js';
-import { type Device, selectEngine } from '../engine/selectEngine.js';
+import type { Device } from '../device.js';
+import { selectEngine } from '../engine/selectEngine.js';
 import { network, STORAGE } from '../nn/index.js';
 import { experimentFromSettings, withDefinition } from '../settings/index.js';
 import { dataShape, programOptions, quantizedNetwork } from '../train/programOptions.js';

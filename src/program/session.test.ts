@@ -6,8 +6,9 @@
 import { describe, expect, it } from 'vitest';
 import { skipsGpu } from '../../test/softwareGpu.js';
 import { generateSynthetic, type ImageSet, limit } from '../data/index.js';
+import type { Device } from '../device.js';
 import type { Engine } from '../engine/engine.js';
-import { type Device, selectEngine } from '../engine/selectEngine.js';
+import { selectEngine } from '../engine/selectEngine.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { programOptions } from '../train/programOptions.js';
 import { weightsOf } from '../weights/loadedWeights.js';

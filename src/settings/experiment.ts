@@ -5,6 +5,7 @@
  */
 import { type DataSpec, parseDataSpec } from '../data/dataSpec.js';
 import type { SoundSettings } from '../data/sound.js';
+import type { Device, MatmulPrecision } from '../device.js';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import type { NetworkDefinition } from '../nn/index.js';
@@ -73,7 +74,7 @@ export interface Experiment {
      */
     readonly shards: number;
     /** Precision of the gradients of each shard and of their mean. */
-    readonly shardPrecision: 'float32' | 'bfloat16';
+    readonly shardPrecision: Settings['shard_precision'];
     readonly seed: number;
     readonly optimizer: 'momentum' | 'adam';
     readonly initialLearningRate: number;
@@ -145,11 +146,10 @@ export interface Experiment {
     readonly lambda2: number;
     readonly lambda3: number;
   };
-  readonly device: Settings['device'];
+  readonly device: Device;
   /** Number of threads, `null` for as many as the machine has. */
   readonly threads: number | null;
-  /** The precision of convolutions' operands on a GPU's matrix units. */
-  readonly matmulPrecision: Settings['matmul_precision'];
+  readonly matmulPrecision: MatmulPrecision;
   /** The folder that run folders go to. */
   readonly out: string;
   /** The name of this run's folder there: the section's, unless `name` gives another. */

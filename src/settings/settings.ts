@@ -6,6 +6,7 @@
  * that depend on other keys and checks keys against each other, `experiment.ts` groups them.
  */
 import { dataForms, dataKinds, parseDataSpec } from '../data/dataSpec.js';
+import { devices, matmulPrecisions } from '../device.js';
 import { activationTypes, quantizerKinds } from '../quant/index.js';
 import { lossKinds, metricNames } from '../task.js';
 import { costTables, readCostTable } from './costTables.js';
@@ -237,9 +238,9 @@ const settingsTable = {
   initial_cost_lambda2: key('0.1', number(0, 1e6)),
   initial_cost_lambda3: key('0.1', number(0, 1e6)),
 
-  device: key('auto', choice(['auto', 'cpu', 'gpu', 'reference'])),
+  device: key('auto', choice(devices)),
   threads: key('auto', optional(integer(1, 256), 'auto')),
-  matmul_precision: key('auto', choice(['auto', 'float16', 'float16x2', 'float32'])),
+  matmul_precision: key('auto', choice(matmulPrecisions)),
   out: key('experiments', text),
   name: key('auto', optional(folderName, 'auto')),
   checkpoint_minutes: key('5', number(0, 10_000, 'above')),

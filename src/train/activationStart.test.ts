@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { generateSynthetic, type ImageSet, limit } from '../data/index.js';
-import { type Device, selectEngine } from '../engine/selectEngine.js';
+import type { Device } from '../device.js';
+import { selectEngine } from '../engine/selectEngine.js';
 import { type Define, network, type StartingWeights } from '../nn/index.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { bestStart, type Quantizer, startWithStep } from '../quant/index.js';

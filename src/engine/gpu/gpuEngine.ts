@@ -1,8 +1,8 @@
 /** The GPU engine: replays a plan on WebGPU, that of a browser or Dawn in Node. */
 
+import type { MatmulPrecision } from '../../device.js';
 import type { Plan } from '../../graph/plan.js';
 import type { Engine, LoadProgress } from '../engine.js';
-import type { MatmulPrecision } from '../matmulPrecision.js';
 import { type DeviceOptions, openDevice } from './device.js';
 import { loadPrograms } from './gpuProgram.js';
 import { findMatrixUnits } from './matrixUnits.js';

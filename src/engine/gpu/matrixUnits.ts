@@ -3,7 +3,8 @@
  * a small convolution with its gradients must agree with the float32 kernels.
  */
 
-import { type MatmulPrecision, withoutEffect } from '../matmulPrecision.js';
+import type { MatmulPrecision } from '../../device.js';
+import { withoutEffect } from '../matmulPrecision.js';
 import type { OpenDevice } from './device.js';
 import type { MatrixUnits } from './kernel.js';
 
