@@ -474,7 +474,10 @@ describe('the commands', () => {
   });
 
   it.each([
-    [[...fresh, '--ranks', '2'], 'shards = 1: 2 processes cannot share them; set shards = 2 or a larger power of two'],
+    [
+      [...fresh, '--ranks', '2'],
+      'sweep.cfg: [FLOAT] shards = 1: 2 processes cannot share them; set shards = 2 or a larger power of two',
+    ],
     [
       [...fresh, '--ranks', '2', '--shards', '2', '--kubernetes', 'image=x claim=y'],
       '--kubernetes: a pod is one process of a run, not 2; several need Slurm, or an operator for MPI whose command is mpirun',

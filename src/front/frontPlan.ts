@@ -146,7 +146,7 @@ export async function planFront(
   const variants = variantsOf(options);
   const asked = await withNetworkOfFile(floatNetwork(options));
   if (asked.task.loss !== 'classes') {
-    const where = whereSet(asked.sources, 'loss');
+    const where = whereSet(asked, 'loss');
     throw new InputError(`${where} = ${asked.task.loss}: a front is drawn of errors of classes`);
   }
   const whole = await loadWhole(asked, onTask);

@@ -19,9 +19,10 @@ import { commandLineKeys, type TrainingSettings } from './train.js';
  * ```
  */
 export function sectionSettings(cfg: string, section: string): TrainingSettings {
-  const { sources, settings, training } = resolveExperiment(readConfigFile(cfg), section);
+  const experiment = resolveExperiment(readConfigFile(cfg), section);
+  const { sources, settings, training } = experiment;
   if (training.distill) {
-    const where = whereSet(sources, 'distill');
+    const where = whereSet(experiment, 'distill');
     throw new InputError(`${where} = ${training.distill.from}: the library knows no teacher; use mpdnn train`);
   }
   const keys = [...sources.keys()].filter((key) => key in settings && !commandLineKeys.some((own) => own === key));

@@ -18,7 +18,7 @@ export async function withNetworkOfFile(experiment: Experiment): Promise<Experim
   const { model } = experiment.network;
   if (!isModelFile(model)) return experiment;
   const path = resolve(userPath(model));
-  const where = `${whereSet(experiment.sources, 'model')} = ${model}`;
+  const where = `${whereSet(experiment, 'model')} = ${model}`;
   if (!existsSync(path)) throw new InputError(`${where}: no such file`);
   if (isOnnxFile(model)) {
     const { importOnnx } = await import('../onnx/index.js');

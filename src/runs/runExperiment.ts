@@ -192,12 +192,13 @@ function watchersOf(
 }
 
 /** Throws an `InputError` unless each of `size` ranks has the same number of shards. */
-export function checkRanks({ training: { shards }, sources }: Experiment, size: number): void {
+export function checkRanks(experiment: Experiment, size: number): void {
+  const { shards } = experiment.training;
   if (shards % size === 0) return;
   const remedy = Number.isInteger(Math.log2(size))
     ? `set shards = ${size} or a larger power of two`
     : 'shards are a power of two, so start 2, 4, 8 … processes';
-  throw new InputError(`${whereSet(sources, 'shards')} = ${shards}: ${size} processes cannot share them; ${remedy}`);
+  throw new InputError(`${whereSet(experiment, 'shards')} = ${shards}: ${size} processes cannot share them; ${remedy}`);
 }
 
 /** Throws an `InputError` with the difference if a run's images are not those that it began with. */

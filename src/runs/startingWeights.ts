@@ -11,7 +11,7 @@ import { InputError } from '../errors.js';
 import { trainCommandLine } from '../settings/commandLine.js';
 import { type ConfigFile, defaultSection } from '../settings/configFile.js';
 import { didYouMean } from '../settings/didYouMean.js';
-import type { Experiment } from '../settings/experiment.js';
+import { type Experiment, whereSet } from '../settings/experiment.js';
 import { isOnnxFile } from '../settings/settings.js';
 import { type LoadedWeights, readStartingWeights, readWeightFile } from '../weights/index.js';
 import { isRunFolder } from './runFolder.js';
@@ -66,8 +66,8 @@ function withoutBest(run: string, { without }: NamedParameters): string {
 }
 
 /** The place of a key and its value, for messages. */
-export function whereWritten({ sources, name }: Experiment, { key, written }: NamedParameters): string {
-  return `${sources.get(key)?.where ?? `[${name}] ${key}`} = ${written}`;
+export function whereWritten(experiment: Experiment, { key, written }: NamedParameters): string {
+  return `${whereSet(experiment, key)} = ${written}`;
 }
 
 function bestOfFolder(path: string): string {

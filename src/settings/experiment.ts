@@ -166,9 +166,12 @@ export interface Experiment {
   readonly overrides: ReadonlyMap<string, string>;
 }
 
-/** The place where a key is set, for messages; the key alone if it has its default. */
-export function whereSet(sources: Experiment['sources'], key: SettingKey): string {
-  return sources.get(key)?.where ?? key;
+/** The place where a key is set, for messages; its place in the section if it has its default. */
+export function whereSet(
+  { sources, configPath, name }: Pick<Experiment, 'sources' | 'configPath' | 'name'>,
+  key: SettingKey,
+): string {
+  return sources.get(key)?.where ?? `${configPath}: [${name}] ${key}`;
 }
 
 /** Options of the command line: `batchSize`, `batch-size` and `batch_size` are the same key. */
@@ -286,25 +289,23 @@ function build(
     if (isSettingKey(key)) continue;
     throw new InputError(`${where} = ${shown(value)}: unknown key${didYouMean(key, [...settingKeys, 'weights'])}`);
   }
+  const places = { sources: entries, configPath, name };
   const fail: Fail = (key, value, message) => {
-    const entry = entries.get(key);
-    const where = entry?.where ?? `${configPath}: [${name}] ${key}`;
-    return new InputError(`${where} = ${shown(entry?.value ?? `${value} (the default)`)}: ${message}`);
+    const written = entries.get(key)?.value ?? `${value} (the default)`;
+    return new InputError(`${whereSet(places, key)} = ${shown(written)}: ${message}`);
   };
   const read = readSettings(Object.fromEntries([...entries].map(([key, { value }]) => [key, value])), (fault) =>
     fail(fault.key, '', fault.message + remarkHint(entries.get(fault.key)?.value ?? '')),
   );
   const settings = complete(read);
-  const layers = parseLayerRules(settings.layers, entries.get('layers')?.where ?? 'layers');
+  const layers = parseLayerRules(settings.layers, whereSet(places, 'layers'));
   checkKeysTogether(settings, layers, fail);
   checkEffects(settings, layers, entries, fail);
   return {
     ...grouped(settings, name),
+    ...places,
     layers,
-    name,
-    configPath,
     settings,
-    sources: entries,
     overrides: new Map([...given].map(([key, { value }]) => [key, value])),
   };
 }

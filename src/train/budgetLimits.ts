@@ -24,7 +24,7 @@ import {
   type TensorSet,
   uncoveredWidths,
 } from '../quant/index.js';
-import { type Experiment, guaranteesBudget, type SettingKey } from '../settings/index.js';
+import { type Experiment, guaranteesBudget, type SettingKey, whereSet } from '../settings/index.js';
 
 /** A limit with the key that sets it, and its quantity in words. */
 export interface BudgetLimit extends Limit {
@@ -79,13 +79,13 @@ export function budgetOutlook(
   const { costs, prunes } = experiment.budget;
   if (prunes && variables.channelGroups.length === 0) {
     throw new InputError(
-      `${whereOf(experiment, 'budget_prune')} = true: no channel of this network can go: each is read by a sum, or has ` +
+      `${whereSet(experiment, 'budget_prune')} = true: no channel of this network can go: each is read by a sum, or has ` +
         'no batch normalisation with a ReLU behind it, or a quantizer of activations there that learns nothing',
     );
   }
   const uncovered = costs && uncoveredWidths(costs, variables.products, smallest);
   if (uncovered) {
-    const where = whereOf(experiment, 'costs');
+    const where = whereSet(experiment, 'costs');
     throw new InputError(`${where}: no entry is as wide as a multiply-add of ${uncovered.join(' x ')} bits; add one`);
   }
   const whole = budgetLimits(experiment, variables);
@@ -95,7 +95,7 @@ export function budgetOutlook(
   if (limits.length === 0) return null;
   const excessive = variables.quantizers.find((quantizer) => kindNamed(quantizer.kind).mayExceedBits(quantizer));
   if (excessive && guaranteesBudget(experiment.budget)) {
-    const where = whereOf(experiment, 'recompute_range');
+    const where = whereSet(experiment, 'recompute_range');
     const what = `${tensorOf(excessive.name)} (${excessive.kind}) would use more levels than its bits can number`;
     throw new InputError(`${where} = false: must be true with budget = guaranteed: ${what}`);
   }
@@ -111,7 +111,7 @@ export function budgetOutlook(
   const { key, what, unit, most } = missing;
   const needed = missing.cost(smallest);
   const fault =
-    `${whereOf(experiment, key)} = ${most}: cannot be met: with the fewest bits ${isOfChannels(missing) ? 'and channels ' : ''}that the limits allow, ` +
+    `${whereSet(experiment, key)} = ${most}: cannot be met: with the fewest bits ${isOfChannels(missing) ? 'and channels ' : ''}that the limits allow, ` +
     `${what} need ` +
     `${digits[unit](needed)} ${unit}, ${digits[unit](needed - most)} ${unit} too much${missing.largestPart(smallest)}`;
   if (guaranteesBudget(experiment.budget)) throw new InputError(fault);
@@ -136,10 +136,6 @@ const digits: Readonly<Record<BudgetLimit['unit'], (amount: number) => string>> 
 function significant(amount: number, count: number): string {
   const decimals = count - 1 - Math.floor(Math.log10(amount));
   return String(Number(roundedUp(amount, Math.min(100, Math.max(0, decimals)))));
-}
-
-function whereOf({ sources, configPath, name }: Experiment, key: string): string {
-  return sources.get(key)?.where ?? `${configPath}: [${name}] ${key}`;
 }
 
 function largestPart({ quantizers }: Counted, set: TensorSet, bits: readonly number[]): string {

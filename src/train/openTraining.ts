@@ -50,12 +50,13 @@ export interface TrainingImages {
  * @throws InputError if a part is asked for although there is a set
  */
 export function heldOut<T extends Images>(
-  { data, training, sources }: Experiment,
+  experiment: Experiment,
   { train: images, validation }: { readonly train: T; readonly validation?: T | undefined },
 ): { readonly train: T; readonly validation: T | null } {
+  const { data, training } = experiment;
   if (validation && training.select === 'validation') {
     if (data.validationSplit === null) return { train: images, validation };
-    const where = whereSet(sources, 'validation_split');
+    const where = whereSet(experiment, 'validation_split');
     throw new InputError(
       `${where} = ${data.validationSplit}: the data bring ${validation.count} inputs to choose by; leave it out`,
     );
@@ -252,9 +253,10 @@ function distillation({ training: { distill } }: Experiment, teacher: Teacher | 
   return { teacher: network, scaling, temperature: distill.temperature, weight: distill.weight };
 }
 
-function checkMoments({ training: { bnReestimate }, sources }: Experiment, { running }: Variables): void {
+function checkMoments(experiment: Experiment, { running }: Variables): void {
+  const { bnReestimate } = experiment.training;
   if (bnReestimate === 0 || running.length > 0) return;
-  const where = whereSet(sources, 'bn_reestimate');
+  const where = whereSet(experiment, 'bn_reestimate');
   throw new InputError(
     `${where} = ${bnReestimate}: the network has no batch normalisation to measure anew; leave it out`,
   );

@@ -148,12 +148,13 @@ export type NetworkShape = Pick<DataShape, 'classes' | 'imageShape' | 'targetSha
  *
  * @throws InputError for a network definition that is made for other images, or whose outputs do not fit the loss
  */
-function modelOptions({ network, sources, task }: Experiment, data: NetworkShape): ModelOptions {
+function modelOptions(experiment: Experiment, data: NetworkShape): ModelOptions {
+  const { network, sources, task } = experiment;
   const { imageShape } = data;
   const { definition, model } = network;
-  const where = model === 'own' ? 'network' : whereSet(sources, 'model');
+  const where = model === 'own' ? 'network' : whereSet(experiment, 'model');
   if (!definition && (model === 'own' || isModelFile(model))) {
-    throw new InputError(`${whereSet(sources, 'model')} = ${model}: no network was read of it`);
+    throw new InputError(`${whereSet(experiment, 'model')} = ${model}: no network was read of it`);
   }
   const wanted = wantedOutputs(task, data);
   if (!definition) {
@@ -252,7 +253,7 @@ export function normalisation(
   const numbers: Moments = values === 'bytes' ? pixelNumbers(experiment.settings) : floatNumbers(experiment, moments);
   for (const key of ['mean', 'std'] as const) {
     const given = numbers[key];
-    const where = `${whereSet(experiment.sources, key)} = ${given}`;
+    const where = `${whereSet(experiment, key)} = ${given}`;
     if (given.length !== 1 && given.length !== channels) {
       throw new InputError(
         `${where}: ${given.length} numbers for images of ${channels} channels; give one for all, or one a channel`,
@@ -274,10 +275,10 @@ export function normalisation(
   };
 }
 
-function floatNumbers({ settings, sources }: Experiment, moments?: Moments): Moments {
-  const { normalise, mean, std } = settings;
+function floatNumbers(experiment: Experiment, moments?: Moments): Moments {
+  const { normalise, mean, std } = experiment.settings;
   if (normalise !== null) {
-    const where = whereSet(sources, 'normalise');
+    const where = whereSet(experiment, 'normalise');
     throw new InputError(
       `${where} = ${normalise}: is for bytes, and the data are floats; set it to auto, and mean and std as you need them`,
     );
