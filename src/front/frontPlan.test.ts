@@ -13,7 +13,7 @@ const options: FrontOptions = {
   ...{ variantBudgets: undefined, seeds: undefined, out: undefined, quick: true },
 };
 
-it('of a quick call reads its data once, and holds out none of those beside which others choose', async () => {
+it('of a quick call reads its data once, for its first run too, and holds out none beside those that choose', async () => {
   const line = (_: unknown, index: number) => `${index % 2},${index % 3},${['train', 'val', 'test'][index % 3]}\n`;
   writeFileSync(file, `class,x,split\n${Array.from({ length: 60 }, line).join('')}`);
   const bench = openWorkbench();
@@ -25,5 +25,6 @@ it('of a quick call reads its data once, and holds out none of those beside whic
   const [{ experiment }] = plan as [(typeof plan)[number]];
   expect(experiment.data).toMatchObject({ limitTrain: 20, limitVal: 20, validationSplit: null });
   expect(experiment.training.batchSize).toBe(20);
+  expect((await bench.data(experiment, () => {})).train.count).toBe(20);
   await bench.dispose();
 });

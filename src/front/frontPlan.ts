@@ -149,12 +149,17 @@ export async function planFront(
     const where = whereSet(asked, 'loss');
     throw new InputError(`${where} = ${asked.task.loss}: a front is drawn of errors of classes`);
   }
-  const whole = await loadWhole(asked, onTask);
+  const seeds = options.seeds ?? (quick ? [0] : usualSeeds);
+  const ofFirstRun = (experiment: Experiment): Experiment => ({
+    ...experiment,
+    training: { ...experiment.training, seed: seeds[0]! },
+  });
+  const whole = await loadWhole(ofFirstRun(asked), onTask);
   const base = quick
     ? withDefinition(floatNetwork(options, quickImages(enoughImages, asked, whole)), asked.network.definition)
     : asked;
   const folder = options.out ?? (quick ? 'front-quick' : 'front');
-  const images = await bench.data(base, onTask, whole);
+  const images = await bench.data(ofFirstRun(base), onTask, whole);
   const { train, moments } = images;
   const shape = dataShape(images, normalisation(base, train.channels, inputType(train), moments), 1);
   const sections = frontSections(options, base, ways, shape, join(folder, 'front.cfg'));
@@ -167,7 +172,7 @@ export async function planFront(
   const { file, text } = sections.written();
   const plan = planRuns(
     rows.map((row) => ({ file, section: row.section })),
-    { seeds: options.seeds ?? (quick ? [0] : usualSeeds), out: folder, settings: {}, budgetSettings: {} },
+    { seeds, out: folder, settings: {}, budgetSettings: {} },
   );
   return {
     ...{ rows, budgets, plan, file, text, quick, folder },
