@@ -243,7 +243,7 @@ describe('of other losses', () => {
       Array(2).fill({ loss: 'pixels', target: 'data', metric: 'iou' }),
     );
     await expect(recommend(asked('pixels', pixels), events)).rejects.toThrow(
-      /^model = resnet20: puts out features, loss = pixels wants 4x4x2 of these data: give a network of one's own/,
+      /^recommended settings: \[asked\] model = resnet20: puts out features, loss = pixels wants 4x4x2 of these data: give a network of one's own/,
     );
     await expect(recommend(asked('pixels', pixels, { model: 'resnet20' }), events)).rejects.toThrow(
       "model = resnet20: puts out features, loss = pixels wants 4x4x2 of these data: give a network of one's own whose",
