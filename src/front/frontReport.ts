@@ -9,7 +9,7 @@ import { type ErrorOf, noSpread, type PairedDifference, pairedDifference } from 
 import { conditions, makingOf, quickNote, timeTable } from '../reproduce/report.js';
 import { bitsText, errorText, gapText, missingText, plannedSeeds, remarks, size } from '../reproduce/resultTable.js';
 import { type FinishedRunResult, finishedOf, planResults, type RowResult, rowResults } from '../reproduce/rowResult.js';
-import { seedsText, spreadOf, spreadText } from '../reproduce/spread.js';
+import { percentSpread, seedsText, spreadOf, spreadText } from '../reproduce/spread.js';
 import { agreement } from './agreement.js';
 import type { Front, FrontBudget, FrontRow } from './frontPlan.js';
 import { meanings, type QuantizedWay, wayNames } from './ways.js';
@@ -157,7 +157,7 @@ function resultTable(points: readonly Point[]): Block {
     const { row, result } = point;
     const { runs } = result;
     const meanError = (errorOf: ErrorOf) => {
-      const spread = spreadOf(runs.flatMap((run) => percentOf(errorOf(run))));
+      const spread = percentSpread(runs.map(errorOf));
       return spread ? spreadText(spread) : '–';
     };
     const better = beaten(point, quantized);
@@ -176,10 +176,6 @@ function resultTable(points: readonly Point[]): Block {
     ];
   });
   return { type: 'table', columns, rows };
-}
-
-function percentOf(fraction: number | null): number[] {
-  return fraction === null ? [] : [100 * fraction];
 }
 
 function decision({ by, difference: { isDecided, count } }: Beaten): string {

@@ -5,7 +5,7 @@ import type { Block, TableLine } from '../report/document.js';
 import type { Experiment } from '../settings/index.js';
 import type { PublishedResult } from './publishedResults.js';
 import type { BudgetRecord, RowResult } from './rowResult.js';
-import { seedNames, seedsText, spreadOf, spreadText } from './spread.js';
+import { percentSpread, seedNames, seedsText, spreadOf, spreadText } from './spread.js';
 import type { Table } from './table.js';
 
 interface ResultColumn {
@@ -44,7 +44,9 @@ function columnsOf({ published: { results: published }, floatRow, bitwidths }: T
     right('our gap, points', gapText),
     right('last epoch error %', ({ runs }) => {
       // With a single epoch the last one is the best one.
-      const errors = spreadOf(runs.flatMap(({ summary }) => (summary.epochs > 1 ? lastError(summary) : [])));
+      const errors = percentSpread(
+        runs.map(({ summary: { epochs, last_test_err } }) => (epochs > 1 ? last_test_err : null)),
+      );
       return errors ? spreadText(errors) : '';
     }),
     // With published numbers the table is wide enough, and is about the test error.
@@ -63,10 +65,6 @@ function columnsOf({ published: { results: published }, floatRow, bitwidths }: T
     left('epochs inside the budget', budgetText),
     left('remarks', remarks),
   ];
-}
-
-function lastError({ last_test_err }: { readonly last_test_err: number | null }): number[] {
-  return last_test_err === null ? [] : [100 * last_test_err];
 }
 
 type SizeKey = 'weights_kb' | 'activations_max_kb' | 'activations_sum_kb';

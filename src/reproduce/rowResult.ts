@@ -25,8 +25,8 @@ export interface FinishedRunResult {
   /** Training loss of the last epoch, without penalties. */
   readonly trainingLoss: number;
   /**
-   * Mean error on the test images, a fraction, over the last tenth of the epochs (at least one): no image selects it, and
-   * it varies less between seeds than the error of a single epoch. `null` if there is none.
+   * Mean error on the test images, a fraction, over the last tenth of the epochs (at least one), which no image selects.
+   * `null` if there is none.
    */
   readonly lateError: number | null;
   /** Bits in the epoch of the selected parameters, or in the last one if there is none. */

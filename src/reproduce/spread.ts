@@ -16,6 +16,11 @@ export function spreadOf(values: readonly number[]): Spread | null {
   return { mean, deviation, count: values.length };
 }
 
+/** The spread of fractions in percent, without those that are missing; null for none. */
+export function percentSpread(fractions: readonly (number | null)[]): Spread | null {
+  return spreadOf(fractions.flatMap((fraction) => (fraction === null ? [] : 100 * fraction)));
+}
+
 /** The number of seeds in words: `3 seeds`, or `2 of 3 seeds` if some are missing. */
 export function seedsText(count: number, planned: number): string {
   if (count < planned) return `${count} of ${planned} seeds`;
