@@ -18,6 +18,7 @@ const common = [
   'kilobytes',
   'median',
   'nearestName',
+  'selection',
   'sha256',
   'softmax',
   'task',

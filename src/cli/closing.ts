@@ -18,22 +18,32 @@ import type { RunEvents } from '../runs/runEvents.js';
 import { commandWords, programName, quantizes } from '../settings/index.js';
 import { multiplications } from '../ship/integerNetwork.js';
 import { formsOf, type Shippable, usualForms } from '../ship/shippable.js';
-import { metrics, metricText, namedMetric, type Task } from '../task.js';
+import { type MetricName, metrics, metricText, namedMetric, type Task } from '../task.js';
 import type { RunSummary } from '../train/summary.js';
 import { duration } from './progress.js';
 import { textTable } from './textTable.js';
 
-/** The errors of the best and of the last epoch, and the time taken. `place`: the run folder to name at the end. */
+/** The errors of the chosen and of the last epoch, and the time taken. `place`: the run folder to name at the end. */
 export function resultLine(summary: RunSummary, place: string, { metric }: Task): string {
-  const { best_val_err, best_epoch, best_test_err, last_val_err, last_test_err, select, epochs } = summary;
-  const tested = (error: number | null) =>
-    select === 'validation' && error !== null ? ` (on the test images ${metricText(metric, error)})` : '';
-  const best =
-    best_val_err === null
-      ? 'no epoch obeyed the budget'
-      : `best ${select} ${namedMetric(metric, best_val_err)}${tested(best_test_err)} in epoch ${best_epoch}`;
-  const last = `last ${metricText(metric, last_val_err)}${tested(last_test_err)}`;
-  return `${best}, ${last}; ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'} in ${duration(summary.seconds)}, ${summary.images_per_second.toFixed(0)} img/s; see ${place}`;
+  const { last_val_err, last_test_err, epochs } = summary;
+  const last = `last ${metricText(metric, last_val_err)}${testedText(summary, last_test_err, metric)}`;
+  const keepsLast = summary.select === 'last' && summary.best_epoch === epochs;
+  return `${chosenText(summary, metric)}${keepsLast ? '' : `, ${last}`}; ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'} in ${duration(summary.seconds)}, ${summary.images_per_second.toFixed(0)} img/s; see ${place}`;
+}
+
+/** The metric of the parameters that are kept, and their epoch. */
+function chosenText(summary: RunSummary, metric: MetricName): string {
+  const { best_val_err, best_epoch, best_test_err, select, epochs } = summary;
+  if (best_val_err === null) return 'no epoch obeyed the budget';
+  const error = namedMetric(metric, best_val_err);
+  if (select !== 'last')
+    return `best ${select} ${error}${testedText(summary, best_test_err, metric)} in epoch ${best_epoch}`;
+  return `test ${error} in epoch ${best_epoch}, the last one${best_epoch === epochs ? '' : ' inside the budget'}`;
+}
+
+/** The metric on the test images, where others choose. */
+function testedText({ select }: RunSummary, error: number | null, metric: MetricName): string {
+  return select === 'validation' && error !== null ? ` (on the test images ${metricText(metric, error)})` : '';
 }
 
 /** Layers with pruned channels and how many channels each has left, in words; empty without pruning. */

@@ -4,6 +4,7 @@ import { gbopsText } from '../gbops.js';
 import { kilobyteDecimals, kilobytesText } from '../kilobytes.js';
 import type { ActivationType } from '../quant/index.js';
 import type { RunEvents } from '../runs/runEvents.js';
+import { evaluatedOn, type Selection } from '../selection.js';
 import type { Experiment } from '../settings/index.js';
 import { type MetricName, metrics, metricText, type Task, trainingMetric } from '../task.js';
 import type { EpochReport } from '../train/recorder.js';
@@ -16,8 +17,7 @@ export interface ProgressDisplay extends RunEvents {
 /** The settings that the progress texts depend on. */
 export interface ProgressFrame extends BudgetTargets {
   readonly epochs: number;
-  /** The images that evaluations use: those that choose the best parameters. */
-  readonly evaluatedOn: Experiment['training']['select'];
+  readonly select: Selection;
   readonly task: Task;
 }
 
@@ -32,7 +32,7 @@ interface BudgetTargets {
 export function progressFrame({ budget, training, task }: Experiment): ProgressFrame {
   return {
     epochs: training.epochs,
-    evaluatedOn: training.select,
+    select: training.select,
     task,
     weightKbytes: budget.targetWeightKbytes,
     activationKbytes: budget.targetActivationKbytes,
@@ -117,7 +117,7 @@ function epochLine(report: EpochReport, frame: ProgressFrame): string {
     `${report.imagesPerSecond.toFixed(0)} img/s`,
     waitText(report.waiting),
     budgetWord(report, frame),
-    report.isBest ? 'best' : '',
+    bestWord(report, frame),
   ]
     .filter(Boolean)
     .join('  ');
@@ -132,7 +132,7 @@ function shortEpochLine(report: EpochReport, frame: ProgressFrame): string {
     `${wordOf(trained)} ${metricText(trained, report.training.error, 1)}`,
     `${imagesOf(frame)} ${metricText(metric, report.evaluation.error, 1)}`,
     shortSizes(report, frame),
-    report.isBest ? 'best' : budgetWord(report, frame),
+    bestWord(report, frame) || budgetWord(report, frame),
   ]
     .filter(Boolean)
     .join('  ')
@@ -148,8 +148,13 @@ export function wordOf(name: MetricName): string {
   return name === 'error' ? 'err' : metrics[name].title;
 }
 
-function imagesOf({ evaluatedOn }: ProgressFrame): string {
-  return evaluatedOn === 'test' ? 'test' : 'val';
+function imagesOf({ select }: ProgressFrame): string {
+  return evaluatedOn(select) === 'test' ? 'test' : 'val';
+}
+
+/** Marks an epoch that is better than all before; empty where the last one is kept, whatever its error. */
+function bestWord({ isBest }: EpochReport, { select }: ProgressFrame): string {
+  return isBest && select !== 'last' ? 'best' : '';
 }
 
 /** Tells in a word whether the epoch is inside the budget; empty without a budget. */

@@ -8,6 +8,7 @@ import { planReproduction, type Reproduction, reproduce } from '../reproduce/rep
 import { tables } from '../reproduce/tables/index.js';
 import { withNetworkOfFile } from '../runs/index.js';
 import { openWorkbench } from '../runs/workbench.js';
+import { selections } from '../selection.js';
 import { commandWords, isOnnxFile } from '../settings/index.js';
 import { addSettingOptions, tuningFile } from './options.js';
 import { addPlanOptions, executeCall, executeOneRun, type PlanOptions, wordsOfCall } from './planCall.js';
@@ -29,8 +30,8 @@ export function reproduceCommand(): Command {
     )
     .addArgument(new Argument('<table>', 'which one').choices(tables.map(({ name }) => name)))
     .addOption(
-      new Option('--select <images>', 'images that select the best parameters')
-        .choices(['validation', 'test'])
+      new Option('--select <images>', 'what chooses the parameters: images, or last, none: the last epoch')
+        .choices(selections)
         .default('validation'),
     )
     .option('--validation-split <n>', 'number of training images held out for validation')

@@ -51,7 +51,7 @@ export function trainCommand(): Command {
     .option('--limit-val <n>', 'number of test images to use')
     .option(
       '--select <images>',
-      'images that select the best parameters: test, or validation, a part of the training images',
+      'images that choose the best epoch: test, or validation, a part of the training images; or last: none do',
     )
     .option('--validation-split <n>', 'number of training images held out for validation')
     .option('--device <name>', deviceWords)

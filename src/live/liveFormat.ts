@@ -22,6 +22,8 @@ export interface LiveRun {
   readonly resume?: string;
   /** Loss and metric; absent for classification. */
   readonly task?: Task;
+  /** Where the parameters of the last epoch are kept, whatever their error, so that none is the best. */
+  readonly select?: 'last';
   /** Targets in kB and billions of bit operations, `null` for none. */
   readonly budget: {
     readonly weights_kb: number | null;

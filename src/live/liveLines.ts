@@ -24,6 +24,7 @@ export function liveRun(
     ...(device !== undefined && { device }),
     ...(resume !== undefined && { resume }),
     ...(task.loss !== 'classes' && { task }),
+    ...(training.select === 'last' && { select: 'last' }),
     budget: {
       weights_kb: target(budget.targetWeightKbytes),
       activations_kb: target(budget.targetActivationKbytes),

@@ -1,6 +1,7 @@
 /** Texts of the plots: short names of runs and layers, and a run's final numbers in one line. */
 import { resolve, sep } from 'node:path';
 import { shortKilobytes } from '../kilobytes.js';
+import { evaluatedOn } from '../selection.js';
 import { metrics, namedMetric } from '../task.js';
 import { textWidth } from './fontMetrics.js';
 import type { RunRecord } from './runRecord.js';
@@ -45,8 +46,8 @@ export function headline(run: RunRecord): string[] {
   const size = run.sizes.find((row) => row.epoch === epoch);
   const numbers: string[] = [];
   if (accuracy !== undefined) {
-    const best = typeof run.bestEpoch === 'number' ? 'best ' : '';
-    numbers.push(`${best}${run.evaluatedOn} ${metricWords(run.metric, accuracy.value)} (epoch ${epoch})`);
+    const best = typeof run.bestEpoch === 'number' && run.select !== 'last' ? 'best ' : '';
+    numbers.push(`${best}${evaluatedOn(run.select)} ${metricWords(run.metric, accuracy.value)} (epoch ${epoch})`);
   }
   if (size !== undefined) {
     numbers.push(`weights ${kbytes(size.weightsKbytes)}`);
@@ -64,8 +65,8 @@ function metricWords(metric: RunRecord['metric'], value: number): string {
 }
 
 /** The images that the runs' evaluations use: `test`, `validation`, or both if the runs differ. */
-export function evaluatedOn(runs: readonly RunRecord[]): string {
-  return [...new Set(runs.map((run) => run.evaluatedOn))].sort().join(' or ');
+export function allEvaluatedOn(runs: readonly RunRecord[]): string {
+  return [...new Set(runs.map((run) => evaluatedOn(run.select)))].sort().join(' or ');
 }
 
 /** The epoch that represents a run: its best one, or its last if it has none (yet). */

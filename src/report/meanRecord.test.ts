@@ -7,7 +7,7 @@ function record(name: string, values: readonly number[]): RunRecord {
   return {
     name,
     metric: 'error',
-    evaluatedOn: 'test',
+    select: 'test',
     trainingLoss: points,
     evaluationLoss: points,
     trainingMetric: points,

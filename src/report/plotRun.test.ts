@@ -151,6 +151,8 @@ describe('plotRun', () => {
     expect(held.some((text) => /^best validation error /.test(text))).toBe(true);
     expect(held.some((text) => /^validation \d/.test(text))).toBe(true);
     expect(texts(await drawn(run).svg('accuracy')).join()).not.toContain('validation');
+    const last = texts(await drawn({ ...run, select: 'last' }).svg('accuracy'));
+    expect(last.some((text) => /^test error .* \(epoch \d\)/.test(text))).toBe(true);
   });
 
   it('says which epoch is shown, and when none obeyed the budget', async () => {

@@ -10,6 +10,7 @@ import type { QuantizerRow } from '../program/quantizerReport.js';
 import { activationTypes } from '../quant/index.js';
 import { readCurves, readQuantizers, readResults, readSizes } from '../runs/folderTables.js';
 import { openRunFolder, type RunConfig, type RunFolder, readSummary } from '../runs/runFolder.js';
+import { type Selection, selectionOf } from '../selection.js';
 import { type MetricName, metrics, trainingMetric } from '../task.js';
 
 export interface CurvePoint {
@@ -38,8 +39,8 @@ export interface Budget {
 
 export interface RunRecord {
   readonly name: string;
-  /** The images whose error selects the best epoch, and that the evaluation's curves use. */
-  readonly evaluatedOn: 'test' | 'validation';
+  /** What chooses the best epoch; the evaluation's curves are of the images that `evaluatedOn` tells. */
+  readonly select: Selection;
   /** The task's loss without the penalties of a budget, as in the evaluation. */
   readonly trainingLoss: readonly CurvePoint[];
   readonly evaluationLoss: readonly CurvePoint[];
@@ -68,7 +69,7 @@ export function readRunRecord(root: string): RunRecord {
   const curves = readCurves(folder);
   return {
     name: basename(resolve(root)),
-    evaluatedOn: config.settings.select === 'validation' ? 'validation' : 'test',
+    select: selectionOf(config.settings),
     trainingLoss: points(
       readResults(folder).map(({ iter, loss1 }) => ({ epoch: iter, loss1 })),
       'loss1',

@@ -10,7 +10,7 @@ import { capitalized } from '../capitalized.js';
 import { type MetricName, metrics } from '../task.js';
 import { curveMarks } from './curveMarks.js';
 import { epochAxis, epochDomain } from './epochAxis.js';
-import { displayNames, evaluatedOn, headline, runColor } from './labels.js';
+import { allEvaluatedOn, displayNames, headline, runColor } from './labels.js';
 import type { CurvePoint, RunRecord } from './runRecord.js';
 import { EVALUATION_COLOR, LABEL_SIZE, TRAINING_COLOR } from './theme.js';
 
@@ -121,7 +121,7 @@ function curvePlot(runs: readonly RunRecord[], curves: readonly Curve[], measure
   const title = capitalized(measure.what);
   return {
     title: overlaid
-      ? { text: title, subtitle: `solid: ${evaluatedOn(runs)}, dashed: training` }
+      ? { text: title, subtitle: `solid: ${allEvaluatedOn(runs)}, dashed: training` }
       : { text: title, subtitle: headline(runs[0]!) },
     data: { values },
     width: WIDTH,
@@ -148,7 +148,7 @@ function curvePlot(runs: readonly RunRecord[], curves: readonly Curve[], measure
       : [
           curveLayer('training', epochs, { value: TRAINING_COLOR }, false),
           curveLayer('evaluation', epochs, { value: EVALUATION_COLOR }),
-          ...endLabels(curves, measure, evaluatedOn(runs)),
+          ...endLabels(curves, measure, allEvaluatedOn(runs)),
         ],
   } as TopLevelSpec;
 }

@@ -5,6 +5,7 @@
 
 import type { Block, Document } from '../report/document.js';
 import type { PlannedRun } from '../runs/plan/planRuns.js';
+import type { Selection } from '../selection.js';
 import { documentedName, hasBudget, trainCommandLine } from '../settings/index.js';
 import { type JudgedClaim, judge } from './claims.js';
 import { bitwidthPictures, curvePictures, gradientPictures } from './pictures.js';
@@ -80,9 +81,7 @@ export function conditions(
     runsText(plan.length, finished.length),
     `Images: \`${data}\`, ${images}, ${tests}; batches of ${batch_size}.`,
     `${epochsText(plan)}; ${seedNames(seeds)}${seeds.length === 1 ? '' : ', given as mean ± standard deviation'}.`,
-    select === 'validation'
-      ? `Of the training images ${validation_split ?? 'a tenth (at most 5000)'}, chosen by the seed, choose the parameters (\`select = validation\`); the test images are only reported on.${published === null ? '' : ' The published numbers were chosen by the test images themselves, which flatters them.'}`
-      : 'The test images choose the parameters (`select = test`), as in the published numbers: both are flattered by it.',
+    selectionText(select, validation_split, published !== null),
     ...(epochs < publishedEpochs ? [`The paper trains ${publishedEpochs} epochs: expect larger errors.`] : []),
     ...(isPart && published !== null
       ? ['Only a part of the images is used: these numbers say nothing about the published ones.']
@@ -90,6 +89,19 @@ export function conditions(
     ...budgetCondition(plan),
     `Device: ${unique(finished.map(({ summary }) => summary.device)).join('; ') || 'none, nothing has run'}.`,
   ];
+}
+
+/** What chooses the parameters, and whether published numbers were chosen otherwise. */
+function selectionText(select: Selection, split: number | null, isPublished: boolean): string {
+  const flattered = ' The published numbers were chosen by the test images themselves, which flatters them.';
+  switch (select) {
+    case 'test':
+      return 'The test images choose the parameters (`select = test`), as in the published numbers: both are flattered by it.';
+    case 'validation':
+      return `Of the training images ${split ?? 'a tenth (at most 5000)'}, chosen by the seed, choose the parameters (\`select = validation\`); the test images are only reported on.${isPublished ? flattered : ''}`;
+    case 'last':
+      return `The parameters are those of the last epoch (\`select = last\`), chosen by no images; with a budget those of the last inside it.${isPublished ? flattered : ''}`;
+  }
 }
 
 function networkText(plan: readonly PlannedRun[]): string {

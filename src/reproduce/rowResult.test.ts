@@ -9,7 +9,8 @@ it('averages the test error over the last tenth of the epochs, and at least one'
   expect(lateErrorOf(epochs(4), { select: 'validation', epochs: 4 })).toBe(3 / 50);
 });
 
-it('takes the error that selects where these are the test images, and has none where there is none', () => {
+it('takes the error of every epoch where it is of the test images, and has none where there is none', () => {
   expect(lateErrorOf(epochs(20), { select: 'test', epochs: 20 })).toBeCloseTo(0.185, 12);
+  expect(lateErrorOf(epochs(20), { select: 'last', epochs: 20 })).toBeCloseTo(0.185, 12);
   expect(lateErrorOf([{ val_err: 0.5 }], { select: 'validation', epochs: 1 })).toBeNull();
 });

@@ -12,6 +12,7 @@ import {
 } from '../runs/index.js';
 import { type PlannedRun, prerequisites, runOfSection } from '../runs/plan/planRuns.js';
 import { runRoot, type Standing, standing } from '../runs/plan/standing.js';
+import { evaluatedOn } from '../selection.js';
 import { hasBudget, obeysBudget } from '../settings/index.js';
 import type { RunSummary } from '../train/summary.js';
 import { type Spread, spreadOf } from './spread.js';
@@ -129,12 +130,12 @@ function resultOf(run: PlannedRun): FinishedRunResult | NoResult {
   return { run, folder, config, summary, trainingLoss, lateError, bits: quantizedBits(folder, summary), budget };
 }
 
-/** `lateError` of a run: of its results by epoch, by the images that select. */
+/** `lateError` of a run: of its results by epoch. */
 export function lateErrorOf(
   results: readonly Pick<RunRow, 'val_err' | 'test_err'>[],
   { select, epochs }: Pick<RunSummary, 'select' | 'epochs'>,
 ): number | null {
-  const errors = results.map(({ test_err, val_err }) => (select === 'test' ? val_err : test_err));
+  const errors = results.map(({ test_err, val_err }) => (evaluatedOn(select) === 'test' ? val_err : test_err));
   const last = errors.slice(-Math.max(1, Math.round(epochs / 10)));
   return spreadOf(last.flatMap((error) => error ?? []))?.mean ?? null;
 }

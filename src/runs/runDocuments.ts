@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { readText } from '../disk/readText.js';
 import { InputError } from '../errors.js';
+import { selections } from '../selection.js';
 import type { RunSummary } from '../train/summary.js';
 import { dataSchema } from './dataDescription.js';
 
@@ -57,7 +58,7 @@ export const summarySchema = z.object({
   epochs: z.number(),
   budget_held_epochs: z.number().nullable().default(null),
   device: z.string(),
-  select: z.string(),
+  select: z.enum(selections),
 }) satisfies z.ZodType<RunSummary>;
 
 /** JSON that people can read: indented, with a line break at the end. */

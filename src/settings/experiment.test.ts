@@ -238,6 +238,11 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     ['model = tiny\nwidth_multiplier = 0.5', 'must be 1 for model tiny: only MobileNets and larger ResNets have it'],
     ['select = validation\nvalidation_split = 0', 'must be at least 1 with select = validation'],
     ['validation_split = 100', 'must be 0 with select = test'],
+    [
+      'select = last\nvalidation_split = 100',
+      'must be 0 with select = last; to use these images set select = validation',
+    ],
+    ['select = first', 'must be one of test, validation, last'],
     ['schedule = cosin', "must be one of step, cosine; did you mean 'cosine'?"],
     ['schedule = cosine\nlearning_rate_drops = 8', 'learning_rate_drops = 8: must be none with schedule = cosine'],
     ['warmup_epochs = 5\nepochs = 5', 'warmup_epochs = 5: must be below epochs = 5'],

@@ -10,6 +10,7 @@ import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import type { NetworkDefinition } from '../nn/index.js';
 import type { ActivationType, CostTable } from '../quant/index.js';
+import type { Selection } from '../selection.js';
 import type { Task } from '../task.js';
 import { type ConfigEntry, type ConfigFile, defaultSection, interpolatedKeys, sectionEntries } from './configFile.js';
 import { readCostTable } from './costTables.js';
@@ -105,8 +106,8 @@ export interface Experiment {
     readonly distill: { readonly from: string; readonly temperature: number; readonly weight: number } | null;
     /** Parameters to start from as written, `null` for none; `resolveStartingWeights` finds the file. */
     readonly startFrom: string | null;
-    /** The images that choose the best parameters. */
-    readonly select: 'test' | 'validation';
+    /** How the epoch is chosen whose parameters are kept. */
+    readonly select: Selection;
   };
   readonly weights: QuantizerSettings;
   readonly activations: QuantizerSettings;

@@ -195,8 +195,9 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
   if (settings.select === 'validation' && split === 0) {
     throw fail('validation_split', split, 'must be at least 1 with select = validation');
   }
-  if (settings.select === 'test' && split !== 0) {
-    throw fail('validation_split', split, 'must be 0 with select = test; to use these images set select = validation');
+  if (settings.select !== 'validation' && split !== 0) {
+    const words = `must be 0 with select = ${settings.select}; to use these images set select = validation`;
+    throw fail('validation_split', split, words);
   }
 }
 

@@ -8,6 +8,7 @@
 import { dataForms, dataKinds, parseDataSpec } from '../data/dataSpec.js';
 import { devices, matmulPrecisions } from '../device.js';
 import { activationTypes, quantizerKinds } from '../quant/index.js';
+import { selections } from '../selection.js';
 import { lossKinds, metricNames } from '../task.js';
 import { costTables, readCostTable } from './costTables.js';
 import { didYouMean } from './didYouMean.js';
@@ -189,7 +190,7 @@ const settingsTable = {
   distill: key('none', optional(text)),
   distill_temperature: key('4', number(0, 1000, 'above')),
   distill_weight: key('0.5', number(0, 1, 'above')),
-  select: key('test', choice(['test', 'validation'])),
+  select: key('test', choice(selections)),
 
   w_quantize: key('none', optional(choice(quantizerKinds))),
   w_stepsize: key('auto', stepSize),

@@ -27,7 +27,7 @@ export interface DataDescription extends InputScaling {
   readonly targets?: readonly number[] | undefined;
   /** Meaning of inputs that are not pixels, if the data have it. */
   readonly features?: Features | undefined;
-  /** Results of `fingerprint`; `validation` is `null` if the test images select. */
+  /** Results of `fingerprint`; `validation` is `null` unless `select = validation`. */
   readonly fingerprints: { readonly train: string; readonly validation: string | null; readonly test: string };
 }
 

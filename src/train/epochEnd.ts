@@ -7,6 +7,7 @@ import { STORAGE } from '../nn/index.js';
 import type { Evaluation } from '../program/evaluate.js';
 import { quantizerReport } from '../program/quantizerReport.js';
 import { disagreement } from '../program/ranks.js';
+import { evaluatedOn, replacesChosen } from '../selection.js';
 import { obeysBudget } from '../settings/index.js';
 import type { NamedTensor } from '../weights/safetensors.js';
 import { penaltyWeights } from './budgetKeeper.js';
@@ -131,7 +132,7 @@ function refuseNoNumber(
   const { experiment } = run;
   const first = tensors.find(({ data }) => !holdsNumbers(data));
   if (first) throw noNumber(run, `in the parameters after epoch ${epoch}`, first.name);
-  const sets = { [experiment.training.select]: evaluation, ...(test && { test }) };
+  const sets = { [evaluatedOn(experiment.training.select)]: evaluation, ...(test && { test }) };
   const bad = Object.entries(sets).find(([, { error }]) => !Number.isFinite(error));
   if (!bad) return;
   throw new TrainingFault(
@@ -161,7 +162,7 @@ function judge(
   const testError = test?.error ?? null;
   const quantizers = quantizerReport(session.training.variables, table, epoch);
   const isInside = obeysBudget(experiment.budget, quantizers.sizes);
-  const isBest = isInside && evaluation.error < (finished.best?.error ?? Number.POSITIVE_INFINITY);
+  const isBest = isInside && replacesChosen(experiment.training.select, evaluation.error, finished.best?.error);
   const [lambda2, lambda3] = penaltyWeights(experiment, epoch - 1);
   const report: EpochReport = {
     epoch,

@@ -35,7 +35,7 @@ export interface TrainingImages {
   /** Names in the order of their labels. */
   readonly classes: readonly string[];
   readonly train: Images;
-  /** Held out from the training images to select the best parameters; `null` if the test images select. */
+  /** Held out from the training images to choose the best parameters; `null` unless `select = validation`. */
   readonly validation: Images | null;
   readonly test: Images;
   readonly features?: Features | undefined;

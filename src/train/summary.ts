@@ -3,6 +3,7 @@
 import type { Variables } from '../nn/index.js';
 import type { Sizes } from '../program/quantizerReport.js';
 import { floatBits } from '../quant/index.js';
+import { evaluatedOn, type Selection } from '../selection.js';
 import { type Experiment, obeysBudget } from '../settings/index.js';
 import type { CheckpointState } from './checkpointState.js';
 import type { Recorder } from './recorder.js';
@@ -18,7 +19,7 @@ export interface RunSummary extends Sizes {
   readonly best_val_err: number | null;
   readonly best_epoch: number | null;
   readonly last_val_err: number;
-  /** Error on the test images, which do not select unless `select` says so; `null` if no epoch obeyed the budget. */
+  /** Error on the test images, which do not choose unless `select = test`; `null` if no epoch obeyed the budget. */
   readonly best_test_err: number | null;
   readonly last_test_err: number | null;
   /** Bits of the same parameters by tensor; 32 if not quantized. */
@@ -32,7 +33,7 @@ export interface RunSummary extends Sizes {
   readonly budget_held_epochs: number | null;
   /** The engine and its machine, in words. */
   readonly device: string;
-  readonly select: string;
+  readonly select: Selection;
 }
 
 /** The summary of a run with all epochs finished, from its state and its recorder. */
@@ -50,7 +51,7 @@ export function summarize(
   const { epoch: _epoch, ...sizes } = found;
   const quantizers = recorder.quantizers().filter(({ epoch }) => epoch === described);
   const float = [...variables.unquantizedTensors('weight'), ...variables.unquantizedTensors('activation')];
-  const byTest = experiment.training.select === 'test';
+  const byTest = evaluatedOn(experiment.training.select) === 'test';
   return {
     best_val_err: state.best?.error ?? null,
     best_epoch: state.best?.epoch ?? null,

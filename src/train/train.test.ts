@@ -222,6 +222,25 @@ describe('what is kept', () => {
     expect(run.kept).toEqual(['best', 'last', 'last', 'last']);
   });
 
+  it('is the last epoch inside the budget, whatever its error, where no images choose', async () => {
+    const run = await opened({ batch_size: 32, epochs: 3, select: 'last' });
+    const errors = [0.3, 0.4, 0.5];
+    vi.spyOn(run.session, 'queueEvaluation').mockImplementation(async () => {
+      return { result: Promise.resolve({ error: errors.shift()!, loss: 1 }) };
+    });
+    expect(await run.train()).toMatchObject({
+      best_epoch: 3,
+      best_val_err: 0.5,
+      best_test_err: 0.5,
+      last_test_err: 0.5,
+    });
+    expect(run.kept).toEqual(['best', 'last', 'best', 'last', 'best', 'last']);
+    const outside = { w_quantize: 'parametric_fp_d_xmax', budget: 'penalty', target_weight_kbytes: 0.1 };
+    const none = await trained({ ...outside, batch_size: 32, epochs: 1, select: 'last' });
+    expect(none.reports.map(({ obeysBudget }) => obeysBudget)).toEqual([false]);
+    expect(none.kept).toEqual(['last']);
+  });
+
   it('is the time of evaluations, too, for the run that is resumed', async () => {
     const run = await opened({ batch_size: 32, epochs: 2 });
     // A step takes ten seconds, an evaluation five.

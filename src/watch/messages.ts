@@ -2,6 +2,7 @@
  * Messages from the server to its page, besides the lines of `live.jsonl`. Opens no file: the page has the same types.
  */
 
+import type { EvaluatedOn } from '../selection.js';
 import type { MetricName } from '../task.js';
 
 /** A run in the overview. */
@@ -15,7 +16,7 @@ export interface RunOverview {
   readonly epochs: number;
   readonly metric: MetricName;
   /** The images on which the metric was measured. */
-  readonly evaluatedOn: 'test' | 'validation';
+  readonly evaluatedOn: EvaluatedOn;
   /** Results of the best epoch, or of the last if there is no best one (yet); `null` before the end of the first. */
   readonly outcome: {
     readonly epoch: number;

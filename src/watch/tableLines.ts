@@ -4,6 +4,7 @@ import type { LiveEpoch, LiveLine } from '../live/liveFormat.js';
 import { liveRun } from '../live/liveLines.js';
 import { coreOf, parameterNames } from '../quant/index.js';
 import { openRunFolder, readCurves, readQuantizers, readResults, readSizes } from '../runs/index.js';
+import { replacesChosen } from '../selection.js';
 import { experimentOfRun, obeysBudget } from '../settings/index.js';
 
 /** @throws InputError for a folder that is no run, or whose tables are damaged */
@@ -23,7 +24,7 @@ export function tableLines(root: string): LiveLine[] {
   const epochs = readResults(folder).map(({ iter: epoch, train_err, val_err, test_err, loss }, index): LiveEpoch => {
     const { epoch: _, ...kbytes } = sizes[index]!;
     const isInside = obeysBudget(experiment.budget, kbytes);
-    const isBest = isInside && val_err < least;
+    const isBest = isInside && replacesChosen(experiment.training.select, val_err, least);
     if (isBest) least = val_err;
     return {
       type: 'epoch',

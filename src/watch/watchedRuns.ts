@@ -6,6 +6,7 @@ import { InputError } from '../errors.js';
 import { distinctNames } from '../report/labels.js';
 import { isRunFolder, openRunFolder, type RunFolder, readResults, readSizes, readSummary } from '../runs/index.js';
 import { isLocked } from '../runs/lock.js';
+import { evaluatedOn, selectionOf } from '../selection.js';
 import type { FaultyRun, RunOverview } from './messages.js';
 
 /** @throws InputError for a folder that is no run folder and has none in it */
@@ -70,7 +71,7 @@ export function readOverview(name: string, root: string): RunOverview {
     writtenMs: statSync(folder.results).mtimeMs,
     epochs: results.length,
     metric: folder.task.metric,
-    evaluatedOn: config.settings.select === 'validation' ? 'validation' : 'test',
+    evaluatedOn: evaluatedOn(selectionOf(config.settings)),
     outcome: outcomeOf(folder, results, isFinished),
   };
 }

@@ -281,6 +281,30 @@ describe('eval', () => {
     }
   });
 
+  it('of a run that keeps the last epoch is of that one, though an earlier one was better', async () => {
+    const args = ['--select', 'last', '--epochs', '6', '--initial-learning-rate', '2', '--out', 'kept', '--no-plots'];
+    const { stderr, stdout } = await succeeds(['train', 'FLOAT', '--cfg', cfg, ...args], folder);
+    expect(stderr).toContain('  96 images  ');
+    expect(stderr).not.toContain('best');
+    expect(stdout).toMatch(/^test error \d+\.\d\d % in epoch 6, the last one; 6 epochs in /m);
+    const lines = readFileSync(join(folder, 'kept/FLOAT/results.csv'), 'utf8').trim().split('\n').slice(1);
+    const errors = lines.map((line) => Number(line.split(',')[2]));
+    const last = errors.at(-1)!;
+    expect(Math.min(...errors)).toBeLessThan(last);
+    expect(json<Summary>('kept/FLOAT/summary.json')).toMatchObject({
+      ...{
+        select: 'last',
+        best_epoch: 6,
+        best_val_err: last,
+        best_test_err: last,
+        last_val_err: last,
+        last_test_err: last,
+      },
+    });
+    const kept = await succeeds(['eval', 'kept/FLOAT', '--json'], folder);
+    expect(JSON.parse(kept.stdout)).toMatchObject({ images: 19, error: last });
+  });
+
   it('of a run whose parameters a validation split chose is of the test images', async () => {
     const args = ['--select', 'validation', '--validation-split', '16', '--out', 'honest', '--no-plots'];
     const { stderr, stdout } = await succeeds(['train', 'ADAM', '--cfg', cfg, ...args], folder);

@@ -118,6 +118,16 @@ it('makes the report of what is finished, if asked to train nothing, and says wh
   expect(text).not.toContain('learn from');
 });
 
+it('keeps the last epoch of every network and says so, if asked to', async () => {
+  await succeeds(call('0.4', '--select', 'last', '--only', 'same', '--out', 'last'), folder);
+  const text = readFileSync(join(folder, 'last/report/report.md'), 'utf8');
+  expect(text).toContain('- The parameters are those of the last epoch (`select = last`), chosen by no images;');
+  for (const name of ['FLOAT', 'SAME_W2A4']) {
+    const summary = JSON.parse(readFileSync(join(folder, 'last/seed-0', name, 'summary.json'), 'utf8'));
+    expect(summary).toMatchObject({ select: 'last', best_epoch: 2, best_test_err: summary.last_val_err });
+  }
+});
+
 it('says that budgets hold from the end of the search on, where limits fall', async () => {
   const exception =
     'does not achieve; with `budget_slack` only from the end of the search on, and no epoch outside is chosen.';

@@ -1,6 +1,7 @@
 /** Writes a made-up run folder for the plots' tests: curves that look like training, without training. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Selection } from '../../src/selection.js';
 
 export interface ExampleRun {
   readonly name: string;
@@ -16,7 +17,7 @@ export interface ExampleRun {
   readonly badStart?: number;
   /** Budget penalty in the training loss at the start. */
   readonly penalty?: number;
-  readonly select?: 'test' | 'validation';
+  readonly select?: Selection;
   /** Entries of config.json and summary.json that differ. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly summary?: Readonly<Record<string, unknown>>;

@@ -30,7 +30,7 @@ export function nowTiles(data: RunData, state: RunOverview['state'] | ''): HTMLE
           tile(
             metrics[metric].title,
             words(lastEpoch.val_err),
-            best ? `best ${words(best.val_err)} in epoch ${best.epoch}` : '',
+            best && run!.select !== 'last' ? `best ${words(best.val_err)} in epoch ${best.epoch}` : '',
           ),
         ]
       : []),
