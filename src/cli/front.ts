@@ -10,7 +10,7 @@ import { openWorkbench } from '../runs/workbench.js';
 import { commandWords } from '../settings/index.js';
 import { readConfigFile } from '../settings/readConfigFile.js';
 import { addSettingOptions, tuningFile } from './options.js';
-import { addPlanOptions, executeCall, executeOneRun, type PlanOptions, wordsOfCall } from './planCall.js';
+import { addPlanOptions, executeCall, executeSomeRuns, type PlanOptions, wordsOfCall } from './planCall.js';
 import { taskDisplay } from './progress.js';
 import { sideBySide } from './sideBySide.js';
 import { addSubmissionOptions, refuseSubmissionOptions, settingsAmong, submit } from './submission.js';
@@ -82,7 +82,7 @@ export function frontCommand(): Command {
         const words = wordsOfCall(['front', section], options, call);
         const how = { command: commandWords(words), runs: plan.length, force, report: options.report, bench };
         if (options.submit) submit(plan, { out: folder, call: words, last: { name: 'report', call: words } }, options);
-        else if (options.run !== undefined) await executeOneRun(plan, options.run, how, options);
+        else if (options.run !== undefined) await executeSomeRuns(plan, options.run, how, options);
         else if (options.dryRun) process.stdout.write(await planText(front));
         else {
           const running = { ...how, sideBySide: await sideBySide(plan, words, options) };

@@ -78,7 +78,7 @@ export async function executeCall(
 ): Promise<void> {
   const isFirst = ranks.rank === 0;
   const { lanes, together = 1 } = sideBySide;
-  const atOnce = lanes?.count ?? together;
+  const atOnce = lanes?.atOnce ?? together;
   const display = displayOf(isFirst, tell, atOnce);
   await interruptible(display, async (signal, onTraining) => {
     const how = { force, trainsNothing: report, bench, ranks, ...sideBySide };
@@ -108,28 +108,31 @@ function displayOf(isFirst: boolean, tell: boolean, atOnce: number): PlanDisplay
   return tell ? { ...toldEvents(), stop: () => {} } : planDisplay(atOnce);
 }
 
-/** Executes the run of a plan with the given path, as a job sent by `--submit` does, and a process of a lane. */
-export async function executeOneRun(
+/** Executes the runs of a plan with the given paths, as a job sent by `--submit` does, and a process of a lane. */
+export async function executeSomeRuns(
   plan: readonly PlannedRun[],
-  path: string,
+  paths: readonly string[],
   { command, force, bench }: Pick<PlanCall, 'command' | 'force' | 'bench'>,
   { gpus, tell }: Pick<SubmissionOptions, 'gpus' | 'tell'>,
 ): Promise<void> {
-  const run = plan.find((each) => each.path === path);
-  if (!run) {
+  const wrong = paths.find((path) => !plan.some((each) => each.path === path));
+  if (wrong !== undefined) {
     throw new InputError(
-      `--run ${path}: is no run of this plan; its runs: ${plan.map((each) => each.path).join(', ')}`,
+      `--run ${wrong}: is no run of this plan; its runs: ${plan.map((each) => each.path).join(', ')}`,
     );
   }
+  const runs = plan.filter(({ path }) => paths.includes(path));
   if (startsRanks(gpus)) {
     process.exitCode = await runOnCards(gpus);
     return;
   }
   const ranks = await joinOnCards(gpus);
-  const how = { command: `${command} ${commandWords(['--run', path])}`, runs: 1, force, bench, ranks, tell };
+  const words = commandWords(paths.flatMap((path) => ['--run', path]));
+  const sideBySide = ranks === oneRank ? { together: runs.length } : {};
+  const how = { command: `${command} ${words}`, runs: runs.length, force, bench, ranks, sideBySide, tell };
   let failed = 0;
   await executeCall(how, async (options) => {
-    const end = await executePlan([run], options);
+    const end = await executePlan(runs, options);
     failed = end.failed;
     return { ...end, paths: [] };
   });

@@ -11,7 +11,7 @@ import { openWorkbench } from '../runs/workbench.js';
 import { selections } from '../selection.js';
 import { commandWords, isOnnxFile } from '../settings/index.js';
 import { addSettingOptions, tuningFile } from './options.js';
-import { addPlanOptions, executeCall, executeOneRun, type PlanOptions, wordsOfCall } from './planCall.js';
+import { addPlanOptions, executeCall, executeSomeRuns, type PlanOptions, wordsOfCall } from './planCall.js';
 import { taskDisplay } from './progress.js';
 import { sideBySide } from './sideBySide.js';
 import { addSubmissionOptions, refuseSubmissionOptions, settingsAmong, submit } from './submission.js';
@@ -58,7 +58,7 @@ export function reproduceCommand(): Command {
         const how = { command: commandWords(words), runs: plan.length, force, report: options.report, bench };
         if (options.submit) submit(plan, { out: reproduction.out, call: words, last: { name, call: words } }, options);
         else if (options.dryRun) process.stdout.write(await planText(reproduction));
-        else if (options.run !== undefined) await executeOneRun(plan, options.run, how, options);
+        else if (options.run !== undefined) await executeSomeRuns(plan, options.run, how, options);
         else {
           const running = { ...how, sideBySide: await sideBySide(plan, words, options) };
           await executeCall(running, (executing) => reproduce(reproduction, executing));

@@ -19,9 +19,9 @@ export function parallelOption(): Option {
 export type SideBySide = Pick<ExecuteOptions, 'lanes' | 'together'>;
 
 /**
- * The way in which so many runs of a plan train at a time. A GPU computes the seeds of a section together. Where there
- * are several cards or none, each run has a process; they take turns at the cards, and share the cores unless the settings
- * give numbers of threads.
+ * The way in which so many runs of a plan train at a time. A GPU computes the seeds of a section together, in this process, or
+ * in one for each card where there are several. Without a GPU each run has a process; they share the cores unless the
+ * settings give numbers of threads.
  *
  * @param words the command line's words that make the plan; with `--run PATH` they train one of its runs
  */
@@ -29,19 +29,29 @@ export async function sideBySide(
   plan: readonly PlannedRun[],
   words: readonly string[],
   { parallel: count = 1, force = false }: Pick<SubmissionOptions, 'parallel' | 'force'>,
+  here: () => Machine = thisMachine,
 ): Promise<SideBySide> {
   if (count === 1) return {};
-  const machine = (await anyOnGpu(plan)) ? thisMachine() : null;
-  if (machine && machine.cards.length < 2) return { together: count };
+  const machine = (await anyOnGpu(plan)) ? here() : null;
+  const onCard = machine && ownCards(machine);
+  if (machine && !onCard) return { together: count };
   const share = String(Math.max(1, Math.floor(usableCores() / count)));
-  const onCardOf = machine && cardsByTurns(machine);
-  const lanes = processLanes(count, ({ path, experiment }, lane) => {
+  const places = placesOf(count, onCard ? machine.cards.length : count);
+  const lanes = processLanes(places, (runs, lane) => {
+    const [{ experiment }] = runs as [PlannedRun];
     const program = [process.execPath, ...process.execArgv, process.argv[1] ?? ''];
-    const how = ['--run', path, '--tell', ...(force ? ['--force'] : []), ...shareOf(experiment, share)];
-    const call = [...program, ...words, ...how];
-    return onCardOf ? onCardOf(lane, call) : call;
+    const which = runs.flatMap(({ path }) => ['--run', path]);
+    const how = ['--tell', ...(force ? ['--force'] : []), ...shareOf(experiment, share)];
+    const call = [...program, ...words, ...which, ...how];
+    return onCard ? onCard(lane, call) : call;
   });
   return { lanes };
+}
+
+/** The number of runs that each of at most so many lanes trains at a time: of 5 in 2 lanes 3 and 2. */
+function placesOf(runs: number, lanes: number): number[] {
+  const used = Math.min(runs, lanes);
+  return Array.from({ length: used }, (_, lane) => Math.ceil((runs - lane) / used));
 }
 
 async function anyOnGpu(plan: readonly PlannedRun[]): Promise<boolean> {
@@ -57,16 +67,17 @@ function shareOf({ threads, data: { decodeThreads } }: Experiment, share: string
   ];
 }
 
-/** Hides all cards but one from the command of a lane; null where cards cannot be hidden. */
-function cardsByTurns({
+/** Hides all cards but that of a lane from a command; null for a single card, and where cards cannot be hidden. */
+function ownCards({
   cards,
   unshare,
 }: Machine): ((lane: number, command: readonly string[]) => readonly string[]) | null {
+  if (cards.length < 2) return null;
   if (unshare === null) {
     process.stderr.write(
       `NOTE: all runs share ${cards[0]}, since cards cannot be hidden from a process here (unshare --mount is not allowed)\n`,
     );
     return null;
   }
-  return (lane, command) => seeingOnly(cards[lane % cards.length]!, cards, unshare, command);
+  return (lane, command) => seeingOnly(cards[lane]!, cards, unshare, command);
 }

@@ -43,8 +43,8 @@ export interface SubmissionOptions {
   readonly report?: boolean;
   /** Runs at a time on this machine. */
   readonly parallel?: number;
-  /** The path of the only run to train here, in a job or a lane. */
-  readonly run?: string;
+  /** The paths of the only runs to train here, in a job or a lane. */
+  readonly run?: readonly string[];
   /** Report events to the parent process. */
   readonly tell?: boolean;
 }
@@ -76,8 +76,15 @@ export function addSubmissionOptions(command: Command): Command {
       new Option('--gpus <n>', 'GPUs per run, on one machine, one process each').argParser(positive).conflicts('ranks'),
     )
     .option('--fail-fast', 'a run that fails stops all others, not only those that start from it')
-    .addOption(new Option('--run <path>', 'train this run here, as a job does').hideHelp())
+    .addOption(
+      new Option('--run <path>', 'train this run here, as a job does; may be repeated').argParser(onceMore).hideHelp(),
+    )
     .addOption(new Option('--tell', 'tell the process that has started this one how it goes').hideHelp());
+}
+
+/** The values of an option that may be repeated. */
+function onceMore(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
 }
 
 /** The .cfg keys among the options of a call. */

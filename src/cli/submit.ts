@@ -8,7 +8,7 @@ import { openWorkbench } from '../runs/workbench.js';
 import { commandWords, type Overrides, resolveExperiment } from '../settings/index.js';
 import { readConfigFile } from '../settings/readConfigFile.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
-import { executeOneRun, seedList, wordsOfCall } from './planCall.js';
+import { executeSomeRuns, seedList, wordsOfCall } from './planCall.js';
 import { addSubmissionOptions, type SubmissionOptions, settingsAmong, submit } from './submission.js';
 
 interface Options extends SubmissionOptions {
@@ -49,7 +49,7 @@ export function submitCommand(): Command {
     }
     const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
     const how = { command: commandWords(words), force, bench };
-    await executeOneRun(plan, run, how, options).finally(bench.dispose);
+    await executeSomeRuns(plan, run, how, options).finally(bench.dispose);
   });
   // Sections name their starting weights, the plan finds out which runs go on, and runs are named after their sections.
   return addSettingOptions(command, ['resume', 'name']);

@@ -1,6 +1,6 @@
 /** `mpdnn front` on a tiny network: the plan, its runs inside their budgets, the report, and refusals. */
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { network } from '../../src/index.js';
@@ -94,6 +94,19 @@ it('has sections that train the same alone', async () => {
   await succeeds(['train', 'FLOAT', ...alone], folder);
   await succeeds(['train', 'LEARNED_0.4', ...alone], folder);
   expect(resultFiles(join(folder, 'alone/LEARNED_0.4'))).toEqual(resultFiles(join(folder, 'front/seed-1/LEARNED_0.4')));
+});
+
+it('trains some of its runs and no others, if asked to', async () => {
+  const some = ['--run', 'seed-1/FLOAT', '--run', 'seed-0/FLOAT', '--out', 'some'];
+  await succeeds(call('0.4', ...some), folder);
+  expect(readdirSync(join(folder, 'some')).toSorted()).toEqual(['seed-0', 'seed-1']);
+  for (const seed of ['seed-0', 'seed-1']) {
+    expect(readdirSync(join(folder, 'some', seed))).toEqual(['FLOAT']);
+    expect(resultFiles(join(folder, 'some', seed, 'FLOAT'))).toEqual(resultFiles(join(folder, 'front', seed, 'FLOAT')));
+  }
+  const outcome = await mpdnn(call('0.4', ...some, '--run', 'seed-7/FLOAT'), folder);
+  expect(outcome).toMatchObject({ code: 2, stdout: '' });
+  expect(outcome.stderr).toMatch(/^mpdnn: --run seed-7\/FLOAT: is no run of this plan; its runs: seed-0\/FLOAT, /);
 });
 
 it('is the same once more, with nothing trained', async () => {

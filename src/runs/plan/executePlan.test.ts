@@ -7,7 +7,7 @@ import { InputError } from '../../errors.js';
 import { parseConfig } from '../../settings/configFile.js';
 import { readConfigFile } from '../../settings/readConfigFile.js';
 import { openWorkbench, type Workbench } from '../workbench.js';
-import { executePlan, type Lanes, type PlanEvents, type RunEnd } from './executePlan.js';
+import { executePlan, type Lane, type Lanes, type PlanEvents, type RunEnd } from './executePlan.js';
 import { planRuns } from './planRuns.js';
 
 const out = temporaryFolder();
@@ -61,19 +61,39 @@ it('what is wrong with the call stops everything', async () => {
   await expect(executeWith(new InputError('no images'))).rejects.toThrow(new InputError('no images'));
 });
 
-/** Runs of the plan in two lanes that begin and end when they are told to. */
-function twoLanes(signal: AbortSignal) {
+/** Lanes with places for so many runs, each of which trains by a function. */
+function lanesOf(
+  places: readonly number[],
+  train: Lane['train'],
+): { readonly lanes: Lanes; readonly opened: number[] } {
+  const free = [...places.keys()];
+  const opened: number[] = [];
+  const open = (count: number): Lane => {
+    const lane = free.shift()!;
+    let present = opened[opened.push(count) - 1]!;
+    const leave = (): void => {
+      present--;
+      if (present === 0) free.unshift(lane);
+    };
+    return { train, leave };
+  };
+  const freePlaces = (): number => (free.length > 0 ? places[free[0]!]! : 0);
+  return { lanes: { atOnce: places.length, freePlaces, open }, opened };
+}
+
+/** Runs of the plan in lanes, by default two, that begin and end when they are told to. */
+function runsInLanes(signal: AbortSignal, { places = [1, 1], planned = plan } = {}) {
   const ends: string[] = [];
   const begun = new Map<string, { prepared(): void; ends(end: RunEnd | Error): void }>();
-  const lanes: Lanes = {
-    count: 2,
-    train: (run, how) =>
+  const { lanes, opened } = lanesOf(
+    places,
+    (run, how) =>
       new Promise((done, failed) => {
         how.signal.addEventListener('abort', () => done(null));
         const ends = (end: RunEnd | Error) => (end instanceof Error ? failed(end) : done(end));
         begun.set(run.experiment.name, { prepared: how.onTraining, ends });
       }),
-  };
+  );
   const bench: Workbench = {
     engine: () => Promise.reject(new Error('is for the lanes')),
     disposeEngine: async () => {},
@@ -81,16 +101,16 @@ function twoLanes(signal: AbortSignal) {
     dispose: async () => {},
   };
   // None starts from another: what has begun leaves no files here.
-  const independent = plan.map((run) => ({ ...run, startsFrom: null }));
+  const independent = planned.map((run) => ({ ...run, startsFrom: null }));
   const options = { force: false, bench, events: told(ends), signal, onTraining: () => {}, lanes };
-  return { end: executePlan(independent, options), begun, ends };
+  return { end: executePlan(independent, options), begun, ends, opened };
 }
 
 /** Lets go on what waits for nothing. */
 const settled = () => new Promise((done) => setImmediate(done));
 
 it('runs side by side are prepared one after the other, and the next begins where one ends', async () => {
-  const { end, begun, ends } = twoLanes(new AbortController().signal);
+  const { end, begun, ends } = runsInLanes(new AbortController().signal);
   const [first, second, third, fourth] = sections as [string, string, string, string];
   await settled();
   expect([...begun.keys()]).toEqual([first]);
@@ -116,15 +136,43 @@ it('runs side by side are prepared one after the other, and the next begins wher
   ]);
 });
 
+it('runs that differ in numbers only take a lane together, as many as it has places, and the next begins where all have ended', async () => {
+  const text = '[A]\n[B]\nnesterov = true\n[C]\nweight_decay = 0.1\n[D]\nepochs = 3\n[E]\nepochs = 4\n';
+  const file = parseConfig(text, 'lanes.cfg');
+  const sections = ['A', 'B', 'C', 'D', 'E'].map((section) => ({ file, section }));
+  const settings = { data: 'synthetic:16', model: 'tiny' };
+  const planned = planRuns(sections, { seeds: [0], out, settings, budgetSettings: {} });
+  const { end, begun, ends, opened } = runsInLanes(new AbortController().signal, { places: [2, 2], planned });
+  await settled();
+  expect([[...begun.keys()], opened]).toEqual([['A', 'C'], [2]]);
+  // The next lane waits for one of them.
+  begun.get('C')!.prepared();
+  await settled();
+  expect([[...begun.keys()], opened]).toEqual([
+    ['A', 'C', 'B'],
+    [2, 1],
+  ]);
+  begun.get('B')!.prepared();
+  begun.get('A')!.ends({ type: 'finished' });
+  await settled();
+  expect(begun.size).toBe(3);
+  begun.get('C')!.ends({ type: 'failed', reason: 'lost' });
+  await settled();
+  expect([[...begun.keys()].slice(3), opened]).toEqual([
+    ['D', 'E'],
+    [2, 1, 2],
+  ]);
+  for (const name of ['E', 'D', 'B']) begun.get(name)!.ends({ type: 'finished' });
+  expect(await end).toEqual({ complete: true, failed: 1 });
+  expect(ends).toEqual(['A finished: ', 'C failed: lost', 'E finished: ', 'D finished: ', 'B finished: ']);
+});
+
 it('many lanes may listen to the signal without a warning', async () => {
   const warned = vi.spyOn(process, 'emitWarning');
-  const lanes: Lanes = {
-    count: 1,
-    train: async (_run, { signal }) => {
-      for (let lane = 0; lane < 11; lane++) signal.addEventListener('abort', () => {});
-      return { type: 'finished' };
-    },
-  };
+  const { lanes } = lanesOf([1], async (_run, { signal }) => {
+    for (let lane = 0; lane < 11; lane++) signal.addEventListener('abort', () => {});
+    return { type: 'finished' };
+  });
   const bench = openWorkbench();
   const options = { force: false, bench, events: told([]), signal: new AbortController().signal, onTraining: () => {} };
   await executePlan(plan.slice(0, 1), { ...options, lanes });
@@ -134,7 +182,7 @@ it('many lanes may listen to the signal without a warning', async () => {
 
 it('a signal stops all runs under way, and so does what is wrong with the call of one', async () => {
   const interrupt = new AbortController();
-  const interrupted = twoLanes(interrupt.signal);
+  const interrupted = runsInLanes(interrupt.signal);
   await settled();
   interrupt.abort();
   expect(await interrupted.end).toEqual({ complete: false, failed: 0 });
@@ -142,12 +190,12 @@ it('a signal stops all runs under way, and so does what is wrong with the call o
 
   // No lane listens yet.
   const early = new AbortController();
-  const unbegun = twoLanes(early.signal);
+  const unbegun = runsInLanes(early.signal);
   early.abort();
   expect(await unbegun.end).toEqual({ complete: false, failed: 0 });
   expect([unbegun.begun.size, unbegun.ends]).toEqual([0, []]);
 
-  const wrong = twoLanes(new AbortController().signal);
+  const wrong = runsInLanes(new AbortController().signal);
   await settled();
   wrong.begun.get(sections[0]!)!.prepared();
   await settled();

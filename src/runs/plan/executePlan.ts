@@ -2,9 +2,9 @@
  * Executes a plan: finished runs are reused, interrupted ones resumed, the others trained. All state is in the run
  * folders, so a plan may be killed anywhere and started again.
  *
- * Runs train one after another in this process, those that differ in numbers only together if a GPU can do that, or side by
- * side in lanes: the next one is the first in the plan's order that waits for no other, after those that ended before. Each is
- * prepared (images read, GPU tiles tuned) before the next begins, which then finds the results in the cache folder.
+ * Runs train one after another in this process, or side by side in lanes; those that differ in numbers only train together if
+ * a GPU can do that. The next one is the first in the plan's order that waits for no other, after those that ended before. Each
+ * is prepared (images read, GPU tiles tuned) before the next begins, which then finds the results in the cache folder.
  */
 
 import { setMaxListeners } from 'node:events';
@@ -61,11 +61,22 @@ export interface ExecuteOptions {
   readonly together?: number | undefined;
 }
 
-/** Lanes in which runs train at the same time. */
+/** Lanes, each of which trains one run, or some together, beside the others. */
 export interface Lanes {
-  readonly count: number;
-  /** Trains a run, of which at most `count` may be active; resolves to `null` if the signal came first. */
+  /** Number of runs that may train at a time in all lanes. */
+  readonly atOnce: number;
+  /** Number of runs that the next lane may train together; 0 if none is free. */
+  freePlaces(): number;
+  /** Opens the next lane for so many runs. */
+  open(runs: number): Lane;
+}
+
+/** A lane in use: it begins when all its runs have come or left, and is free again when all have left. */
+export interface Lane {
+  /** Trains a run; resolves to `null` if the signal came first. */
   train(run: PlannedRun, how: LaneOptions): Promise<RunEnd | null>;
+  /** To be called once for every run, at its end, whether it has come or not. */
+  leave(run: PlannedRun): void;
 }
 
 export interface LaneOptions {
@@ -74,6 +85,12 @@ export interface LaneOptions {
   readonly signal: AbortSignal;
   /** To be called when the preparations are over. */
   readonly onTraining: () => void;
+}
+
+/** What a run trains with: the workbench and, if it does so in a lane, that lane. */
+interface Place {
+  readonly bench: Workbench;
+  readonly lane?: Lane | undefined;
 }
 
 /** The end of a plan; `complete` is false if the signal came first. */
@@ -104,9 +121,9 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
   let isComplete = true;
   let isTold = false;
   const faults: unknown[] = [];
-  const settle = async (at: PlanPosition, bench: Workbench, onTraining: () => void): Promise<void> => {
+  const settle = async (at: PlanPosition, { bench, lane }: Place, onTraining: () => void): Promise<void> => {
     try {
-      const end = await endOf(at, { ...options, bench, signal: stop.signal, onTraining });
+      const end = await endOf(at, { ...options, bench, signal: stop.signal, onTraining, lane });
       if (end?.type === 'failed' || end?.type === 'left out') failed++;
       if (end) events.ends(at, end);
       else isComplete = false;
@@ -115,33 +132,39 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
       stop.abort();
     } finally {
       underWay.delete(at.run);
+      lane?.leave(at.run);
     }
   };
-  const begin = (at: PlanPosition, bench: Workbench, isPrepared = () => {}): Promise<void> => {
+  const begin = (at: PlanPosition, place: Place, isPrepared = () => {}): Promise<void> => {
     waiting.splice(waiting.indexOf(at), 1);
     const onTraining = (): void => {
       options.onTraining();
       events.trains?.(at);
       isPrepared();
     };
-    const end = settle(at, bench, onTraining).finally(isPrepared);
+    const end = settle(at, place, onTraining).finally(isPrepared);
     underWay.set(at.run, end);
     return end;
   };
   while (waiting.length > 0 && !stop.signal.aborted) {
-    const isFree = underWay.size < (lanes?.count ?? 1);
+    const places = lanes?.freePlaces() ?? (underWay.size === 0 ? together : 0);
     const ready = waiting.filter(({ run }) => !prerequisites(run).some(isOpen));
     const [next] = ready;
-    if (!isFree || !next) {
+    if (places === 0 || !next) {
       await Promise.race(underWay.values());
       continue;
     }
     // Those behind one that is to be trained are so, too.
-    const mayGroup = together > 1 && !trainsNothing && toTrain.has(next.run);
-    const group = mayGroup ? alikeRuns(ready, together) : [next];
+    const mayGroup = places > 1 && !trainsNothing && toTrain.has(next.run);
+    const group = mayGroup ? alikeRuns(ready, places) : [next];
+    if (lanes) {
+      const place = { bench, lane: lanes.open(group.length) };
+      await Promise.race(group.map((at) => new Promise<void>((isPrepared) => void begin(at, place, isPrepared))));
+      continue;
+    }
     const engine = group.length > 1 ? await bench.engine(next.run.experiment).catch(() => null) : null;
     if (engine?.loadTogether) {
-      const trainings = group.map((at) => (own: Workbench) => begin(at, own));
+      const trainings = group.map((at) => (own: Workbench) => begin(at, { bench: own }));
       await trainTogether(bench, engine, trainings, { signal: stop.signal, line: events.line });
       continue;
     }
@@ -150,7 +173,7 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
       events.line(`NOTE: runs on the CPU train one after another here; with ${how} so many train at a time`);
       isTold = true;
     }
-    await new Promise<void>((isPrepared) => void begin(next, bench, isPrepared));
+    await new Promise<void>((isPrepared) => void begin(next, { bench }, isPrepared));
   }
   await Promise.all(underWay.values());
   if (faults.length > 0) throw faults[0];
@@ -181,9 +204,9 @@ function stoppedBy(signal: AbortSignal): AbortController {
 }
 
 /** Executes a run to its end; null if it was interrupted. */
-async function endOf(at: PlanPosition, options: ExecuteOptions): Promise<RunEnd | null> {
+async function endOf(at: PlanPosition, options: ExecuteOptions & Place): Promise<RunEnd | null> {
   const { run } = at;
-  const { force, trainsNothing, events, signal, onTraining, lanes } = options;
+  const { force, trainsNothing, events, signal, onTraining, lane } = options;
   const now = await standingWithData(at, options);
   if (now.type === 'finished') return { type: 'reused' };
   if (now.type === 'failed') return { type: 'failed', reason: now.fault };
@@ -192,7 +215,7 @@ async function endOf(at: PlanPosition, options: ExecuteOptions): Promise<RunEnd 
   const missing = missingParameters(run);
   if (missing !== null) return { type: 'left out', reason: missing };
   if (signal.aborted) return null;
-  return lanes ? lanes.train(run, { events: events.runs(at), signal, onTraining }) : trainHere(at, now, options);
+  return lane ? lane.train(run, { events: events.runs(at), signal, onTraining }) : trainHere(at, now, options);
 }
 
 /** The state of the run; a finished one is `other` if its images are not those that it would use now. */

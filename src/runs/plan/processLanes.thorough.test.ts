@@ -6,42 +6,86 @@ import type { RunEnd } from './executePlan.js';
 import type { PlannedRun } from './planRuns.js';
 import { processLanes } from './processLanes.js';
 
-const run = {} as PlannedRun;
+const [first, second] = ['seed-0/A', 'seed-1/A'].map((path) => ({ path })) as [PlannedRun, PlannedRun];
 
-/** Trains in a process that is this script; tells what it has told. */
-async function trainedBy(script: string, signal = new AbortController().signal) {
+/** Trains runs in a process that is this script; tells what it has told, and their ends in their order. */
+async function trainedBy(script: string, runs: readonly PlannedRun[] = [first]) {
   const told: unknown[] = [];
   const events = {
     task: (...given: unknown[]) => told.push(given),
     line: (...given: unknown[]) => told.push(given),
     onStep: (...given: unknown[]) => told.push(given),
   };
-  const lanes = processLanes(1, (_, lane) => [process.execPath, '-e', script, String(lane)]);
-  const end = await lanes.train(run, { events, signal, onTraining: () => told.push('trains') });
-  return { end, told };
+  const { signal } = new AbortController();
+  const lanes = processLanes([2], () => [process.execPath, '-e', script]);
+  const lane = lanes.open(runs.length);
+  const how = { events, signal, onTraining: () => told.push('trains') };
+  const ends = await Promise.all(runs.map((run) => lane.train(run, how).finally(() => lane.leave(run))));
+  expect(lanes.freePlaces()).toBe(2);
+  return { ends, told };
 }
 
 it('tell events as they are, numbers that are none among them, and their end', async () => {
   const end: RunEnd = { type: 'left out', reason: 'nothing to start from' };
-  const { told, end: heard } = await trainedBy(`
-    process.send({ type: 'task', given: ['reading', 1, 2] });
-    process.send({ type: 'onTraining', given: [] });
-    process.send({ type: 'onStep', given: [{ rate: NaN, quantizers: { bits: Float32Array.of(2, 4) } }] });
-    process.send({ type: 'ends', given: [${JSON.stringify(end)}] });
+  const { told, ends } = await trainedBy(`
+    const path = 'seed-0/A';
+    process.send({ path, type: 'task', given: ['reading', 1, 2] });
+    process.send({ path, type: 'onTraining', given: [] });
+    process.send({ path, type: 'onStep', given: [{ rate: NaN, quantizers: { bits: Float32Array.of(2, 4) } }] });
+    process.send({ path, type: 'ends', given: [${JSON.stringify(end)}] });
   `);
   expect(told).toEqual([
     ['reading', 1, 2],
     'trains',
     [{ rate: Number.NaN, quantizers: { bits: Float32Array.of(2, 4) } }],
   ]);
-  expect(heard).toEqual(end);
+  expect(ends).toEqual([end]);
+});
+
+it('that train some runs tell the end of each, and all have ended with the process', async () => {
+  const ended = (path: string) => `process.send({ path: '${path}', type: 'ends', given: [{ type: 'finished' }] });`;
+  expect((await trainedBy(ended(second.path) + ended(first.path), [first, second])).ends).toEqual([
+    { type: 'finished' },
+    { type: 'finished' },
+  ]);
+  const script = `${ended(second.path)} console.error('mpdnn: the device is lost'); process.exitCode = 1;`;
+  expect((await trainedBy(script, [first, second])).ends).toEqual([
+    { type: 'failed', reason: 'its process has ended with 1: mpdnn: the device is lost' },
+    { type: 'finished' },
+  ]);
+});
+
+it('begin when all runs of a lane have come or left, and none where all have left', async () => {
+  const commands: string[][] = [];
+  const lanes = processLanes([1, 2], (runs, lane) => {
+    commands.push([String(lane), ...runs.map(({ path }) => path)]);
+    return [process.execPath, '-e', ''];
+  });
+  const how = {
+    events: { task: () => {}, line: () => {} },
+    signal: new AbortController().signal,
+    onTraining: () => {},
+  };
+  expect([lanes.atOnce, lanes.freePlaces()]).toEqual([3, 1]);
+  const none = lanes.open(1);
+  expect(lanes.freePlaces()).toBe(2);
+  const lane = lanes.open(2);
+  expect(lanes.freePlaces()).toBe(0);
+  none.leave(first);
+  const end = lane.train(second, how);
+  expect([lanes.freePlaces(), commands]).toEqual([1, []]);
+  lane.leave(first);
+  expect(commands).toEqual([['1', second.path]]);
+  expect(await end).toMatchObject({ type: 'failed' });
+  lane.leave(second);
+  expect(lanes.freePlaces()).toBe(2);
 });
 
 it('that end without a word have failed, with their last line', async () => {
-  const { end } = await trainedBy(`console.error('first\\nmpdnn: out of memory'); process.exitCode = 1;`);
-  expect(end).toEqual({ type: 'failed', reason: 'its process has ended with 1: mpdnn: out of memory' });
+  const { ends } = await trainedBy(`console.error('first\\nmpdnn: out of memory'); process.exitCode = 1;`);
+  expect(ends).toEqual([{ type: 'failed', reason: 'its process has ended with 1: mpdnn: out of memory' }]);
   const killed = await trainedBy(`process.kill(process.pid, 'SIGKILL')`);
-  expect(killed.end).toEqual({ type: 'failed', reason: 'its process has ended with SIGKILL' });
+  expect(killed.ends).toEqual([{ type: 'failed', reason: 'its process has ended with SIGKILL' }]);
 });
 
 it('throw what is wrong with the call', async () => {
@@ -54,9 +98,16 @@ it('are asked to end by the signal, and have then been interrupted', async () =>
   const script = `
     process.on('SIGTERM', () => process.exit(130));
     setInterval(() => {}, 1000);
-    process.send({ type: 'line', given: ['listens'] });
+    process.send({ path: 'seed-0/A', type: 'line', given: ['listens'] });
   `;
-  const lanes = processLanes(1, () => [process.execPath, '-e', script]);
+  const lane = processLanes([1], () => [process.execPath, '-e', script]).open(1);
   const events = { task: () => {}, line: () => interrupt.abort() };
-  expect(await lanes.train(run, { events, signal: interrupt.signal, onTraining: () => {} })).toBeNull();
+  const how = { events, signal: interrupt.signal, onTraining: () => {} };
+  expect(await lane.train(first, how)).toBeNull();
+  // One that comes late begins no process.
+  expect(
+    await processLanes([1], () => ['nowhere'])
+      .open(1)
+      .train(first, how),
+  ).toBeNull();
 });

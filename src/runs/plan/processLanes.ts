@@ -1,6 +1,6 @@
 /**
- * Runs of a plan side by side, each in a child process, which is called like a job of a cluster and reports to this
- * one. Processes, since an engine's main thread computes with its workers, since the visible cards depend on the
+ * Runs of a plan side by side, in child processes, which are called like jobs of a cluster and report to this one; a process
+ * trains one run, or some together on one GPU. Processes, since an engine's main thread computes with its workers, since the visible cards depend on the
  * process, and since a killed one does not end the others.
  */
 
@@ -8,11 +8,13 @@ import { spawn } from 'node:child_process';
 import { InputError } from '../../errors.js';
 import type { EpochReport, StepReport } from '../../train/recorder.js';
 import type { RunEvents } from '../runEvents.js';
-import type { LaneOptions, Lanes, PlanEvents, RunEnd } from './executePlan.js';
+import type { Lane, LaneOptions, Lanes, PlanEvents, RunEnd } from './executePlan.js';
 import type { PlannedRun } from './planRuns.js';
 
-/** A message from the process of a run. */
-type LaneMessage =
+/** A message about the run with this path, from the process that trains it. */
+type LaneMessage = { readonly path: string } & LaneNews;
+
+type LaneNews =
   | { readonly type: 'task'; readonly given: Parameters<RunEvents['task']> }
   | { readonly type: 'line'; readonly given: Parameters<RunEvents['line']> }
   | { readonly type: 'onStep'; readonly given: readonly [StepReport] }
@@ -20,19 +22,58 @@ type LaneMessage =
   | { readonly type: 'onTraining'; readonly given: readonly [] }
   | { readonly type: 'ends'; readonly given: readonly [RunEnd] };
 
-/** @param commandOf the command that trains a run alone, in the lane with this index, from 0 */
-export function processLanes(count: number, commandOf: (run: PlannedRun, lane: number) => readonly string[]): Lanes {
-  const free = Array.from({ length: count }, (_, lane) => lane);
+/**
+ * @param places the number of runs that each lane may train together
+ * @param commandOf the command that trains some runs and no others, in the lane with this index, from 0
+ */
+export function processLanes(
+  places: readonly number[],
+  commandOf: (runs: readonly PlannedRun[], lane: number) => readonly string[],
+): Lanes {
+  const free = [...places.keys()];
   return {
-    count,
-    train: async (run, how) => {
+    atOnce: places.reduce((sum, count) => sum + count),
+    freePlaces: () => (free.length > 0 ? places[free[0]!]! : 0),
+    open: (count) => {
       const lane = free.shift();
-      if (lane === undefined) throw new Error(`more than ${count} runs at a time`);
-      try {
-        return await trainApart(commandOf(run, lane), how);
-      } finally {
-        free.unshift(lane);
+      if (lane === undefined) throw new Error('no lane is free');
+      const command = (runs: readonly PlannedRun[]) => commandOf(runs, lane);
+      return processLane(count, command, () => free.unshift(lane));
+    },
+  };
+}
+
+/** A run that waits for its end. */
+interface Trained extends LaneOptions {
+  done(end: RunEnd | null): void;
+  failed(error: unknown): void;
+}
+
+function processLane(
+  count: number,
+  commandOf: (runs: readonly PlannedRun[]) => readonly string[],
+  onFree: () => void,
+): Lane {
+  const come = new Map<PlannedRun, Trained>();
+  let [absent, present] = [0, count];
+  const beginIfAll = (): void => {
+    if (come.size + absent < count || come.size === 0) return;
+    if ([...come.values()].some(({ signal }) => signal.aborted)) for (const { done } of come.values()) done(null);
+    else trainApart(commandOf([...come.keys()]), new Map([...come].map(([{ path }, trained]) => [path, trained])));
+  };
+  return {
+    train: (run, how) =>
+      new Promise((done, failed) => {
+        come.set(run, { ...how, done, failed });
+        beginIfAll();
+      }),
+    leave: (run) => {
+      if (!come.has(run)) {
+        absent++;
+        beginIfAll();
       }
+      present--;
+      if (present === 0) onFree();
     },
   };
 }
@@ -40,35 +81,26 @@ export function processLanes(count: number, commandOf: (run: PlannedRun, lane: n
 /** Number of characters that are kept of a process's output: its last line says why it ended. */
 const KEPT_CHARACTERS = 4096;
 
-/** Trains a run in a process group of its own, so that it gets a terminal's Ctrl-C only once, through this process. */
-async function trainApart(
-  [program = '', ...words]: readonly string[],
-  { events, signal, onTraining }: LaneOptions,
-): Promise<RunEnd | null> {
+/**
+ * Trains runs in a process group of its own, so that it gets a terminal's Ctrl-C only once, through this process.
+ *
+ * @param runs those that have not ended, by their paths
+ */
+function trainApart([program = '', ...words]: readonly string[], runs: Map<string, Trained>): void {
+  const [{ signal }] = [...runs.values()] as [Trained];
   const child = spawn(program, words, {
     detached: true,
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   let end: RunEnd | null = null;
-  child.on('message', ({ type, given }: LaneMessage) => {
-    switch (type) {
-      case 'task':
-        return events.task(...given);
-      case 'line':
-        return events.line(...given);
-      case 'onStep':
-        return events.onStep?.(...given);
-      case 'onEpoch':
-        return events.onEpoch?.(...given);
-      case 'onTraining':
-        return onTraining();
-      case 'ends':
-        [end] = given;
-        return;
-      default:
-        throw new Error(`no such message: ${type satisfies never}`);
-    }
+  child.on('message', (message: LaneMessage) => {
+    const run = runs.get(message.path);
+    if (!run) return;
+    // The last one has ended when its process has.
+    if (message.type === 'ends' && runs.size === 1) [end] = message.given;
+    else hear(message, run);
+    if (message.type === 'ends' && runs.size > 1) runs.delete(message.path);
   });
   let said = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
@@ -76,19 +108,51 @@ async function trainApart(
   });
   const stop = (): void => void child.kill('SIGTERM');
   signal.addEventListener('abort', stop, { once: true });
-  const code = await new Promise<number | NodeJS.Signals | null>((done, failed) => {
-    child.once('error', failed);
-    child.once('close', (status, killedBy) => done(status ?? killedBy));
-  }).finally(() => signal.removeEventListener('abort', stop));
-  if (end) return end;
-  if (signal.aborted) return null;
-  const lastLine = said.trimEnd().split('\n').at(-1)!;
-  if (code === 2) throw new InputError(lastLine.replace(/^mpdnn: /, ''));
-  return { type: 'failed', reason: `its process has ended with ${code}${lastLine && `: ${lastLine}`}` };
+  const forAll = (end: (run: Trained) => void): void => {
+    signal.removeEventListener('abort', stop);
+    for (const run of runs.values()) end(run);
+    runs.clear();
+  };
+  child.once('error', (error) => forAll(({ failed }) => failed(error)));
+  child.once('close', (status, killedBy) => {
+    const code = status ?? killedBy;
+    const lastLine = said.trimEnd().split('\n').at(-1)!;
+    forAll(({ done, failed }) => {
+      if (end || signal.aborted) done(end);
+      else if (code === 2) failed(new InputError(lastLine.replace(/^mpdnn: /, '')));
+      else done({ type: 'failed', reason: `its process has ended with ${code}${lastLine && `: ${lastLine}`}` });
+    });
+  });
+}
+
+/** Passes on what a process tells of a run. */
+function hear({ type, given }: LaneMessage, { events, onTraining, done }: Trained): void {
+  switch (type) {
+    case 'task':
+      events.task(...given);
+      break;
+    case 'line':
+      events.line(...given);
+      break;
+    case 'onStep':
+      events.onStep?.(...given);
+      break;
+    case 'onEpoch':
+      events.onEpoch?.(...given);
+      break;
+    case 'onTraining':
+      onTraining();
+      break;
+    case 'ends':
+      done(...given);
+      break;
+    default:
+      throw new Error(`no such message: ${type satisfies never}`);
+  }
 }
 
 /**
- * Plan events of a single run that are sent to the parent process; if that ends, this process does.
+ * Plan events that are sent to the parent process; if that ends, this process does.
  *
  * @throws InputError without a parent process that receives them
  */
@@ -101,14 +165,14 @@ export function toldEvents(): PlanEvents {
   process.once('disconnect', stop);
   process.channel?.unref();
   return {
-    runs: () => ({
-      task: (...given) => tell({ type: 'task', given }),
-      line: (...given) => tell({ type: 'line', given }),
-      onStep: (...given) => tell({ type: 'onStep', given }),
-      onEpoch: (...given) => tell({ type: 'onEpoch', given }),
+    runs: ({ run: { path } }) => ({
+      task: (...given) => tell({ path, type: 'task', given }),
+      line: (...given) => tell({ path, type: 'line', given }),
+      onStep: (...given) => tell({ path, type: 'onStep', given }),
+      onEpoch: (...given) => tell({ path, type: 'onEpoch', given }),
     }),
-    trains: () => tell({ type: 'onTraining', given: [] }),
-    ends: (_at, end) => tell({ type: 'ends', given: [end] }),
+    trains: ({ run: { path } }) => tell({ path, type: 'onTraining', given: [] }),
+    ends: ({ run: { path } }, end) => tell({ path, type: 'ends', given: [end] }),
     // A plan prints lines for finished runs only, and the parent does that.
     line: () => {},
   };
