@@ -49,3 +49,12 @@ it('has no errors below 0', async () => {
   expect(bars(svg)).toHaveLength(3);
   for (const { bottom } of bars(svg)) expect(bottom).toBeCloseTo(320, 6);
 });
+
+it('draws sizes of one budget above one another', async () => {
+  const learned = way('learned bits', [13.0], 0.2);
+  const near = { ...learned, name: 'allocated bits', points: [{ ...learned.points[0]!, kbytes: 29.99 }] };
+  const svg = await renderSvg(frontPlot('NET', [learned, near], null));
+  const [first, second] = bars(svg).map(({ x }) => x) as [number, number];
+  expect(Math.abs(first - second)).toBeLessThan(1);
+  expect(first).toBeCloseTo(260, -1);
+});

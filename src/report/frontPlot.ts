@@ -44,8 +44,10 @@ export function frontPlot(subject: string, series: readonly FrontSeries[], float
   );
   const names = series.map(({ name }) => name);
   const sizes = values.map(({ kbytes }) => kbytes);
-  const room = 0.06 * (Math.max(...sizes) - Math.min(...sizes)) || 0.1 * sizes[0]!;
-  const domain = [Math.min(...sizes) - room, Math.max(...sizes) + room] as const;
+  const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
+  // Sizes that hardly differ, as of one budget, are not drawn apart.
+  const room = Math.max(0.06 * (most - least), 0.1 * most - (most - least) / 2);
+  const domain = [least - room, most + room] as const;
   const bars = [...values, ...(float ? [spread(float)] : [])];
   const errors = linearDomain(bars.flatMap(({ low, high }) => [low, high]));
   const at = (kbytes: number, percent: number) => ({
