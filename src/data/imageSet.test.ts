@@ -29,7 +29,7 @@ describe('limit', () => {
   });
 
   it('refuses more than there is, fractions and zero', () => {
-    expect(() => limit(numbered(5), 6, 1, 'limit_val')).toThrow('limit_val = 6: the test set has 5 images');
+    expect(() => limit(numbered(5), 6, 1, '--limit-val')).toThrow('--limit-val = 6: there are 5 images');
     expect(() => limit(numbered(5), 2.5, 1)).toThrow(InputError);
     expect(() => limit(numbered(5), 0, 1)).toThrow(InputError);
   });

@@ -121,19 +121,16 @@ function copyInputs(from: ImageSet<InputArray>, first: number, count: number, to
   if (from.groups) to.groups?.set(from.groups.subarray(first, first + count), place);
 }
 
-/** Settings that limit a set, and its name. */
-const limitedSets = { limit_train: 'training set', limit_val: 'test set' } as const;
-
 /**
- * `count` images chosen by `seed`, in their old order. `key`: the setting that gives `count`.
+ * `count` images chosen by `seed`, in their old order.
  *
+ * @param where the place that gives `count`, for the error
  * @throws InputError if `count` is not a whole number between 1 and the set's size
  */
-export function limit<T extends Images>(set: T, count: number, seed: number, key?: keyof typeof limitedSets): T {
+export function limit<T extends Images>(set: T, count: number, seed: number, where = 'limit'): T {
   if (!Number.isInteger(count) || count < 1 || count > set.count) {
     throw new InputError(
-      `${key ?? 'limit'} = ${count}: the ${key ? limitedSets[key] : 'set'} has ${set.count} images; ` +
-        `give a whole number from 1 to ${set.count}, or all`,
+      `${where} = ${count}: there are ${set.count} images; give a whole number from 1 to ${set.count}, or all`,
     );
   }
   return choose(set, shuffledIndices(set.count, seed).subarray(0, count));
@@ -149,15 +146,21 @@ export function usualSplit(count: number): number {
 /**
  * Holds out `count` images chosen by `seed`, for validation; both parts keep their old order.
  *
+ * @param where the place that gives `count`, for the error
  * @throws InputError if `count` is not a whole number that leaves both parts at least one image
  */
-export function split<T extends Images>(set: T, count: number, seed: number): { rest: T; held: T } {
+export function split<T extends Images>(
+  set: T,
+  count: number,
+  seed: number,
+  where = 'validation_split',
+): { rest: T; held: T } {
   if (set.count < 2) {
     throw new InputError('select = validation: there is one training image, and none to hold out; give more');
   }
   if (!Number.isInteger(count) || count < 1 || count >= set.count) {
     throw new InputError(
-      `validation_split = ${count}: cannot hold out so many of ${set.count} images; give a whole number from 1 to ${set.count - 1}`,
+      `${where} = ${count}: cannot hold out so many of ${set.count} images; give a whole number from 1 to ${set.count - 1}`,
     );
   }
   const indices = shuffledIndices(set.count, seed);

@@ -6,7 +6,7 @@ import type { SelectEngine } from '../engine/engineSelector.js';
 import { InputError } from '../errors.js';
 import type { LiveLine } from '../live/liveFormat.js';
 import { type NetworkDefinition, readDefinition } from '../nn/index.js';
-import { type Experiment, experimentFromSettings, soundKeys, withDefinition } from '../settings/index.js';
+import { type Experiment, experimentFromSettings, soundKeys, whereSet, withDefinition } from '../settings/index.js';
 import type { SettingKey } from '../settings/settings.js';
 import { describeData } from '../train/dataDescription.js';
 import { memoryRecorder, type RunRecord, readRunFile, runFile } from '../train/memoryRecorder.js';
@@ -197,7 +197,8 @@ function imagesOf(
         `data.${what}: has ${inputKind(given)}, data.train has ${inputKind(train)}; all are of one kind`,
       );
     }
-    return count === null ? images : limit(images, count, training.seed, what === 'test' ? 'limit_val' : 'limit_train');
+    const where = whereSet(experiment, what === 'test' ? 'limit_val' : 'limit_train');
+    return count === null ? images : limit(images, count, training.seed, where);
   };
   const all = limited(train, data.limitTrain, 'train');
   const choosing = validation && limited(validation, null, 'validation');

@@ -17,5 +17,5 @@ it('limits a generated set, the same for a seed', async () => {
 });
 
 it('names the set whose limit is too large', async () => {
-  await expect(load({ limit_val: 5 })).rejects.toThrow('limit_val = 5: the test set has 4 images');
+  await expect(load({ limit_val: 5 })).rejects.toThrow('limit_val = 5: there are 4 images');
 });

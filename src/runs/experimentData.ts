@@ -3,7 +3,7 @@
 import { loadDataset, measured } from '../data/files/index.js';
 import { type Dataset, type Features, type Images, isStream, limit, type OnProgress } from '../data/index.js';
 import { cacheFolder } from '../disk/cacheFolder.js';
-import type { Experiment } from '../settings/index.js';
+import { type Experiment, whereSet } from '../settings/index.js';
 import { heldOut, type TrainingImages } from '../train/openTraining.js';
 
 /** Reports the progress of a task, such as decoding. */
@@ -59,10 +59,12 @@ export async function dataOf(
 ): Promise<ExperimentData> {
   const { limitTrain, limitVal } = experiment.data;
   const { seed } = experiment.training;
+  const limited = (images: Images, count: number | null, key: 'limit_train' | 'limit_val'): Images =>
+    count === null ? images : limit(images, count, seed, whereSet(experiment, key));
   const dataset = {
     ...whole,
-    train: limitTrain === null || use === 'test' ? whole.train : limit(whole.train, limitTrain, seed, 'limit_train'),
-    test: limitVal === null ? whole.test : limit(whole.test, limitVal, seed, 'limit_val'),
+    train: use === 'test' ? whole.train : limited(whole.train, limitTrain, 'limit_train'),
+    test: limited(whole.test, limitVal, 'limit_val'),
   };
   const parts = use === 'all' ? heldOut(experiment, dataset) : { train: dataset.train, validation: null };
   const checked = async (images: Images, isUsed: boolean): Promise<Images> =>

@@ -63,7 +63,7 @@ export function heldOut<T extends Images>(
   }
   const count = data.validationSplit ?? usualSplit(images.count);
   if (count === 0) return { train: images, validation: null };
-  const { rest, held } = split(images, count, training.seed);
+  const { rest, held } = split(images, count, training.seed, whereSet(experiment, 'validation_split'));
   return { train: rest, validation: held };
 }
 
@@ -262,7 +262,9 @@ function checkMoments(experiment: Experiment, { running }: Variables): void {
   );
 }
 
-function checkBatchSize({ training: { batchSize } }: Experiment, images: number): void {
+function checkBatchSize(experiment: Experiment, images: number): void {
+  const { batchSize } = experiment.training;
   if (batchSize <= images) return;
-  throw new InputError(`batch_size = ${batchSize}: more than the ${images} training images; use ${images} or less`);
+  const where = whereSet(experiment, 'batch_size');
+  throw new InputError(`${where} = ${batchSize}: more than the ${images} training images; use ${images} or less`);
 }

@@ -222,11 +222,15 @@ describe('the experiment', () => {
       ['GUARANTEED', '--cfg', 'tiny.cfg', '--target-activation-kbytes', '3'],
       'activations (peak) need 3.25 kB, 0.250 kB too much; most of it is',
     ],
-    ['batch beyond the data', ['FLOAT', '--cfg', 'tiny.cfg', '--batch-size', '97'], 'more than the 96 training images'],
+    [
+      'batch beyond the data',
+      ['FLOAT', '--cfg', 'tiny.cfg', '--batch-size', '97'],
+      '--batch-size = 97: more than the 96 training images',
+    ],
     [
       'limit beyond the data',
       ['FLOAT', '--cfg', 'tiny.cfg', '--limit-train', '97'],
-      'limit_train = 97: the training set has 96 images; give a whole number from 1 to 96, or all',
+      '--limit-train = 97: there are 96 images; give a whole number from 1 to 96, or all',
     ],
     ['start from nothing', ['A', '--cfg', 'ownWeights.cfg', '--data', 'synthetic:128'], "did you mean 'BB'?"],
   ])('%s', (_, args, message) => expectFault(['train', ...args], 2, message));
