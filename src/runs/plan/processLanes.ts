@@ -1,7 +1,7 @@
 /**
- * Runs of a plan side by side, in child processes, which are called like jobs of a cluster and report to this one; a process
- * trains one run, or some together on one GPU. Processes, since an engine's main thread computes with its workers, since the visible cards depend on the
- * process, and since a killed one does not end the others.
+ * Runs of a plan side by side, in child processes, which are called like jobs of a cluster and report to this one; a
+ * process trains one run, or some together on one GPU. Processes, since an engine's main thread computes with its workers,
+ * since the visible cards depend on the process, and since a killed one does not end the others.
  */
 
 import { spawn } from 'node:child_process';
@@ -23,6 +23,8 @@ type LaneNews =
   | { readonly type: 'ends'; readonly given: readonly [RunEnd] };
 
 /**
+ * Lanes in which processes train.
+ *
  * @param places the number of runs that each lane may train together
  * @param commandOf the command that trains some runs and no others, in the lane with this index, from 0
  */
@@ -43,12 +45,13 @@ export function processLanes(
   };
 }
 
-/** A run that waits for its end. */
+/** A run that trains in a lane, and how its end is told. */
 interface Trained extends LaneOptions {
   done(end: RunEnd | null): void;
   failed(error: unknown): void;
 }
 
+/** A lane for so many runs, which trains those that come in one process. */
 function processLane(
   count: number,
   commandOf: (runs: readonly PlannedRun[]) => readonly string[],
