@@ -82,7 +82,7 @@ export function frontCommand(): Command {
         const words = wordsOfCall(['front', section], options, call);
         const how = { command: commandWords(words), runs: plan.length, force, report: options.report, bench };
         if (options.submit) submit(plan, { out: folder, call: words, last: { name: 'report', call: words } }, options);
-        else if (options.run !== undefined) await executeSomeRuns(plan, options.run, how, options);
+        else if (options.run !== undefined) await executeSomeRuns(plan, options.run, { words, force, bench }, options);
         else if (options.dryRun) process.stdout.write(await planText(front));
         else {
           const running = { ...how, sideBySide: await sideBySide(plan, words, options) };

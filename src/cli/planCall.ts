@@ -16,7 +16,7 @@ import { joinOnCards, runOnCards, startsRanks } from './gpus.js';
 import { interruptible } from './interruptible.js';
 import { autotuneOption, deviceWords } from './options.js';
 import { type PlanDisplay, planDisplay, silentPlanDisplay } from './planProgress.js';
-import { parallelOption, type SideBySide } from './sideBySide.js';
+import { parallelOption, type SideBySide, sideBySide } from './sideBySide.js';
 import { type SubmissionOptions, submissionKeys } from './submission.js';
 
 /** Adds the options of a command that runs a plan. */
@@ -108,13 +108,18 @@ function displayOf(isFirst: boolean, tell: boolean, atOnce: number): PlanDisplay
   return tell ? { ...toldEvents(), stop: () => {} } : planDisplay(atOnce);
 }
 
-/** Executes the runs of a plan with the given paths, as a job sent by `--submit` does, and a process of a lane. */
+/**
+ * Executes the runs of a plan with the given paths, as a job sent by `--submit` does, and a process of a lane.
+ *
+ * @param words the command line's words that make the plan
+ */
 export async function executeSomeRuns(
   plan: readonly PlannedRun[],
   paths: readonly string[],
-  { command, force, bench }: Pick<PlanCall, 'command' | 'force' | 'bench'>,
-  { gpus, tell }: Pick<SubmissionOptions, 'gpus' | 'tell'>,
+  { words, force, bench }: Pick<PlanCall, 'force' | 'bench'> & { readonly words: readonly string[] },
+  options: Pick<SubmissionOptions, 'gpus' | 'tell' | 'parallel'>,
 ): Promise<void> {
+  const { gpus, tell = false } = options;
   const wrong = paths.find((path) => !plan.some((each) => each.path === path));
   if (wrong !== undefined) {
     throw new InputError(
@@ -127,9 +132,10 @@ export async function executeSomeRuns(
     return;
   }
   const ranks = await joinOnCards(gpus);
-  const words = commandWords(paths.flatMap((path) => ['--run', path]));
-  const sideBySide = ranks === oneRank ? { together: runs.length } : {};
-  const how = { command: `${command} ${words}`, runs: runs.length, force, bench, ranks, sideBySide, tell };
+  const command = commandWords([...words, ...paths.flatMap((path) => ['--run', path])]);
+  // A process of a lane trains its runs together.
+  const atOnce = tell ? { together: runs.length } : await sideBySide(runs, words, { ...options, force });
+  const how = { command, runs: runs.length, force, bench, ranks, sideBySide: ranks.size === 1 ? atOnce : {}, tell };
   let failed = 0;
   await executeCall(how, async (options) => {
     const end = await executePlan(runs, options);

@@ -10,7 +10,7 @@ import { withNetworkOfFile } from '../runs/index.js';
 import { openWorkbench } from '../runs/workbench.js';
 import { selections } from '../selection.js';
 import { commandWords, isOnnxFile } from '../settings/index.js';
-import { addSettingOptions, tuningFile } from './options.js';
+import { addSettingOptions, selectWords, tuningFile } from './options.js';
 import { addPlanOptions, executeCall, executeSomeRuns, type PlanOptions, wordsOfCall } from './planCall.js';
 import { taskDisplay } from './progress.js';
 import { sideBySide } from './sideBySide.js';
@@ -29,11 +29,7 @@ export function reproduceCommand(): Command {
       'train the networks of a table of the paper, or continue, and write a report that compares it with the published one',
     )
     .addArgument(new Argument('<table>', 'which one').choices(tables.map(({ name }) => name)))
-    .addOption(
-      new Option('--select <images>', 'what chooses the parameters: images, or last, none: the last epoch')
-        .choices(selections)
-        .default('validation'),
-    )
+    .addOption(new Option('--select <how>', selectWords).choices(selections).default('validation'))
     .option('--validation-split <n>', 'number of training images held out for validation')
     .addOption(
       new Option('--budget <mode>', 'enforcement of budgets').choices(['guaranteed', 'penalty']).default('guaranteed'),
@@ -58,7 +54,7 @@ export function reproduceCommand(): Command {
         const how = { command: commandWords(words), runs: plan.length, force, report: options.report, bench };
         if (options.submit) submit(plan, { out: reproduction.out, call: words, last: { name, call: words } }, options);
         else if (options.dryRun) process.stdout.write(await planText(reproduction));
-        else if (options.run !== undefined) await executeSomeRuns(plan, options.run, how, options);
+        else if (options.run !== undefined) await executeSomeRuns(plan, options.run, { words, force, bench }, options);
         else {
           const running = { ...how, sideBySide: await sideBySide(plan, words, options) };
           await executeCall(running, (executing) => reproduce(reproduction, executing));

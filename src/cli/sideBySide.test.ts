@@ -26,7 +26,7 @@ const machine = (...cards: string[]) => ({
 async function wordsOf(lanes: Lanes, plan: ReturnType<typeof planOn>): Promise<string> {
   const lane = lanes.open(plan.length);
   const events = { task: () => {}, line: () => {} };
-  const how = { events, signal: new AbortController().signal, onTraining: () => {} };
+  const how = { events, signal: new AbortController().signal, onTraining: () => {}, note: () => {} };
   const [end] = await Promise.all(plan.map((run) => lane.train(run, how)));
   return end && 'reason' in end ? end.reason : '';
 }
@@ -36,16 +36,16 @@ it('runs share the places of several cards, each of which a process sees alone',
   const { lanes, together } = await sideBySide(plan, ['front', 'A'], { parallel: 5, force: true }, () =>
     machine('/c0', '/c1'),
   );
-  expect([lanes!.atOnce, lanes!.freePlaces(), together]).toEqual([5, 3, undefined]);
+  expect([lanes!.atOnce, lanes!.freePlaces(), together]).toEqual([5, [3, 2], undefined]);
   const words = await wordsOf(lanes!, plan);
   expect(words).toMatch(/ sh -c .* sh \/c1 -- .*/);
   expect(words).toMatch(
     / front A --run seed-0\/A --run seed-1\/A --run seed-2\/A --tell --force --decode-threads \d+$/,
   );
-  expect(lanes!.freePlaces()).toBe(2);
+  expect(lanes!.freePlaces()).toEqual([2]);
   expect(await wordsOf(lanes!, plan.slice(1, 2))).toMatch(/ sh \/c0 -- .* front A --run seed-1\/A --tell --force /);
   const few = await sideBySide(plan, [], { parallel: 2 }, () => machine('/c0', '/c1', '/c2'));
-  expect([few.lanes!.atOnce, few.lanes!.freePlaces()]).toEqual([2, 1]);
+  expect([few.lanes!.atOnce, few.lanes!.freePlaces()]).toEqual([2, [1, 1]]);
 });
 
 it('runs train in this process on one card, and where cards cannot be hidden, which is said', async () => {
@@ -62,6 +62,6 @@ it('runs train in this process on one card, and where cards cannot be hidden, wh
 
 it('each run has a process on the CPU, and one after another none', async () => {
   const { lanes } = await sideBySide(planOn('cpu'), [], { parallel: 3 });
-  expect([lanes!.atOnce, lanes!.freePlaces()]).toEqual([3, 1]);
+  expect([lanes!.atOnce, lanes!.freePlaces()]).toEqual([3, [1, 1, 1]]);
   expect(await sideBySide(planOn('gpu'), [], {})).toEqual({});
 });

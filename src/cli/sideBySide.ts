@@ -23,7 +23,7 @@ export type SideBySide = Pick<ExecuteOptions, 'lanes' | 'together'>;
  * in one for each card where there are several. Without a GPU each run has a process; they share the cores unless the
  * settings give numbers of threads.
  *
- * @param words the command line's words that make the plan; with `--run PATH` they train one of its runs
+ * @param words the command line's words that make the plan; with `--run PATH` they train some of its runs
  */
 export async function sideBySide(
   plan: readonly PlannedRun[],
@@ -35,8 +35,8 @@ export async function sideBySide(
   const machine = (await anyOnGpu(plan)) ? here() : null;
   const onCard = machine && ownCards(machine);
   if (machine && !onCard) return { together: count };
-  const share = String(Math.max(1, Math.floor(usableCores() / count)));
   const places = placesOf(count, onCard ? machine.cards.length : count);
+  const share = String(Math.max(1, Math.floor(usableCores() / places.length)));
   const lanes = processLanes(places, (runs, lane) => {
     const [{ experiment }] = runs as [PlannedRun];
     const program = [process.execPath, ...process.execArgv, process.argv[1] ?? ''];

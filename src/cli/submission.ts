@@ -77,7 +77,10 @@ export function addSubmissionOptions(command: Command): Command {
     )
     .option('--fail-fast', 'a run that fails stops all others, not only those that start from it')
     .addOption(
-      new Option('--run <path>', 'train this run here, as a job does; may be repeated').argParser(onceMore).hideHelp(),
+      new Option('--run <path>', 'train this run here, as a job does; may be repeated')
+        .argParser(onceMore)
+        .conflicts(['submit', 'dryRun'])
+        .hideHelp(),
     )
     .addOption(new Option('--tell', 'tell the process that has started this one how it goes').hideHelp());
 }

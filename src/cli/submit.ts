@@ -5,7 +5,7 @@ import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { type PlannedSection, planRuns } from '../runs/plan/planRuns.js';
 import { openWorkbench } from '../runs/workbench.js';
-import { commandWords, type Overrides, resolveExperiment } from '../settings/index.js';
+import { type Overrides, resolveExperiment } from '../settings/index.js';
 import { readConfigFile } from '../settings/readConfigFile.js';
 import { addSettingOptions, autotuneOption, tuningFile } from './options.js';
 import { executeSomeRuns, seedList, wordsOfCall } from './planCall.js';
@@ -48,8 +48,7 @@ export function submitCommand(): Command {
       return;
     }
     const bench = openWorkbench({ tuningFile: tuningFile(autotune) });
-    const how = { command: commandWords(words), force, bench };
-    await executeSomeRuns(plan, run, how, options).finally(bench.dispose);
+    await executeSomeRuns(plan, run, { words, force, bench }, options).finally(bench.dispose);
   });
   // Sections name their starting weights, the plan finds out which runs go on, and runs are named after their sections.
   return addSettingOptions(command, ['resume', 'name']);

@@ -28,7 +28,14 @@ import { INTERRUPTED } from './endingSignals.js';
 import { gpusOption, joinOnCards, onCards, runOnCards, startsRanks, withCards } from './gpus.js';
 import { interruptible } from './interruptible.js';
 import { layerTable } from './layerTable.js';
-import { addSettingOptions, autotuneOption, deviceWords, matmulPrecisionWords, tuningFile } from './options.js';
+import {
+  addSettingOptions,
+  autotuneOption,
+  deviceWords,
+  matmulPrecisionWords,
+  selectWords,
+  tuningFile,
+} from './options.js';
 import { ifDrawable } from './pictures.js';
 import { type ProgressDisplay, type ProgressFrame, progressDisplay, progressFrame } from './progress.js';
 import { resolvedLayerTable } from './resolvedLayerTable.js';
@@ -49,10 +56,7 @@ export function trainCommand(): Command {
     .option('--seed <n>', 'seed of all random numbers')
     .option('--limit-train <n>', 'number of training images to use')
     .option('--limit-val <n>', 'number of test images to use')
-    .option(
-      '--select <images>',
-      'images that choose the best epoch: test, or validation, a part of the training images; or last: none do',
-    )
+    .option('--select <how>', selectWords)
     .option('--validation-split <n>', 'number of training images held out for validation')
     .option('--device <name>', deviceWords)
     .addOption(gpusOption())

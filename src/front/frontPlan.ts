@@ -22,6 +22,7 @@ import {
   hasWidths,
   type Overrides,
   resolveExperiment,
+  sectionEntries,
   whereSet,
   withDefinition,
 } from '../settings/index.js';
@@ -124,7 +125,9 @@ function floatNetwork(
   images: Overrides = {},
 ): Experiment {
   const own = Object.entries(settings).filter(([option]) => !isOfQuantized(keyOf(option)));
-  const overrides = { ...(quick && quickTraining), ...images, select: 'validation', ...Object.fromEntries(own) };
+  // A section may keep the last epoch, but not one that the test images choose.
+  const select = sectionEntries(file, section).get('select')?.value === 'last' ? {} : { select: 'validation' };
+  const overrides = { ...(quick && quickTraining), ...images, ...select, ...Object.fromEntries(own) };
   const base = resolveExperiment(file, section, overrides, 'plan');
   const quantized = ['w_quantize', 'a_quantize'].find((key) => base.sources.has(key));
   if (quantized === undefined) return base;

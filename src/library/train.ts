@@ -22,7 +22,7 @@ export interface TrainingData<Given extends LabelledImages | ImageSource = Label
   /** Names of the classes in the order of their labels; with other losses, names of the outputs. */
   readonly classes: readonly string[];
   readonly train: Given;
-  /** With `select = validation`: images that choose the best parameters, instead of a part of the training images. */
+  /** Images that choose the best parameters, in place of a part of the training images; unused without `select = validation`. */
   readonly validation?: Given;
   readonly test: Given;
 }

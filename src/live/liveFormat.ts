@@ -90,11 +90,11 @@ export interface LiveEpoch extends Sizes {
   readonly epoch: number;
   /**
    * Errors, of which less is better: fractions of wrong predictions, mean squared errors, 1 − AUC, 1 − mean IoU.
-   * `val_err` is that of the images that select the best parameters.
+   * `val_err` is that of the held out images with `select = validation`, else of the test images.
    */
   readonly train_err: number;
   readonly val_err: number;
-  /** Only if other images than the test images select. */
+  /** Only with `select = validation`. */
   readonly test_err?: number;
   /** The metric itself under its own name, if it is no error. */
   readonly val_auc?: number;

@@ -73,7 +73,7 @@ function columnsOfRuns(runs: readonly RunRecord[]): TopLevelSpec {
     .filter((band) => band.length > 0);
   const widest = mostBits(bands.flat());
   return {
-    title: { text: 'Bitwidths', subtitle: 'of the best epoch of each run, or its last where it has no best' },
+    title: { text: 'Bitwidths', subtitle: 'of the chosen epoch of each run, or its last where none was chosen' },
     spacing: 30,
     vconcat: bands.map((band) => ({ spacing: 24, hconcat: band.map((panel) => panelSpec(panel, widest)) })),
   } as TopLevelSpec;

@@ -69,7 +69,7 @@ export function allEvaluatedOn(runs: readonly RunRecord[]): string {
   return [...new Set(runs.map((run) => evaluatedOn(run.select)))].sort().join(' or ');
 }
 
-/** The epoch that represents a run: its best one, or its last if it has none (yet). */
+/** The epoch that represents a run: the chosen one, or its last if none is chosen (yet). */
 export function shownEpoch(run: RunRecord): number | undefined {
   return run.bestEpoch ?? run.sizes.at(-1)?.epoch ?? run.quantizers.at(-1)?.epoch;
 }

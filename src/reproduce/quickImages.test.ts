@@ -25,3 +25,9 @@ it('are all for training where others choose', () => {
     ...{ batch_size: 10, limit_train: 10, limit_val: 10 },
   });
 });
+
+it('are all for training where no held out ones choose', () => {
+  for (const select of ['test', 'last']) {
+    expect(quickImages(enough, asked({ select }))).toEqual({ batch_size: 8, limit_train: 100, limit_val: 15 });
+  }
+});

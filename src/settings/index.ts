@@ -7,7 +7,7 @@ export {
   setProgramName,
   trainCommandLine,
 } from './commandLine.js';
-export { type ConfigFile, parseConfig } from './configFile.js';
+export { type ConfigFile, parseConfig, sectionEntries } from './configFile.js';
 export { configText, type Lines } from './configText.js';
 export {
   type Experiment,

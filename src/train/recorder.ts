@@ -59,6 +59,7 @@ export interface EpochReport {
   readonly test: Evaluation | null;
   readonly quantizers: QuantizerReport;
   readonly obeysBudget: boolean;
+  /** Its parameters are kept as the best so far, with `select = last` as the last inside the budget. */
   readonly isBest: boolean;
   readonly imagesPerSecond: number;
   /** Fraction of the epoch's training in which the engine waited for images to be decoded. */

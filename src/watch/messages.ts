@@ -17,7 +17,7 @@ export interface RunOverview {
   readonly metric: MetricName;
   /** The images on which the metric was measured. */
   readonly evaluatedOn: EvaluatedOn;
-  /** Results of the best epoch, or of the last if there is no best one (yet); `null` before the end of the first. */
+  /** Results of the chosen epoch, or of the last if none is chosen (yet); `null` before the end of the first. */
   readonly outcome: {
     readonly epoch: number;
     /** The metric as an error: less is better. */

@@ -4,8 +4,10 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { network } from '../../src/index.js';
+import type { PlannedRun } from '../../src/runs/plan/planRuns.js';
+import { processLanes } from '../../src/runs/plan/processLanes.js';
 import { temporaryFolder } from '../temporaryFolder.js';
-import { mpdnn, resultFiles, succeeds, writeTinyConfig } from './runMpdnn.js';
+import { compiledProgram, mpdnn, mpdnnProcess, resultFiles, succeeds, writeTinyConfig } from './runMpdnn.js';
 
 const folder = temporaryFolder();
 
@@ -104,9 +106,35 @@ it('trains some of its runs and no others, if asked to', async () => {
     expect(readdirSync(join(folder, 'some', seed))).toEqual(['FLOAT']);
     expect(resultFiles(join(folder, 'some', seed, 'FLOAT'))).toEqual(resultFiles(join(folder, 'front', seed, 'FLOAT')));
   }
+  const dry = await mpdnn(call('0.4', ...some, '--dry-run'), folder);
+  expect(dry).toMatchObject({ code: 2, stdout: '' });
+  expect(dry.stderr).toContain("option '--run <path>' cannot be used with option '--dry-run'");
   const outcome = await mpdnn(call('0.4', ...some, '--run', 'seed-7/FLOAT'), folder);
   expect(outcome).toMatchObject({ code: 2, stdout: '' });
   expect(outcome.stderr).toMatch(/^mpdnn: --run seed-7\/FLOAT: is no run of this plan; its runs: seed-0\/FLOAT, /);
+});
+
+it('trains them side by side, and those of a lane together, which is told where no GPU can', async () => {
+  const only = ['--run', 'seed-1/LEARNED_0.4', '--run', 'seed-1/ALLOCATED_0.4'];
+  const { code, stderr } = await mpdnnProcess(call('0.4', ...only, '--out', 'some', '--parallel', '2'), folder);
+  expect([code, stderr.match(/^\[\d\/2\] seed 1 \w+_0\.4 {2}test err/gm)?.length, stderr.includes('NOTE')]).toEqual([
+    0,
+    2,
+    false,
+  ]);
+  const floats = ['seed-0/FLOAT', 'seed-1/FLOAT'];
+  const places = ['--cfg', join(folder, 'net.cfg'), '--out', join(folder, 'lane')];
+  const runs = floats.flatMap((path) => ['--run', path]);
+  const command = [process.execPath, compiledProgram(), ...call('0.4', ...places, ...runs, '--tell')];
+  const lane = processLanes([2], () => command).open(2);
+  const notes: string[] = [];
+  const how = {
+    ...{ events: { task: () => {}, line: () => {} }, signal: new AbortController().signal, onTraining: () => {} },
+    note: (text: string) => notes.push(text),
+  };
+  const ends = await Promise.all(floats.map((path) => lane.train({ path } as PlannedRun, how)));
+  expect(ends).toEqual([{ type: 'finished' }, { type: 'finished' }]);
+  expect(notes).toEqual([expect.stringMatching(/^NOTE: runs on the CPU train one after another here; /)]);
 });
 
 it('is the same once more, with nothing trained', async () => {
@@ -139,6 +167,20 @@ it('keeps the last epoch of every network and says so, if asked to', async () =>
     const summary = JSON.parse(readFileSync(join(folder, 'last/seed-0', name, 'summary.json'), 'utf8'));
     expect(summary).toMatchObject({ select: 'last', best_epoch: 2, best_test_err: summary.last_val_err });
   }
+});
+
+it.each([
+  ['last', 'last', []],
+  ['test', 'validation', []],
+  ['last', 'last', ['--quick']],
+  ['test', 'last', ['--select', 'last', '--quick']],
+  ['last', 'validation', ['--select', 'validation']],
+])('of a section with select = %s it is %s, %s', async (given, expected, more) => {
+  const text = readFileSync(join(folder, 'net.cfg'), 'utf8');
+  writeFileSync(join(folder, 'selects.cfg'), text.replace('[DEFAULT]', `[DEFAULT]\nselect = ${given}`));
+  const words = ['front', 'NET', '--cfg', 'selects.cfg', '--budgets', '0.4', '--only', 'same', '--out', 'selects'];
+  const { stdout } = await succeeds([...words, ...more, '--dry-run'], folder);
+  expect(stdout.match(/^select = .*$/gm)).toEqual([`select = ${expected}`]);
 });
 
 it('says that budgets hold from the end of the search on, where limits fall', async () => {

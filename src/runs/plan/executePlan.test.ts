@@ -77,7 +77,7 @@ function lanesOf(
     };
     return { train, leave };
   };
-  const freePlaces = (): number => (free.length > 0 ? places[free[0]!]! : 0);
+  const freePlaces = (): number[] => free.map((lane) => places[lane]!);
   return { lanes: { atOnce: places.length, freePlaces, open }, opened };
 }
 

@@ -2,9 +2,10 @@
  * Executes a plan: finished runs are reused, interrupted ones resumed, the others trained. All state is in the run
  * folders, so a plan may be killed anywhere and started again.
  *
- * Runs train one after another in this process, or side by side in lanes; those that differ in numbers only train together if
- * a GPU can do that. The next one is the first in the plan's order that waits for no other, after those that ended before. Each
- * is prepared (images read, GPU tiles tuned) before the next begins, which then finds the results in the cache folder.
+ * Runs train one after another in this process, or side by side in lanes; those that differ in numbers only train together
+ * if a GPU can do that. The next one is the first in the plan's order that waits for no other, after those that ended
+ * before. It is prepared (images read, GPU tiles tuned) before the next begins, which then finds the results in the cache
+ * folder.
  */
 
 import { setMaxListeners } from 'node:events';
@@ -65,8 +66,8 @@ export interface ExecuteOptions {
 export interface Lanes {
   /** Number of runs that may train at a time in all lanes. */
   readonly atOnce: number;
-  /** Number of runs that the next lane may train together; 0 if none is free. */
-  freePlaces(): number;
+  /** Number of runs that each free lane may train together, the next lane first. */
+  freePlaces(): readonly number[];
   /** Opens the next lane for so many runs. */
   open(runs: number): Lane;
 }
@@ -85,6 +86,8 @@ export interface LaneOptions {
   readonly signal: AbortSignal;
   /** To be called when the preparations are over. */
   readonly onTraining: () => void;
+  /** A line for the user about all runs of the lane. */
+  note(text: string): void;
 }
 
 /** What a run trains with: the workbench and, if it does so in a lane, that lane. */
@@ -119,11 +122,16 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
   const isOpen = (run: PlannedRun): boolean => underWay.has(run) || waiting.some((each) => each.run === run);
   let failed = 0;
   let isComplete = true;
-  let isTold = false;
+  const told = new Set<string>();
+  /** A line for the user, unless it was told before. */
+  const note = (text: string): void => {
+    if (!told.has(text)) events.line(text);
+    told.add(text);
+  };
   const faults: unknown[] = [];
   const settle = async (at: PlanPosition, { bench, lane }: Place, onTraining: () => void): Promise<void> => {
     try {
-      const end = await endOf(at, { ...options, bench, signal: stop.signal, onTraining, lane });
+      const end = await endOf(at, { ...options, bench, signal: stop.signal, onTraining, lane, note });
       if (end?.type === 'failed' || end?.type === 'left out') failed++;
       if (end) events.ends(at, end);
       else isComplete = false;
@@ -142,38 +150,42 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
       events.trains?.(at);
       isPrepared();
     };
-    const end = settle(at, place, onTraining).finally(isPrepared);
+    const end = settle(at, place, onTraining);
     underWay.set(at.run, end);
     return end;
   };
   while (waiting.length > 0 && !stop.signal.aborted) {
-    const places = lanes?.freePlaces() ?? (underWay.size === 0 ? together : 0);
+    const places = lanes?.freePlaces() ?? (underWay.size === 0 ? [together] : []);
     const ready = waiting.filter(({ run }) => !prerequisites(run).some(isOpen));
     const [next] = ready;
-    if (places === 0 || !next) {
+    const [most] = places;
+    if (most === undefined || !next) {
       await Promise.race(underWay.values());
       continue;
     }
     // Those behind one that is to be trained are so, too.
-    const mayGroup = places > 1 && !trainsNothing && toTrain.has(next.run);
-    const group = mayGroup ? alikeRuns(ready, places) : [next];
+    const mayGroup = most > 1 && !trainsNothing && toTrain.has(next.run);
+    const alike = mayGroup ? alikeRuns(ready) : [next];
+    // Those of few runs are shared among the free lanes.
+    const group = alike.slice(0, Math.min(most, Math.ceil(alike.length / places.length)));
     if (lanes) {
       const place = { bench, lane: lanes.open(group.length) };
-      await Promise.race(group.map((at) => new Promise<void>((isPrepared) => void begin(at, place, isPrepared))));
+      await new Promise<void>((isPrepared) => {
+        void Promise.all(group.map((at) => begin(at, place, isPrepared))).then(() => isPrepared());
+      });
       continue;
     }
     const engine = group.length > 1 ? await bench.engine(next.run.experiment).catch(() => null) : null;
     if (engine?.loadTogether) {
       const trainings = group.map((at) => (own: Workbench) => begin(at, { bench: own }));
-      await trainTogether(bench, engine, trainings, { signal: stop.signal, line: events.line });
+      await trainTogether(bench, engine, trainings, { signal: stop.signal, line: note });
       continue;
     }
-    if (engine && !isTold) {
+    if (engine) {
       const how = `--device cpu --parallel ${together}`;
-      events.line(`NOTE: runs on the CPU train one after another here; with ${how} so many train at a time`);
-      isTold = true;
+      note(`NOTE: runs on the CPU train one after another here; with ${how} so many train at a time`);
     }
-    await new Promise<void>((isPrepared) => void begin(next, { bench }, isPrepared));
+    await new Promise<void>((isPrepared) => void begin(next, { bench }, isPrepared).finally(isPrepared));
   }
   await Promise.all(underWay.values());
   if (faults.length > 0) throw faults[0];
@@ -184,13 +196,13 @@ function isToTrain(run: PlannedRun): boolean {
   return !['finished', 'failed'].includes(standing(run).type);
 }
 
-/** The first of the runs, with at most so many in all that train on its device and may compute together with it. */
-function alikeRuns(runs: readonly PlanPosition[], most: number): PlanPosition[] {
+/** The first of the runs, with all that train on its device and may compute together with it. */
+function alikeRuns(runs: readonly PlanPosition[]): PlanPosition[] {
   const [{ run: first }] = runs as [PlanPosition];
   const isAlike = ({ run: { experiment } }: PlanPosition): boolean =>
     experiment.device === first.experiment.device &&
     mayHaveSameOperations(experiment.settings, first.experiment.settings);
-  return runs.filter(isAlike).slice(0, most);
+  return runs.filter(isAlike);
 }
 
 /** A controller that is aborted by the signal, or by its owner. */
@@ -204,9 +216,12 @@ function stoppedBy(signal: AbortSignal): AbortController {
 }
 
 /** Executes a run to its end; null if it was interrupted. */
-async function endOf(at: PlanPosition, options: ExecuteOptions & Place): Promise<RunEnd | null> {
+async function endOf(
+  at: PlanPosition,
+  options: ExecuteOptions & Place & Pick<LaneOptions, 'note'>,
+): Promise<RunEnd | null> {
   const { run } = at;
-  const { force, trainsNothing, events, signal, onTraining, lane } = options;
+  const { force, trainsNothing, events, signal, onTraining, lane, note } = options;
   const now = await standingWithData(at, options);
   if (now.type === 'finished') return { type: 'reused' };
   if (now.type === 'failed') return { type: 'failed', reason: now.fault };
@@ -215,7 +230,7 @@ async function endOf(at: PlanPosition, options: ExecuteOptions & Place): Promise
   const missing = missingParameters(run);
   if (missing !== null) return { type: 'left out', reason: missing };
   if (signal.aborted) return null;
-  return lane ? lane.train(run, { events: events.runs(at), signal, onTraining }) : trainHere(at, now, options);
+  return lane ? lane.train(run, { events: events.runs(at), signal, onTraining, note }) : trainHere(at, now, options);
 }
 
 /** The state of the run; a finished one is `other` if its images are not those that it would use now. */

@@ -8,6 +8,8 @@ import { processLanes } from './processLanes.js';
 
 const [first, second] = ['seed-0/A', 'seed-1/A'].map((path) => ({ path })) as [PlannedRun, PlannedRun];
 
+const quiet = { events: { task: () => {}, line: () => {} }, onTraining: () => {}, note: () => {} };
+
 /** Trains runs in a process that is this script; tells what it has told, and their ends in their order. */
 async function trainedBy(script: string, runs: readonly PlannedRun[] = [first]) {
   const told: unknown[] = [];
@@ -19,9 +21,10 @@ async function trainedBy(script: string, runs: readonly PlannedRun[] = [first]) 
   const { signal } = new AbortController();
   const lanes = processLanes([2], () => [process.execPath, '-e', script]);
   const lane = lanes.open(runs.length);
-  const how = { events, signal, onTraining: () => told.push('trains') };
+  const note = (text: string) => told.push(text);
+  const how = { events, signal, onTraining: () => told.push('trains'), note };
   const ends = await Promise.all(runs.map((run) => lane.train(run, how).finally(() => lane.leave(run))));
-  expect(lanes.freePlaces()).toBe(2);
+  expect(lanes.freePlaces()).toEqual([2]);
   return { ends, told };
 }
 
@@ -30,12 +33,14 @@ it('tell events as they are, numbers that are none among them, and their end', a
   const { told, ends } = await trainedBy(`
     const path = 'seed-0/A';
     process.send({ path, type: 'task', given: ['reading', 1, 2] });
+    process.send({ type: 'note', text: 'NOTE: of all' });
     process.send({ path, type: 'onTraining', given: [] });
     process.send({ path, type: 'onStep', given: [{ rate: NaN, quantizers: { bits: Float32Array.of(2, 4) } }] });
     process.send({ path, type: 'ends', given: [${JSON.stringify(end)}] });
   `);
   expect(told).toEqual([
     ['reading', 1, 2],
+    'NOTE: of all',
     'trains',
     [{ rate: Number.NaN, quantizers: { bits: Float32Array.of(2, 4) } }],
   ]);
@@ -61,24 +66,20 @@ it('begin when all runs of a lane have come or left, and none where all have lef
     commands.push([String(lane), ...runs.map(({ path }) => path)]);
     return [process.execPath, '-e', ''];
   });
-  const how = {
-    events: { task: () => {}, line: () => {} },
-    signal: new AbortController().signal,
-    onTraining: () => {},
-  };
-  expect([lanes.atOnce, lanes.freePlaces()]).toEqual([3, 1]);
+  const how = { ...quiet, signal: new AbortController().signal };
+  expect([lanes.atOnce, lanes.freePlaces()]).toEqual([3, [1, 2]]);
   const none = lanes.open(1);
-  expect(lanes.freePlaces()).toBe(2);
+  expect(lanes.freePlaces()).toEqual([2]);
   const lane = lanes.open(2);
-  expect(lanes.freePlaces()).toBe(0);
+  expect(lanes.freePlaces()).toEqual([]);
   none.leave(first);
   const end = lane.train(second, how);
-  expect([lanes.freePlaces(), commands]).toEqual([1, []]);
+  expect([lanes.freePlaces(), commands]).toEqual([[1], []]);
   lane.leave(first);
   expect(commands).toEqual([['1', second.path]]);
   expect(await end).toMatchObject({ type: 'failed' });
   lane.leave(second);
-  expect(lanes.freePlaces()).toBe(2);
+  expect(lanes.freePlaces()).toEqual([2, 1]);
 });
 
 it('that end without a word have failed, with their last line', async () => {
@@ -102,7 +103,7 @@ it('are asked to end by the signal, and have then been interrupted', async () =>
   `;
   const lane = processLanes([1], () => [process.execPath, '-e', script]).open(1);
   const events = { task: () => {}, line: () => interrupt.abort() };
-  const how = { events, signal: interrupt.signal, onTraining: () => {} };
+  const how = { ...quiet, events, signal: interrupt.signal };
   expect(await lane.train(first, how)).toBeNull();
   // One that comes late begins no process.
   expect(
@@ -110,4 +111,11 @@ it('are asked to end by the signal, and have then been interrupted', async () =>
       .open(1)
       .train(first, how),
   ).toBeNull();
+});
+
+it('that cannot be started have failed, all of them', async () => {
+  const lane = processLanes([2], () => [process.execPath, '-e', ' '.repeat(300_000)]).open(2);
+  const how = { ...quiet, signal: new AbortController().signal };
+  const ends = await Promise.allSettled([first, second].map((run) => lane.train(run, how)));
+  expect(ends.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
 });

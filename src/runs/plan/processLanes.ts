@@ -4,15 +4,15 @@
  * since the visible cards depend on the process, and since a killed one does not end the others.
  */
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { InputError } from '../../errors.js';
 import type { EpochReport, StepReport } from '../../train/recorder.js';
 import type { RunEvents } from '../runEvents.js';
 import type { Lane, LaneOptions, Lanes, PlanEvents, RunEnd } from './executePlan.js';
 import type { PlannedRun } from './planRuns.js';
 
-/** A message about the run with this path, from the process that trains it. */
-type LaneMessage = { readonly path: string } & LaneNews;
+/** A message about the run with this path, from the process that trains it, or a line about all that it trains. */
+type LaneMessage = ({ readonly path: string } & LaneNews) | { readonly type: 'note'; readonly text: string };
 
 type LaneNews =
   | { readonly type: 'task'; readonly given: Parameters<RunEvents['task']> }
@@ -35,7 +35,7 @@ export function processLanes(
   const free = [...places.keys()];
   return {
     atOnce: places.reduce((sum, count) => sum + count),
-    freePlaces: () => (free.length > 0 ? places[free[0]!]! : 0),
+    freePlaces: () => free.map((lane) => places[lane]!),
     open: (count) => {
       const lane = free.shift();
       if (lane === undefined) throw new Error('no lane is free');
@@ -90,14 +90,32 @@ const KEPT_CHARACTERS = 4096;
  * @param runs those that have not ended, by their paths
  */
 function trainApart([program = '', ...words]: readonly string[], runs: Map<string, Trained>): void {
-  const [{ signal }] = [...runs.values()] as [Trained];
-  const child = spawn(program, words, {
-    detached: true,
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  });
+  const [{ signal, note }] = [...runs.values()] as [Trained];
+  const stop = (): void => void child.kill('SIGTERM');
+  const forAll = (end: (run: Trained) => void): void => {
+    signal.removeEventListener('abort', stop);
+    for (const run of runs.values()) end(run);
+    runs.clear();
+  };
   let end: RunEnd | null = null;
+  let child: ChildProcess;
+  try {
+    child = spawn(program, words, {
+      detached: true,
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+  } catch (error) {
+    forAll(({ failed }) => failed(error));
+    return;
+  }
+  signal.addEventListener('abort', stop, { once: true });
+  child.once('error', (error) => forAll(({ failed }) => failed(error)));
   child.on('message', (message: LaneMessage) => {
+    if (message.type === 'note') {
+      note(message.text);
+      return;
+    }
     const run = runs.get(message.path);
     if (!run) return;
     // The last one has ended when its process has.
@@ -106,17 +124,10 @@ function trainApart([program = '', ...words]: readonly string[], runs: Map<strin
     if (message.type === 'ends' && runs.size > 1) runs.delete(message.path);
   });
   let said = '';
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+  // There is none where the process could not be started.
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-KEPT_CHARACTERS);
   });
-  const stop = (): void => void child.kill('SIGTERM');
-  signal.addEventListener('abort', stop, { once: true });
-  const forAll = (end: (run: Trained) => void): void => {
-    signal.removeEventListener('abort', stop);
-    for (const run of runs.values()) end(run);
-    runs.clear();
-  };
-  child.once('error', (error) => forAll(({ failed }) => failed(error)));
   child.once('close', (status, killedBy) => {
     const code = status ?? killedBy;
     const lastLine = said.trimEnd().split('\n').at(-1)!;
@@ -129,7 +140,7 @@ function trainApart([program = '', ...words]: readonly string[], runs: Map<strin
 }
 
 /** Passes on what a process tells of a run. */
-function hear({ type, given }: LaneMessage, { events, onTraining, done }: Trained): void {
+function hear({ type, given }: LaneNews, { events, onTraining, done }: Trained): void {
   switch (type) {
     case 'task':
       events.task(...given);
@@ -176,7 +187,6 @@ export function toldEvents(): PlanEvents {
     }),
     trains: ({ run: { path } }) => tell({ path, type: 'onTraining', given: [] }),
     ends: ({ run: { path } }, end) => tell({ path, type: 'ends', given: [end] }),
-    // A plan prints lines for finished runs only, and the parent does that.
-    line: () => {},
+    line: (text) => tell({ type: 'note', text }),
   };
 }

@@ -6,6 +6,14 @@ import { element } from './dom.js';
 import type { RunData } from './runData.js';
 import { billions, duration, kbytes, percent, short } from './words.js';
 
+/** The best epoch so far; where the last one is kept, the last inside the budget, if that is another. */
+function keptWords({ run, epochs }: RunData, words: (error: number) => string): string {
+  const kept = epochs.findLast(({ best }) => best);
+  const keepsLast = run!.select === 'last';
+  if (!kept || (keepsLast && kept === epochs.at(-1))) return '';
+  return `${keepsLast ? 'kept' : 'best'} ${words(kept.val_err)} in epoch ${kept.epoch}`;
+}
+
 /** @param state of the run; '' if it is not known */
 export function nowTiles(data: RunData, state: RunOverview['state'] | ''): HTMLElement[] {
   const { run, last, epochs } = data;
@@ -14,7 +22,6 @@ export function nowTiles(data: RunData, state: RunOverview['state'] | ''): HTMLE
   const words = (error: number) => metricText(metric, error, 1);
   const lastEpoch = epochs.at(-1);
   const sizes = last ?? lastEpoch;
-  const best = epochs.findLast(({ best: isBest }) => isBest);
   const held = epochs.filter(({ inside_budget }) => inside_budget).length;
   const hasBudget = [budget.weights_kb, budget.activations_kb, budget.gbops].some(Boolean);
   const activations = sizes?.[`activations_${budget.activations}_kb`];
@@ -25,15 +32,7 @@ export function nowTiles(data: RunData, state: RunOverview['state'] | ''): HTMLE
       stateWords(data, state),
       data.position / wanted,
     ),
-    ...(lastEpoch
-      ? [
-          tile(
-            metrics[metric].title,
-            words(lastEpoch.val_err),
-            best && run!.select !== 'last' ? `best ${words(best.val_err)} in epoch ${best.epoch}` : '',
-          ),
-        ]
-      : []),
+    ...(lastEpoch ? [tile(metrics[metric].title, words(lastEpoch.val_err), keptWords(data, words))] : []),
     ...(sizes ? [sizeTile('weights', sizes.weights_kb, budget.weights_kb)] : []),
     ...(typeof activations === 'number' ? [sizeTile('activations', activations, budget.activations_kb)] : []),
     ...(sizes?.gbops && budget.gbops ? [sizeTile('bit operations', sizes.gbops, budget.gbops, billions)] : []),
