@@ -22,8 +22,7 @@ describe('what is recommended', () => {
     const { name, experiments } = await recipe({});
     const [float, learned] = experiments;
     expect([name, float.runName, learned.runName]).toEqual(['synthetic', 'synthetic-float', 'synthetic']);
-    // 87 images train, 9 are held out.
-    expect(float.training).toMatchObject({ batchSize: 8, epochs: 100, select: 'validation', startFrom: null });
+    expect(float.training).toMatchObject({ batchSize: 8, epochs: 100, select: 'last', startFrom: null });
     expect(learned.training.startFrom).toBe('synthetic-float/params_best.safetensors');
     expect(learned.budget).toMatchObject({ mode: 'guaranteed', targetActivationType: 'max' });
     expect(learned.budget.targetWeightKbytes).toBeGreaterThan(0);
@@ -51,6 +50,19 @@ describe('what is recommended', () => {
     expect(learned.budget).toMatchObject({ targetWeightKbytes: 0.7, targetActivationKbytes: -1 });
     expect(learned.weights.bitwidth).toBe(6);
     expect(text).toContain('[N]\nweightfile = N-float/params_best.safetensors\nepochs = 3\n');
+  });
+
+  it.each<[Overrides, string]>([
+    [{}, 'last'],
+    [{ learning_rate_drops: '2' }, 'validation'],
+    [{ schedule: 'step' }, 'validation'],
+    [{ schedule: 'cosine' }, 'last'],
+    [{ 'validation-split': 9 }, 'validation'],
+    [{ select: 'test' }, 'test'],
+    [{ select: 'last', schedule: 'step' }, 'last'],
+  ])('keeps the last epoch of a cosine, unless images are to choose: %j, %s', async (options, select) => {
+    const { experiments } = await recipe(options);
+    expect(experiments.map(({ training }) => training.select)).toEqual([select, select]);
   });
 
   it('prunes channels, little by little, where weights have less than two bits each', async () => {

@@ -186,7 +186,11 @@ function linesOf(
   const fromFile = settings.weightfile !== null || isOnnxFile(settings.model);
   const usualSize = network.definition?.input[0] ?? imageSize(seen, fromFile);
   const size = overrides.has('image_size') ? (settings.image_size ?? seen.side) : usualSize;
-  const held = settings.select === 'validation' ? (settings.validation_split ?? usualSplit(seen.trainImages)) : 0;
+  const hasSteps = overrides.has('learning_rate_drops') || overrides.get('schedule') === 'step';
+  // At the end of a cosine an epoch that a few held out images choose is worse than the last one.
+  const usual = seen.hasValidation || hasSteps || overrides.has('validation_split') ? 'validation' : 'last';
+  const select = overrides.has('select') ? settings.select : usual;
+  const held = select === 'validation' ? (settings.validation_split ?? usualSplit(seen.trainImages)) : 0;
   const trained = Math.max(1, seen.trainImages - held);
   const batch = overrides.has('batch_size') ? settings.batch_size : batchSize(trained);
   const epochs = epochsOf(overrides.has('epochs') ? settings.epochs : null, trained, fromFile);
@@ -219,14 +223,10 @@ function linesOf(
     put(shared, 'augment_shift', Math.min(64, Math.round(size / 8)));
     if (seen.areFiles) put(shared, 'augment_mirror', 'true', 'false where left and right matter, as in letters');
   }
-  put(
-    shared,
-    'select',
-    'validation',
-    'a part of the training images chooses the best epoch; the test images only test',
-  );
+  const keeps = select === 'last' ? 'the last epoch is kept' : 'images that do not train choose the best epoch';
+  put(shared, 'select', select, `${keeps}; the test images only test`);
   put(shared, 'batch_size', batch);
-  put(shared, 'schedule', overrides.has('learning_rate_drops') ? 'step' : 'cosine');
+  put(shared, 'schedule', hasSteps ? 'step' : 'cosine');
   if (Math.min(...epochs) >= 10) put(shared, 'warmup_epochs', 1);
   // In float they are counted, so that sizes compare.
   if (hasLinear) put(shared, 'a_quantize_linear', 'true', 'all that is kept in memory, for devices without floats');

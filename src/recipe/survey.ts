@@ -11,6 +11,8 @@ export interface Survey {
   /** Shape of the targets of one input; absent for a class an input. */
   readonly targetShape?: readonly number[] | undefined;
   readonly trainImages: number;
+  /** True if the data bring a set to choose the best parameters by. */
+  readonly hasValidation: boolean;
   readonly testImages: number;
   /** Shorter side in pixels; for files of different sizes the median of a sample. */
   readonly side: number;
@@ -40,11 +42,12 @@ export async function survey({ data, training, task }: Experiment, onProgress: O
       channels: 3,
       ...({ inputSize: null, values: 'bytes' } as const),
       trainImages: limited(train.length, limitTrain),
+      hasValidation: false,
       testImages: limited(test.length, limitVal),
       areFiles: true,
     };
   }
-  const { classes, train, test } = await loadDataset(source, {
+  const { classes, train, validation, test } = await loadDataset(source, {
     ...{ task, sound: data.sound, seed: training.seed, onProgress },
   });
   return {
@@ -55,6 +58,7 @@ export async function survey({ data, training, task }: Experiment, onProgress: O
     inputSize: arePictures(source.kind) ? null : [train.height, train.width],
     values: inputType(train),
     trainImages: limited(train.count, limitTrain),
+    hasValidation: validation !== undefined,
     testImages: limited(test.count, limitVal),
     areFiles: false,
   };

@@ -107,6 +107,8 @@ it('ends with what learned bits save, in digits that small networks need, and wi
   expect(stdout).not.toMatch(/largest activation|NaN/);
   expect(stdout).toContain('predict experiments/bytes FILE.npy');
   expect(stdout).toMatch(/^ {2}export +npx mpdnn export experiments\/bytes$/m);
+  await succeeds(['init', 'chosen.cfg', '--model', './logistic.mjs', '--data', 'arrays:a.npz'], folder);
+  expect(readFileSync(join(folder, 'chosen.cfg'), 'utf8')).toMatch(/^select = validation$/m);
   const exported = await succeeds(['export', 'experiments/bytes', '--no-plots'], folder);
   expect(exported.stdout).toMatch(/experiments\/bytes\/export: net\.safetensors, net\.onnx, c\/.* test-images\/0\.png/);
 });
