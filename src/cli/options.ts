@@ -16,10 +16,9 @@ export function threadsOption(): Option {
 
 /** Descriptions of options whose values the settings check. */
 export const deviceWords = inWords(devices);
-/** Describes `--select`. */
+export const matmulPrecisionWords = `precision of convolutions on a GPU: ${inWords(matmulPrecisions)}`;
 export const selectWords =
   'epoch to keep: the best on the test images (test) or on a part of the training images (validation), or the last';
-export const matmulPrecisionWords = `precision of convolutions on a GPU: ${inWords(matmulPrecisions)}`;
 
 function inWords(names: readonly string[]): string {
   return `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
