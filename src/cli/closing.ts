@@ -25,9 +25,10 @@ import { textTable } from './textTable.js';
 
 /** The errors of the chosen and of the last epoch, and the time taken. `place`: the run folder to name at the end. */
 export function resultLine(summary: RunSummary, place: string, { metric }: Task): string {
-  const { last_val_err, last_test_err, epochs } = summary;
-  const last = `last ${metricText(metric, last_val_err)}${testedText(summary, last_test_err, metric)}`;
-  const keepsLast = summary.select === 'last' && summary.best_epoch === epochs;
+  const { last_val_err, last_test_err, select, best_epoch, epochs } = summary;
+  const error = `${metricText(metric, last_val_err)}${testedText(summary, last_test_err, metric)}`;
+  const last = select === 'last' ? `${error} in epoch ${epochs}` : `last ${error}`;
+  const keepsLast = select === 'last' && best_epoch === epochs;
   return `${chosenText(summary, metric)}${keepsLast ? '' : `, ${last}`}; ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'} in ${duration(summary.seconds)}, ${summary.images_per_second.toFixed(0)} img/s; see ${place}`;
 }
 

@@ -34,3 +34,11 @@ it('leaves out whether ranges are recomputed where no tensor has one that is', (
   const { settings: others } = experimentFromSettings('A', 'a.cfg', { w_quantize: 'parametric_fp_d_xmax' });
   expect(settingsDifference({ ...others, recompute_range: true }, others)).toBe(null);
 });
+
+it('names select, from which the held out images follow', () => {
+  const last = experimentFromSettings('A', 'a.cfg', { select: 'last' }).settings;
+  const chosen = experimentFromSettings('A', 'a.cfg', { select: 'validation', validation_split: 40 }).settings;
+  expect(settingsDifference(last, chosen)).toBe('select was "last", now it is "validation"');
+  expect(settingsDifference(chosen, last)).toBe('select was "validation", now it is "last"');
+  expect(settingsDifference(chosen, { ...chosen, validation_split: 41 })).toBe('validation_split was 40, now it is 41');
+});

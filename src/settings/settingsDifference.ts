@@ -30,8 +30,9 @@ export function decidingSettings(settings: Settings): Partial<Settings> {
 export function settingsDifference(then: Readonly<Record<string, unknown>>, now: Settings): string | null {
   for (const [key, value] of Object.entries(now)) {
     const before = then[key];
-    // Earlier versions wrote the resolved number; a difference shows once the images are there.
-    if (key === 'validation_split' && value === null) continue;
+    // Earlier versions wrote the resolved number; a difference shows once the images are there. With another `select` it
+    // follows from that.
+    if (key === 'validation_split' && (value === null || (then.select ?? now.select) !== now.select)) continue;
     // Affects one kind of quantizer only; for other kinds earlier versions wrote another value.
     if (key === 'recompute_range' && !JSON.stringify(now).includes('parametric_fp_b_xmax')) continue;
     if (free.includes(key) || before === undefined || JSON.stringify(before) === JSON.stringify(value)) continue;
