@@ -133,9 +133,11 @@ export async function executeSomeRuns(
   }
   const ranks = await joinOnCards(gpus);
   const command = commandWords([...words, ...paths.flatMap((path) => ['--run', path])]);
-  // A process of a lane trains its runs together.
-  const atOnce = tell ? { together: runs.length } : await sideBySide(runs, words, { ...options, force });
-  const how = { command, runs: runs.length, force, bench, ranks, sideBySide: ranks.size === 1 ? atOnce : {}, tell };
+  // A process of a lane trains its runs together, processes that train together one run after the other.
+  const arranged = async (): Promise<SideBySide> =>
+    tell ? { together: runs.length } : sideBySide(runs, words, { ...options, force });
+  const arrangement = ranks.size === 1 ? await arranged() : {};
+  const how = { command, runs: runs.length, force, bench, ranks, sideBySide: arrangement, tell };
   let failed = 0;
   await executeCall(how, async (options) => {
     const end = await executePlan(runs, options);

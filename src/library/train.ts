@@ -1,16 +1,15 @@
 /** Training from arrays: `mpdnn train` without files and without a command line. */
 
-import { limit } from '../data/imageSet.js';
 import type { Images } from '../data/imageStream.js';
 import type { SelectEngine } from '../engine/engineSelector.js';
 import { InputError } from '../errors.js';
 import type { LiveLine } from '../live/liveFormat.js';
 import { type NetworkDefinition, readDefinition } from '../nn/index.js';
-import { type Experiment, experimentFromSettings, soundKeys, whereSet, withDefinition } from '../settings/index.js';
+import { type Experiment, experimentFromSettings, soundKeys, withDefinition } from '../settings/index.js';
 import type { SettingKey } from '../settings/settings.js';
 import { describeData } from '../train/dataDescription.js';
 import { memoryRecorder, type RunRecord, readRunFile, runFile } from '../train/memoryRecorder.js';
-import { heldOut, type OpenTraining, openTraining, type TrainingImages } from '../train/openTraining.js';
+import { heldOut, limited, type OpenTraining, openTraining, type TrainingImages } from '../train/openTraining.js';
 import type { EpochReport, Recorder, StepReport } from '../train/recorder.js';
 import type { RunSummary } from '../train/summary.js';
 import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
@@ -188,8 +187,7 @@ function imagesOf(
   { classes, train, validation, test, height, width, channels }: TrainingOptions['data'],
   experiment: Experiment,
 ): TrainingImages {
-  const { data, training } = experiment;
-  const limited = (given: LabelledImages | ImageSource, count: number | null, what: string): Images => {
+  const imagesFrom = (given: LabelledImages | ImageSource, what: string): Images => {
     const words = [{ height, width, channels }, classes.length, `data.${what}`, experiment.task] as const;
     const images = 'read' in given ? imageStream(given, ...words) : imageSet(given, ...words);
     if (inputKind(given) !== inputKind(train)) {
@@ -197,14 +195,13 @@ function imagesOf(
         `data.${what}: has ${inputKind(given)}, data.train has ${inputKind(train)}; all are of one kind`,
       );
     }
-    const where = whereSet(experiment, what === 'test' ? 'limit_val' : 'limit_train');
-    return count === null ? images : limit(images, count, training.seed, where);
+    return images;
   };
-  const all = limited(train, data.limitTrain, 'train');
-  const choosing = validation && limited(validation, null, 'validation');
+  const all = limited(experiment, imagesFrom(train, 'train'), 'limit_train');
+  const choosing = validation && imagesFrom(validation, 'validation');
   return {
     classes,
     ...heldOut(experiment, { train: all, validation: choosing }),
-    test: limited(test, data.limitVal, 'test'),
+    test: limited(experiment, imagesFrom(test, 'test'), 'limit_val'),
   };
 }

@@ -1,10 +1,10 @@
 /** Loads the images of an experiment: limited, split, and checked if they are streamed. */
 
 import { loadDataset, measured } from '../data/files/index.js';
-import { type Dataset, type Features, type Images, isStream, limit, type OnProgress } from '../data/index.js';
+import { type Dataset, type Features, type Images, isStream, type OnProgress } from '../data/index.js';
 import { cacheFolder } from '../disk/cacheFolder.js';
-import { type Experiment, whereSet } from '../settings/index.js';
-import { heldOut, type TrainingImages } from '../train/openTraining.js';
+import type { Experiment } from '../settings/index.js';
+import { heldOut, limited, type TrainingImages } from '../train/openTraining.js';
 
 /** Reports the progress of a task, such as decoding. */
 type OnTask = (task: string, done: number, total: number) => void;
@@ -57,14 +57,10 @@ export async function dataOf(
   onTask: OnTask,
   use: 'all' | 'test' = 'all',
 ): Promise<ExperimentData> {
-  const { limitTrain, limitVal } = experiment.data;
-  const { seed } = experiment.training;
-  const limited = (images: Images, count: number | null, key: 'limit_train' | 'limit_val'): Images =>
-    count === null ? images : limit(images, count, seed, whereSet(experiment, key));
   const dataset = {
     ...whole,
-    train: use === 'test' ? whole.train : limited(whole.train, limitTrain, 'limit_train'),
-    test: limited(whole.test, limitVal, 'limit_val'),
+    train: use === 'test' ? whole.train : limited(experiment, whole.train, 'limit_train'),
+    test: limited(experiment, whole.test, 'limit_val'),
   };
   const parts = use === 'all' ? heldOut(experiment, dataset) : { train: dataset.train, validation: null };
   const checked = async (images: Images, isUsed: boolean): Promise<Images> =>

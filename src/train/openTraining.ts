@@ -4,7 +4,7 @@
  */
 
 import type { Features, Moments } from '../data/features.js';
-import { split, usualSplit } from '../data/imageSet.js';
+import { limit, split, usualSplit } from '../data/imageSet.js';
 import type { Images } from '../data/imageStream.js';
 import type { Engine } from '../engine/engine.js';
 import { InputError } from '../errors.js';
@@ -41,6 +41,17 @@ export interface TrainingImages {
   readonly features?: Features | undefined;
   /** Mean and deviation for normalising inputs, unless the experiment gives others. */
   readonly moments?: Moments | undefined;
+}
+
+/**
+ * The images of a set that an experiment uses: all, or as many as `key` says, chosen by the seed.
+ *
+ * @throws InputError if there are not as many
+ */
+export function limited<T extends Images>(experiment: Experiment, images: T, key: 'limit_train' | 'limit_val'): T {
+  const { data, training } = experiment;
+  const count = key === 'limit_train' ? data.limitTrain : data.limitVal;
+  return count === null ? images : limit(images, count, training.seed, whereSet(experiment, key));
 }
 
 /**

@@ -16,7 +16,6 @@ import { InputError } from '../errors.js';
 import { STORAGE } from '../nn/index.js';
 import { METRICS_LENGTH } from '../ops/attributes.js';
 import type { Session } from '../program/session.js';
-import { evaluatedOn } from '../selection.js';
 import type { Experiment } from '../settings/index.js';
 import { beginBudget, keepBudget } from './budgetKeeper.js';
 import { checkpointFile, parametersMetadata } from './checkpoint.js';
@@ -209,7 +208,6 @@ async function queueEvaluations(
   const momentsMs = performance.now() - before;
   const { result: evaluation } = await session.queueEvaluation();
   // The test images are for the report only: they select no parameters and change no state.
-  const test =
-    evaluatedOn(experiment.training.select) === 'validation' ? (await session.queueEvaluation(1)).result : null;
+  const test = experiment.training.select === 'validation' ? (await session.queueEvaluation(1)).result : null;
   return { evaluation, test, momentsMs };
 }
