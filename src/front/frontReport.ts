@@ -5,22 +5,16 @@ import type { Block, Document, TableLine } from '../report/document.js';
 import { type FrontSeries, frontPlot } from '../report/frontPlot.js';
 import { meanRecord } from '../report/meanRecord.js';
 import { readRunRecord } from '../report/runRecord.js';
-import { type ErrorOf, noSpread, type PairedDifference, pairedDifference } from '../reproduce/claims.js';
+import { type PairedDifference, pairedDifference } from '../reproduce/claims.js';
 import { conditions, makingOf, quickNote, timeTable } from '../reproduce/report.js';
-import { bitsText, errorText, gapText, missingText, plannedSeeds, remarks, size } from '../reproduce/resultTable.js';
-import { type FinishedRunResult, finishedOf, planResults, type RowResult, rowResults } from '../reproduce/rowResult.js';
+import { bitsText, errorText, gapText, plannedSeeds, remarks, size } from '../reproduce/resultTable.js';
+import { type FinishedRunResult, finishedOf, planResults, rowResults } from '../reproduce/rowResult.js';
 import { percentSpread, seedsText, spreadOf, spreadText } from '../reproduce/spread.js';
 import { agreement } from './agreement.js';
-import type { Front, FrontBudget, FrontRow } from './frontPlan.js';
+import { comparisons } from './comparisons.js';
+import type { Front } from './frontPlan.js';
+import { type Measure, measuresOf, type Point } from './point.js';
 import { meanings, type QuantizedWay, wayNames } from './ways.js';
-
-interface Point {
-  readonly row: FrontRow;
-  readonly result: RowResult;
-  /** Mean over the seeds; `null` if no run has a result. */
-  readonly kbytes: number | null;
-  readonly activationKbytes: number | null;
-}
 
 /** The report. `command`: the words of the call that made it, behind the program's name. */
 export function frontReport({ rows, budgets, ways, plan, quick, teacher }: Front, command: string): Document {
@@ -38,6 +32,7 @@ export function frontReport({ rows, budgets, ways, plan, quick, teacher }: Front
   });
   const points = all.filter((point) => !isToCome(point));
   const quantized = points.filter(({ row }) => row.way !== 'float');
+  const measures = measuresOf(points);
   const { model, data } = plan[0]!.experiment.settings;
   return {
     title: `How small can it get? ${model} on ${data}`,
@@ -54,17 +49,10 @@ export function frontReport({ rows, budgets, ways, plan, quick, teacher }: Front
       },
       { type: 'heading', text: 'Error over size' },
       ...frontPicture(all[0]!, quantized, `${model} on ${data}`),
-      resultTable(points),
+      resultTable(points, measures),
       ...toCome(all.filter(isToCome)),
       { type: 'text', text: resultText },
-      ...listed(
-        'Do learned bits win?',
-        budgets.flatMap((budget) => verdicts(budget, ways, points)),
-      ),
-      ...listed(
-        'Do the variants help?',
-        budgets.flatMap((budget) => variantVerdicts(budget, points)),
-      ),
+      ...comparisons(budgets, ways, points, measures),
       { type: 'heading', text: 'The bits' },
       ...bitPictures(points),
       ...agreementTable(quantized),
@@ -85,12 +73,13 @@ function introduction(ways: readonly QuantizedWay[]): string {
 }
 
 const resultText =
-  'Errors are of the chosen parameters on the test images, those of the last tenth the mean over the last tenth of the ' +
-  'epochs, which no image chooses; gaps are to the float network of the same seed, in points: the ' +
+  'Errors are of the chosen parameters on the test images; those of the last epoch and the mean over the last tenth of the ' +
+  'epochs, which no image chooses, are left out where they are the same. The training error is of the last epoch, of its ' +
+  'batches while they train. Gaps are to the float network of the same seed, in points: the ' +
   'quantized ones begin where it ends, so that in all they have trained longer than it. A network is beaten by one that is ' +
   'no larger, in weights and in activations, and has a smaller mean error over the seeds that both have. In brackets: ' +
-  'whether the difference of equal seeds is decided with a confidence of 95 % (Student’s t). In comparisons ± is half of ' +
-  'that interval, elsewhere the standard deviation over the seeds.';
+  'whether the difference of equal seeds is decided with a confidence of 95 % (Student’s t). ± is the standard deviation ' +
+  'over the seeds.';
 
 /** Tells whether a network has not been trained with any seed. */
 function isToCome({ result: { runs, missing } }: Point): boolean {
@@ -138,13 +127,12 @@ function frontPicture(float: Point, quantized: readonly Point[], subject: string
   return [{ type: 'picture', name: 'front', caption: 'Test error over kB of weights, by the way to give bits', plot }];
 }
 
-function resultTable(points: readonly Point[]): Block {
+function resultTable(points: readonly Point[], [, ...further]: readonly Measure[]): Block {
   const columns = [
     { title: 'network', align: 'left' },
     { title: 'error %', align: 'right' },
     { title: 'gap, points', align: 'right' },
-    { title: 'last epoch error %', align: 'right' },
-    { title: 'last tenth error %', align: 'right' },
+    ...further.map(({ title }) => ({ title: `${title} %`, align: 'right' }) as const),
     { title: 'weights kB', align: 'right' },
     { title: 'activations max kB', align: 'right' },
     { title: 'bits W', align: 'left' },
@@ -156,17 +144,15 @@ function resultTable(points: readonly Point[]): Block {
   const rows = points.map((point): TableLine => {
     const { row, result } = point;
     const { runs } = result;
-    const meanError = (errorOf: ErrorOf) => {
-      const spread = percentSpread(runs.map(errorOf));
-      return spread ? spreadText(spread) : '–';
-    };
     const better = beaten(point, quantized);
     return [
       `${row.label} \`${row.section}\``,
       errorText(result),
       gapText(result),
-      meanError(({ summary }) => summary.last_test_err),
-      meanError(({ lateError }) => lateError),
+      ...further.map(({ errorOf }) => {
+        const spread = percentSpread(runs.map(errorOf));
+        return spread ? spreadText(spread) : '–';
+      }),
       size(result, 'weights_kb', undefined),
       size(result, 'activations_max_kb', undefined),
       bitsText(runs.flatMap(({ bits }) => bits.weights)),
@@ -182,74 +168,6 @@ function decision({ by, difference: { isDecided, count } }: Beaten): string {
   const planned = plannedSeeds(by.result);
   const word = isDecided ? 'decided' : 'undecided';
   return count < planned ? `${word}, ${seedsText(count, planned)}` : word;
-}
-
-/** Sentences that compare learned bits at one budget, and each of their variants, with every other way. */
-function verdicts(
-  { kbytes, rows, variants }: FrontBudget,
-  ways: readonly QuantizedWay[],
-  points: readonly Point[],
-): string[] {
-  const others = ways.filter((way) => way !== 'learned');
-  return pointsOf([...rows.learned, ...variants], points).flatMap((learned, index) =>
-    others.flatMap((way) => {
-      const head = `${kbytes} kB, ${learned.row.label} beside ${wayNames[way]}`;
-      // Said once, not of each variant.
-      const fitsNone = rows[way].length === 0 && way !== 'narrow' && index === 0;
-      if (fitsNone) return [`${head}: no bits that are alike fit.`];
-      return pointsOf(rows[way], points).map((other) => verdict(`${head} \`${other.row.id}\`:`, learned, other));
-    }),
-  );
-}
-
-/** Sentences that compare the variants of learned bits at one budget. */
-function variantVerdicts({ kbytes, rows, variants }: FrontBudget, points: readonly Point[]): string[] {
-  const [learned] = pointsOf(rows.learned, points);
-  if (!learned) return [];
-  return pointsOf(variants, points).map((variant) =>
-    verdict(`${kbytes} kB, ${variant.row.variant} beside ${wayNames.learned}:`, variant, learned),
-  );
-}
-
-function listed(heading: string, items: readonly string[]): Block[] {
-  if (items.length === 0) return [];
-  return [
-    { type: 'heading', text: heading },
-    { type: 'list', items },
-  ];
-}
-
-/** The points of some rows, as far as these have been run. */
-function pointsOf(ids: readonly string[], points: readonly Point[]): Point[] {
-  return points.filter(({ row }) => ids.includes(row.id));
-}
-
-/** Tells whether one is better than the other, by equal seeds. */
-function verdict(head: string, one: Point, other: Point): string {
-  const difference = pairedDifference(one.result, other.result);
-  if (!difference) {
-    const missing = [one, other].filter(({ result }) => result.missing.length > 0);
-    const why = missing.map(({ row, result }) => `\`${row.section}\`, ${missingText(result.missing)}`).join('; ');
-    return `${head} no seed has both${why && ` (${why})`}.`;
-  }
-  const planned = plannedSeeds(one.result);
-  const late = pairedDifference(one.result, other.result, ({ lateError }) => lateError);
-  const inTheEnd = late ? `; in the last tenth of the epochs ${outcome(late, planned)}` : '';
-  return `${head} ${outcome(difference, planned)}${inTheEnd}.`;
-}
-
-/** A difference in words, with the number of seeds behind it. */
-function outcome({ mean, uncertainty, isDecided, count }: PairedDifference, planned: number): string {
-  const seeds = seedsText(count, planned);
-  if (mean === 0) return `no difference over ${seeds}`;
-  const points = `${Math.abs(mean).toFixed(2)} points ${mean > 0 ? 'better' : 'worse'}`;
-  if (uncertainty === null) {
-    const why =
-      count === 1 ? 'one seed, which decides nothing' : `each of ${seeds}, equal differences that ${noSpread}`;
-    return `undecided, ${points} with ${why}`;
-  }
-  const word = isDecided ? (mean > 0 ? '**ahead**' : '**behind**') : 'undecided';
-  return `${word}, ${points}, ± ${uncertainty.toFixed(2)} over ${seeds}`;
 }
 
 /** The learned bits of every layer, a column for each budget; those of the variants if there are no others. */

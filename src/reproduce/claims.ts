@@ -60,6 +60,8 @@ export interface PairedDifference {
   readonly isDecided: boolean;
   /** Number of seeds with both. */
   readonly count: number;
+  /** Number of these with which the first has the smaller error. */
+  readonly better: number;
 }
 
 /** What differences do that are equal for several seeds. */
@@ -68,10 +70,11 @@ export const noSpread = 'show no spread to decide by';
 /** Points below which deviations are those of rounding: far less than an image is. */
 const ROUNDING = 1e-9;
 
-/** An error of a run on the test images, a fraction; `null` if it has none. */
+/** An error of a run, a fraction; `null` if it has none. */
 export type ErrorOf = (result: FinishedRunResult) => number | null;
 
-const chosenError: ErrorOf = ({ summary }) => summary.best_test_err;
+/** The error of the selected parameters on the test images. */
+export const chosenError: ErrorOf = ({ summary }) => summary.best_test_err;
 
 /**
  * The error of the second row minus that of the first, by equal seeds; `null` if no seed has both. By default errors are
@@ -82,18 +85,18 @@ export function pairedDifference(
   second: RowResult,
   errorOf: ErrorOf = chosenError,
 ): PairedDifference | null {
-  const spread = spreadOf(
-    first.runs.flatMap((one) => {
-      const other = second.runs.find(({ run }) => run.seed === one.run.seed);
-      const [error, otherError] = [errorOf(one), other ? errorOf(other) : null];
-      return error === null || otherError === null ? [] : 100 * (otherError - error);
-    }),
-  );
+  const differences = first.runs.flatMap((one) => {
+    const other = second.runs.find(({ run }) => run.seed === one.run.seed);
+    const [error, otherError] = [errorOf(one), other ? errorOf(other) : null];
+    return error === null || otherError === null ? [] : 100 * (otherError - error);
+  });
+  const spread = spreadOf(differences);
   if (!spread) return null;
   const { mean, deviation, count } = spread;
   const shown = deviation !== null && deviation > ROUNDING;
   const uncertainty = shown ? (studentQuantile(count - 1) * deviation) / Math.sqrt(count) : null;
-  return { mean, uncertainty, isDecided: uncertainty !== null && Math.abs(mean) > uncertainty, count };
+  const better = differences.filter((difference) => difference > 0).length;
+  return { mean, uncertainty, isDecided: uncertainty !== null && Math.abs(mean) > uncertainty, count, better };
 }
 
 /** The verdict if one network does not train at all, which makes it worse than one that does. */

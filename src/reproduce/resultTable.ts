@@ -149,6 +149,7 @@ export function missingText(missing: RowResult['missing']): string {
     .join('; ');
 }
 
-function signed(value: number): string {
+/** Points with their sign. */
+export function signed(value: number): string {
   return `${value < 0 ? '' : '+'}${value.toFixed(2)}`;
 }

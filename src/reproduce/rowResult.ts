@@ -25,6 +25,8 @@ export interface FinishedRunResult {
   readonly summary: RunSummary;
   /** Training loss of the last epoch, without penalties. */
   readonly trainingLoss: number;
+  /** Training error of the last epoch, a fraction: that of its batches while they train. */
+  readonly trainingError: number;
   /**
    * Mean error on the test images, a fraction, over the last tenth of the epochs (at least one), which no image selects.
    * `null` if there is none.
@@ -124,10 +126,14 @@ function resultOf(run: PlannedRun): FinishedRunResult | NoResult {
   const { folder, config } = openRunFolder(runRoot(run));
   const summary = readSummary(folder);
   const results = readResults(folder);
-  const trainingLoss = results.at(-1)?.loss1 ?? Number.NaN;
+  const { loss1: trainingLoss, train_err: trainingError } = results.at(-1) ?? {
+    loss1: Number.NaN,
+    train_err: Number.NaN,
+  };
   const lateError = lateErrorOf(results, summary);
   const budget = budgetRecord(run, folder);
-  return { run, folder, config, summary, trainingLoss, lateError, bits: quantizedBits(folder, summary), budget };
+  const bits = quantizedBits(folder, summary);
+  return { run, folder, config, summary, trainingLoss, trainingError, lateError, bits, budget };
 }
 
 /** `lateError` of a run: of its results by epoch. */

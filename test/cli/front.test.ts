@@ -84,8 +84,8 @@ it('keeps every budget and says what came of it', () => {
     }
   const text = report();
   expect(text).toContain('- 8 runs; every one came to its end.');
-  expect(text.match(/^- 0\.\d+ kB, learned bits beside /gm)).toHaveLength(3);
-  expect(text).toContain('- 0.4 kB, learned bits beside the same bits, 8 at the ends: no bits that are alike fit.');
+  expect(text.match(/^\| 0\.4 \| learned bits `LEARNED_0\.4` \| /gm)).toHaveLength(3);
+  expect(text).toMatch(/^\| 0\.4 \| learned .* \| the same bits, 8 at the ends \| no bits that are alike fit \|/m);
   // Below 1 kB three digits.
   expect(text).toMatch(/^\| the same bits `SAME_W2A4` \| .* \| 0\.\d{3} \| 1\.\d{2} \|/m);
   for (const picture of ['front', 'bits']) expect(existsSync(join(folder, `front/report/${picture}.png`))).toBe(true);
@@ -152,10 +152,8 @@ it('makes the report of what is finished, if asked to train nothing, and says wh
   expect(text).toContain('- 24 runs, of which 8 came to their end.');
   expect(text).toMatch(/^\| learned bits `LEARNED_0\.4` \| .* ± .* \(2 of 3 seeds\) \| .* \| seed 2: not run \|$/m);
   expect(text).toMatch(/^Not run with any seed, .*: `LEARNED_0\.75`, `ALLOCATED_0\.75`, `SAME_W3A4`, `ENDS_W2A4`\.$/m);
-  expect(text).toMatch(
-    /^- 0\.4 kB, .* `SAME_W2A4`: .* over 2 of 3 seeds; in the last tenth of the epochs .* over 2 of 3 seeds\.$/m,
-  );
-  expect(text).not.toMatch(/^- 0\.75 kB/m);
+  expect(text).toMatch(/^\| 0\.4 \| .* `SAME_W2A4` \| .*, 2 of 3 seeds.* \|( \S.* \(\d of 2\) \|)+$/m);
+  expect(text).not.toMatch(/^\| 0\.75 \|/m);
   expect(text).not.toContain('learn from');
 });
 
@@ -163,6 +161,7 @@ it('keeps the last epoch of every network and says so, if asked to', async () =>
   await succeeds(call('0.4', '--select', 'last', '--only', 'same', '--out', 'last'), folder);
   const text = readFileSync(join(folder, 'last/report/report.md'), 'utf8');
   expect(text).toContain('- The parameters are those of the last epoch (`select = last`), chosen by no images;');
+  expect(text).toMatch(/\| error % \| gap, points \| training error % \|/);
   for (const name of ['FLOAT', 'SAME_W2A4']) {
     const summary = JSON.parse(readFileSync(join(folder, 'last/seed-0', name, 'summary.json'), 'utf8'));
     expect(summary).toMatchObject({ select: 'last', best_epoch: 2, best_test_err: summary.last_val_err });
@@ -251,13 +250,18 @@ it('compares variants of learned bits, if asked of nothing else, and prints the 
   await succeeds(call('0.4', ...alone), folder);
   const text = report();
   expect(text).not.toContain('Do learned bits win?');
-  expect(text).toMatch(/^- 0\.4 kB, ANEW beside learned bits: .*one seed, which decides nothing/m);
+  expect(text).toMatch(
+    /^\| 0\.4 \| learned bits, ANEW `LEARNED_0\.4_ANEW` \| learned bits `LEARNED_0\.4` \| undecided, one seed \| \S+ \(\d of 1\) \|/m,
+  );
   const anew = JSON.parse(readFileSync(join(folder, 'front/seed-0/LEARNED_0.4_ANEW/config.json'), 'utf8'));
   expect(anew.settings).toMatchObject({ bn_reestimate: 2, target_weight_kbytes: 0.4 });
 
   await succeeds(call('0.4', ...alone, '--only', 'learned,allocated'), folder);
-  const verdicts = report().match(/^- 0\.4 kB, learned bits.* beside allocated bits/gm);
-  expect(verdicts).toEqual(['', ', ANEW'].map((of) => `- 0.4 kB, learned bits${of} beside allocated bits`));
+  const lines = [...report().matchAll(/^\| 0\.4 \| (learned bits.*) \| allocated bits `ALLOCATED_0\.4` \|/gm)];
+  expect(lines.map(([, name]) => name)).toEqual([
+    'learned bits `LEARNED_0.4`',
+    'learned bits, ANEW `LEARNED_0.4_ANEW`',
+  ]);
 
   const without = ['--variants', 'variants.cfg', '--seeds', '0', '--only', 'allocated'];
   const { stderr } = await succeeds(call('0.4', ...without), folder);
@@ -265,7 +269,7 @@ it('compares variants of learned bits, if asked of nothing else, and prints the 
   expect(report()).toContain('**learned bits** learned for');
   expect(report()).toContain('](bits.svg)');
   expect(report()).not.toContain('`LEARNED_0.4`');
-  expect(report().match(/^- 0\.4 kB, .* beside .*?:/gm)).toEqual([
-    '- 0.4 kB, learned bits, ANEW beside allocated bits `ALLOCATED_0.4`:',
+  expect(report().match(/^\| 0\.4 \| .*? \| .*? \|/gm)).toEqual([
+    '| 0.4 | learned bits, ANEW `LEARNED_0.4_ANEW` | allocated bits `ALLOCATED_0.4` |',
   ]);
 });
