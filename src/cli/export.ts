@@ -19,6 +19,7 @@ import { kilobytesText } from '../kilobytes.js';
 import { isParametersFile } from '../runs/evaluationData.js';
 import { lockFolder } from '../runs/lock.js';
 import { usualForms } from '../ship/shippable.js';
+import { tellingUnfinished } from './options.js';
 import { ifDrawable } from './pictures.js';
 import { taskDisplay } from './progress.js';
 import { textTable } from './textTable.js';
@@ -35,7 +36,7 @@ interface Options {
 }
 
 export function exportCommand(): Command {
-  return new Command('export')
+  const command = new Command('export')
     .description('write a trained run as a network of integers, proven equal to it: ONNX, C99 and a packed file')
     .argument('<run>', 'a run folder, or a file of parameters')
     .addOption(
@@ -72,6 +73,7 @@ export function exportCommand(): Command {
         process.stdout.write(json ? `${JSON.stringify(summary)}\n` : `${describe(summary, folder)}\n`);
       },
     );
+  return tellingUnfinished(command);
 }
 
 /** Throws an `InputError` for options of net.onnx that would change nothing. */

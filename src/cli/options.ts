@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Device, devices, type MatmulPrecision, matmulPrecisions } from '../device.js';
 import { cacheFolder } from '../disk/cacheFolder.js';
+import { unfinishedRemark } from '../runs/evaluationData.js';
 import { settingKeys } from '../settings/index.js';
 
 export function deviceOption(fallback: Device): Option {
@@ -36,9 +37,17 @@ export function matmulPrecisionOption(fallback: MatmulPrecision): Option {
     .default(fallback);
 }
 
+/** The command, which first tells on stderr whether the training of the run, its first argument, has not ended. */
+export function tellingUnfinished(command: Command): Command {
+  return command.hook('preAction', ({ args: [root = ''] }) => {
+    const remark = unfinishedRemark(root);
+    if (remark !== '') process.stderr.write(`${remark}\n`);
+  });
+}
+
 /** Adds the options of a command that evaluates a trained run. */
 export function addEvaluationOptions(command: Command): Command {
-  return command
+  return tellingUnfinished(command)
     .option('--device <name>', `${deviceWords} instead of the run's own`)
     .option('--threads <n>', 'threads of the CPU engine')
     .option('--matmul-precision <name>', `${matmulPrecisionWords} instead of the run's`)

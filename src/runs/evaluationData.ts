@@ -10,6 +10,7 @@ import { readDescription } from '../train/description.js';
 import { readSafetensors } from '../weights/safetensorsFile.js';
 import { featureDifference, imageDifference, relabelled } from './dataDescription.js';
 import { type ExperimentData, loadExperimentData } from './experimentData.js';
+import { readResults } from './folderTables.js';
 import { openRunFolder, type RunConfig, type RunFolder } from './runFolder.js';
 
 /** The parts of a run that evaluation needs; a file of parameters that describes its network has them, too. */
@@ -37,6 +38,14 @@ export function openEvaluated(root: string): EvaluatedRun {
     folder: { root, config: root, paramsBest: root, paramsLast: root },
     config: { experiment: name, settings, definition: network.definition, data },
   };
+}
+
+/** A remark on a run folder whose training has not ended: how far it came. Empty for others, and for files of parameters. */
+export function unfinishedRemark(root: string): string {
+  if (isParametersFile(root)) return '';
+  const { folder, config } = openRunFolder(root);
+  if (existsSync(folder.summary)) return '';
+  return `NOTE: ${root} has not finished, ${readResults(folder).length} of ${config.settings.epochs} epochs have ended`;
 }
 
 /** The run's experiment for evaluation: on the test images, even if validation images selected the parameters. */

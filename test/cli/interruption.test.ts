@@ -84,6 +84,8 @@ describe.each(tierOf(experiments, (name) => ['GUARANTEED', 'ADAM', 'PER_CHANNEL'
     expect(inSecond, inSecond.stderr).toMatchObject({ code: 130, stdout: '' });
     expect(positionOf(run).epoch).toBe(1);
     expect(positionOf(run).batch).toBeGreaterThan(1);
+    const { stderr } = await succeeds(['eval', run, '--last'], folder);
+    expect(stderr).toContain(`NOTE: ${run} has not finished, 1 of 3 epochs have ended\n`);
     await succeeds(call(name, out, '--resume'), folder);
     expect(resultFiles(join(folder, run))).toEqual(resultFiles(wanted));
     expectEveryBatchOnce(join(folder, run));
