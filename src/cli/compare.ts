@@ -65,9 +65,10 @@ function bitsText(bits: BitRange | null): string {
 }
 
 /** Remarks on a run. `winner`: number from 1 of a run that is better in error and sizes, 0 for none. */
-function noteOf({ sameImages, obeysBudget }: ComparedRun, winner: number): string {
+function noteOf({ sameImages, obeysBudget, select }: ComparedRun, winner: number): string {
   return [
     sameImages ? '' : 'other test images than 1',
+    select === 'test' ? 'chosen by test images' : '',
     obeysBudget ? '' : 'outside its budget',
     winner > 0 ? `beaten by ${winner}` : '',
   ]
@@ -89,6 +90,7 @@ function jsonOf(run: ComparedRun, winner: ComparedRun | null): object {
     activation_bits: run.activationBits,
     epochs: run.epochs,
     seconds: run.seconds,
+    select: run.select,
     obeys_budget: run.obeysBudget,
     same_images: run.sameImages,
     beaten_by: winner?.name ?? null,

@@ -61,8 +61,12 @@ describe('what is recommended', () => {
     [{ select: 'test' }, 'test'],
     [{ select: 'last', schedule: 'step' }, 'last'],
   ])('keeps the last epoch of a cosine, unless images are to choose: %j, %s', async (options, select) => {
-    const { experiments } = await recipe(options);
+    const { experiments, notes } = await recipe(options);
     expect(experiments.map(({ training }) => training.select)).toEqual([select, select]);
+    const told = notes.filter((note) => note.startsWith('--select'));
+    const reasons = { last: 'the last epoch is kept', validation: 'images that do not train choose the best epoch' };
+    const reason = options.select === undefined && reasons[select as keyof typeof reasons];
+    expect(told).toEqual(reason ? [`--select ${select}: ${reason}; the test images only test`] : []);
   });
 
   it('prunes channels, little by little, where weights have less than two bits each', async () => {

@@ -174,7 +174,9 @@ function build(asked: Experiment, name: string, choice: Choice): Omit<Recipe, 'n
     chosen.push(`epochs ${experiments.map(({ training }) => training.epochs).join(' and ')}`);
   }
   const choices = chosen.length > 0 ? [`${chosen.join(' ')}: by their number and size`] : [];
-  return { text, file, experiments, notes: [summary, ...choices, ...budget] };
+  const select = shared.get('select')!;
+  const kept = asked.overrides.has('select') ? [] : [`--select ${select.value}: ${select.remark}`];
+  return { text, file, experiments, notes: [summary, ...choices, ...kept, ...budget] };
 }
 
 /** The keys of both sections in the order of the file, with the call's values in place of the chosen ones. */

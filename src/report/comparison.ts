@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { InputError } from '../errors.js';
 import { floatBits } from '../quant/index.js';
 import { openRunFolder, type RunConfig, type RunFolder, readQuantizers, readSummary } from '../runs/index.js';
+import type { Selection } from '../selection.js';
 import { type MetricName, metrics } from '../task.js';
 import { distinctNames } from './labels.js';
 
@@ -23,6 +24,8 @@ export interface ComparedRun {
   /** Error on the test images. */
   readonly testError: number;
   readonly validationError: number | null;
+  /** What chose the parameters; test images that did flatter the error. */
+  readonly select: Selection;
   /** Kilobytes of 1024 bytes; for activations, of the largest tensor. */
   readonly weightsKbytes: number;
   readonly activationsKbytes: number;
@@ -108,6 +111,7 @@ function comparedRun({ root, name, folder }: OpenedRun, sameImages: boolean): Co
     // Runs of older versions have one error only.
     testError: best_test_err ?? (best_epoch === null ? last_test_err : null) ?? error,
     validationError: select === 'validation' ? error : null,
+    select,
     weightsKbytes: summary.weights_kb,
     activationsKbytes: summary.activations_max_kb,
     weightBits: rangeOf(bits.weights),

@@ -355,19 +355,20 @@ describe('plot', () => {
 
 describe('compare', () => {
   it('lays finished runs side by side, in a table, a picture and JSON', async () => {
-    await succeeds(['train', 'FP', '--cfg', cfg, '--out', 'compared', '--no-plots', '--epochs', '1'], folder);
+    const last = ['--epochs', '1', '--select', 'last'];
+    await succeeds(['train', 'FP', '--cfg', cfg, '--out', 'compared', '--no-plots', ...last], folder);
     const runs = ['experiments/FLOAT', 'compared/FP'];
     const { stdout } = await succeeds(['compare', ...runs, '--out', 'compared/plots'], folder);
     expect(stdout).toMatch(/^ +run +test err +W kB +A kB +bits W +bits A +epochs +time/);
-    expect(stdout).toMatch(/\n1 +FLOAT +\d+\.\d\d % +6.01 +8.00 +float +float +1 /);
-    expect(stdout).toMatch(/\n2 +FP +\d+\.\d\d % +0.75 +1.00 +4 +4 +1 /);
+    expect(stdout).toMatch(/\n1 +FLOAT +\d+\.\d\d % +6.01 +8.00 +float +float +1 .* chosen by test images/);
+    expect(stdout).toMatch(/\n2 +FP +\d+\.\d\d % +0.75 +1.00 +4 +4 +1 +\d+ s(?: +beaten by 1)?\n/);
     expect(stdout).toMatch(/\ncompared\/plots\/comparison.svg\ncompared\/plots\/comparison.png\n$/);
     expect(listing(join(folder, 'compared/plots'))).toEqual(['comparison.png', 'comparison.svg']);
     const options = ['--json', '--labels', 'float,4 bits', '--out', 'compared/plots'];
     const result = JSON.parse((await succeeds(['compare', ...runs, ...options], folder)).stdout);
     expect(result).toMatchObject({
       runs: [
-        { name: 'float', run: 'experiments/FLOAT', weight_bits: null },
+        { name: 'float', run: 'experiments/FLOAT', select: 'test', weight_bits: null },
         {
           name: '4 bits',
           weight_bits: { min: 4, mean: 4, max: 4 },
