@@ -1,4 +1,4 @@
-/** Devices that compute, and precisions on a GPU's matrix units, by the words of the settings. */
+/** Devices that compute, and the precisions in which they do, by the words of the settings. */
 
 export const devices = ['auto', 'cpu', 'gpu', 'reference'] as const;
 export type Device = (typeof devices)[number];
@@ -12,3 +12,8 @@ export const matmulPrecisions = ['auto', 'float16', 'float16x2', 'float32'] as c
  * float32.
  */
 export type MatmulPrecision = (typeof matmulPrecisions)[number];
+
+export const shardPrecisions = ['float32', 'bfloat16'] as const;
+
+/** Precision of the gradients of shards and of their mean; `float32` rounds nothing. */
+export type ShardPrecision = (typeof shardPrecisions)[number];

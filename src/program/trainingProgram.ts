@@ -5,6 +5,7 @@
 
 import type { InputType } from '../data/imageSet.js';
 import { createRandom, randomStreams } from '../data/random.js';
+import type { ShardPrecision } from '../device.js';
 import { Graph, type Plan, type Tensor } from '../graph/index.js';
 import {
   type ActivationSettings,
@@ -56,8 +57,8 @@ export interface ProgramOptions extends QuantizedNetwork {
   readonly batchSize: number;
   /** Batches a step, whose gradients are averaged; each is normalised by its own moments; 1 by default. */
   readonly shards?: number;
-  /** Precision of gradients of shards and of their mean; `float32`, in which nothing is rounded, by default. */
-  readonly shardPrecision?: 'float32' | 'bfloat16';
+  /** `float32` by default. */
+  readonly shardPrecision?: ShardPrecision;
   /** Loss and metric; classification by default. */
   readonly task?: Task;
   /** Shape of the targets of one input; absent for a class an input. */

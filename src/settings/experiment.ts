@@ -5,7 +5,7 @@
  */
 import { type DataSpec, parseDataSpec } from '../data/dataSpec.js';
 import type { SoundSettings } from '../data/sound.js';
-import type { Device, MatmulPrecision } from '../device.js';
+import type { Device, MatmulPrecision, ShardPrecision } from '../device.js';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import type { NetworkDefinition } from '../nn/index.js';
@@ -74,8 +74,7 @@ export interface Experiment {
      * fixed order.
      */
     readonly shards: number;
-    /** Precision of the gradients of each shard and of their mean. */
-    readonly shardPrecision: Settings['shard_precision'];
+    readonly shardPrecision: ShardPrecision;
     readonly seed: number;
     readonly optimizer: 'momentum' | 'adam';
     readonly initialLearningRate: number;

@@ -6,7 +6,7 @@
  * that depend on other keys and checks keys against each other, `experiment.ts` groups them.
  */
 import { dataForms, dataKinds, parseDataSpec } from '../data/dataSpec.js';
-import { devices, matmulPrecisions } from '../device.js';
+import { devices, matmulPrecisions, shardPrecisions } from '../device.js';
 import { activationTypes, quantizerKinds } from '../quant/index.js';
 import { selections } from '../selection.js';
 import { lossKinds, metricNames } from '../task.js';
@@ -162,7 +162,7 @@ const settingsTable = {
   epochs: key('160', integer(1, 100_000)),
   batch_size: key('128', integer(1, 65_536)),
   shards: key('1', powerOfTwo(1024)),
-  shard_precision: key('float32', choice(['float32', 'bfloat16'])),
+  shard_precision: key('float32', choice(shardPrecisions)),
   seed: key('313', integer(0, 2 ** 32 - 1)),
   optimizer: key(
     'momentum',
