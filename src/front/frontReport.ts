@@ -1,7 +1,8 @@
 /** The report of a front, made from the run folders only. */
 
 import { bitwidthPlot } from '../report/bitwidthPlot.js';
-import type { Block, Document, TableLine } from '../report/document.js';
+import { type ColumnOf, filledColumns } from '../report/columns.js';
+import type { Block, Document } from '../report/document.js';
 import { type FrontSeries, frontPlot } from '../report/frontPlot.js';
 import { meanRecord } from '../report/meanRecord.js';
 import { readRunRecord } from '../report/runRecord.js';
@@ -128,40 +129,45 @@ function frontPicture(float: Point, quantized: readonly Point[], subject: string
 }
 
 function resultTable(points: readonly Point[], [, ...further]: readonly Measure[]): Block {
-  const columns = [
-    { title: 'network', align: 'left' },
-    { title: 'error %', align: 'right' },
-    { title: 'gap, points', align: 'right' },
-    ...further.map(({ title }) => ({ title: `${title} %`, align: 'right' }) as const),
-    { title: 'weights kB', align: 'right' },
-    { title: 'activations max kB', align: 'right' },
-    { title: 'bits W', align: 'left' },
-    { title: 'bits A', align: 'left' },
-    { title: 'beaten by', align: 'left' },
-    { title: 'remarks', align: 'left' },
-  ] as const;
   const quantized = points.filter(({ row }) => row.way !== 'float');
-  const rows = points.map((point): TableLine => {
-    const { row, result } = point;
-    const { runs } = result;
-    const better = beaten(point, quantized);
-    return [
-      `${row.label} \`${row.section}\``,
-      errorText(result),
-      gapText(result),
-      ...further.map(({ errorOf }) => {
-        const spread = percentSpread(runs.map(errorOf));
-        return spread ? spreadText(spread) : '–';
+  const all: ColumnOf<Point>[] = [
+    { title: 'network', align: 'left', cell: ({ row }) => `${row.label} \`${row.section}\`` },
+    { title: 'error %', align: 'right', cell: ({ result }) => errorText(result) },
+    { title: 'gap, points', align: 'right', cell: ({ result }) => gapText(result) },
+    ...further.map(
+      ({ title, errorOf }): ColumnOf<Point> => ({
+        title: `${title} %`,
+        align: 'right',
+        cell: ({ result }) => {
+          const spread = percentSpread(result.runs.map(errorOf));
+          return spread ? spreadText(spread) : '–';
+        },
       }),
-      size(result, 'weights_kb', undefined),
-      size(result, 'activations_max_kb', undefined),
-      bitsText(runs.flatMap(({ bits }) => bits.weights)),
-      bitsText(runs.flatMap(({ bits }) => bits.activations)),
-      better ? `\`${better.by.row.section}\` (${decision(better)})` : '',
-      remarks(result),
-    ];
-  });
-  return { type: 'table', columns, rows };
+    ),
+    { title: 'weights kB', align: 'right', cell: ({ result }) => size(result, 'weights_kb', undefined) },
+    {
+      title: 'activations max kB',
+      align: 'right',
+      cell: ({ result }) => size(result, 'activations_max_kb', undefined),
+    },
+    { title: 'bits W', align: 'left', cell: ({ result }) => bitsText(result.runs.flatMap(({ bits }) => bits.weights)) },
+    {
+      title: 'bits A',
+      align: 'left',
+      cell: ({ result }) => bitsText(result.runs.flatMap(({ bits }) => bits.activations)),
+    },
+    {
+      title: 'beaten by',
+      align: 'left',
+      cell: (point) => {
+        const better = beaten(point, quantized);
+        return better ? `\`${better.by.row.section}\` (${decision(better)})` : '';
+      },
+    },
+    { title: 'remarks', align: 'left', cell: ({ result }) => remarks(result) },
+  ];
+  const columns = filledColumns(all, points);
+  return { type: 'table', columns, rows: points.map((point) => columns.map(({ cell }) => cell(point))) };
 }
 
 function decision({ by, difference: { isDecided, count } }: Beaten): string {

@@ -1,6 +1,7 @@
 /** The published table beside ours: a line for each row, with the columns for which there is data. */
 
 import { kilobyteDecimals } from '../kilobytes.js';
+import { type ColumnOf, filledColumns } from '../report/columns.js';
 import type { Block, TableLine } from '../report/document.js';
 import type { Experiment } from '../settings/index.js';
 import type { PublishedResult } from './publishedResults.js';
@@ -8,27 +9,22 @@ import type { BudgetRecord, RowResult } from './rowResult.js';
 import { percentSpread, seedNames, seedsText, spreadOf, spreadText } from './spread.js';
 import type { Table } from './table.js';
 
-interface ResultColumn {
-  readonly title: string;
-  readonly align: 'left' | 'right';
-  /** Empty for no data. */
-  readonly cell: (result: RowResult) => string;
-}
-
 /** The table without columns that would be empty or repeat another. */
 export function resultTable(table: Table, results: readonly RowResult[]): Block {
-  const columns = columnsOf(table).filter(({ cell }) => results.some((result) => cell(result) !== ''));
+  const columns = filledColumns(columnsOf(table), results);
   const rows: TableLine[] = [];
   for (const [index, result] of results.entries()) {
     if (result.row.group !== results[index - 1]?.row.group) rows.push({ group: result.row.group });
     rows.push(columns.map(({ cell }) => cell(result)));
   }
-  return { type: 'table', columns: columns.map(({ title, align }) => ({ title, align })), rows };
+  return { type: 'table', columns, rows };
 }
 
-function columnsOf({ published: { results: published }, floatRow, bitwidths }: Table): ResultColumn[] {
-  const right = (title: string, cell: ResultColumn['cell']): ResultColumn => ({ title, align: 'right', cell });
-  const left = (title: string, cell: ResultColumn['cell']): ResultColumn => ({ title, align: 'left', cell });
+type CellOf = ColumnOf<RowResult>['cell'];
+
+function columnsOf({ published: { results: published }, floatRow, bitwidths }: Table): ColumnOf<RowResult>[] {
+  const right = (title: string, cell: CellOf): ColumnOf<RowResult> => ({ title, align: 'right', cell });
+  const left = (title: string, cell: CellOf): ColumnOf<RowResult> => ({ title, align: 'left', cell });
   const of = ({ row }: RowResult): PublishedResult | undefined => published[row.id];
   return [
     left('experiment', ({ row }) =>
