@@ -190,15 +190,23 @@ function drawCurves(): void {
   });
   const { learned } = runs;
   const { weights_kb = null, activations_kb = null } = learned.run?.budget ?? {};
-  for (const [chart, curve, limit] of [
-    [charts.weights, learned.steps.weights, weights_kb],
-    [charts.activations, learned.activations, activations_kb],
+  for (const [chart, curve, atEnd, limit] of [
+    [charts.weights, learned.steps.weights, learned.epochCurve((epoch) => epoch.weights_kb), weights_kb],
+    [
+      charts.activations,
+      learned.steps.activations,
+      learned.epochCurve((epoch) => learned.activationsOf(epoch)),
+      activations_kb,
+    ],
   ] as const) {
     chart.root.hidden = curve.x.length === 0;
     if (chart.root.hidden) continue;
-    const line: Line = { name: 'learned bits', curve, style: { ...runStyle(0), letter: '' } };
+    const lines: Line[] = [
+      { name: 'learned bits', curve, style: { ...runStyle(0), letter: '' } },
+      { name: 'end of epoch', curve: atEnd, marked: true, style: { ...runStyle(0), letter: '' } },
+    ];
     const limits = limit === null ? [] : [{ y: limit, name: `budget ${kbytes(limit)}` }];
-    chart.draw({ lines: [line], domain: [0, learned.position || 1], limits, inWords: short, fromZero: true });
+    chart.draw({ lines, domain: [0, learned.position || 1], limits, inWords: short, fromZero: true });
   }
 }
 

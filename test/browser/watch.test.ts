@@ -93,6 +93,36 @@ it('draws the lines of a run, and has no token in its address', async () => {
   await page.close();
 });
 
+it('draws over whole epochs, and marks sizes at their ends, where a budget counts', async () => {
+  const { page, faults } = await open();
+  await untilDrawn(page, lossesOf(live));
+  const written = await page.evaluate(async () => {
+    const texts = new Set<string>();
+    const { fillText } = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+      if (this.canvas.closest('#bits, #curves') && y > this.canvas.clientHeight - 15) texts.add(text);
+      fillText.call(this, text, x, y);
+    };
+    dispatchEvent(new Event('resize'));
+    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+    return [...texts].sort();
+  });
+  expect(written).toEqual(['0', '1', '2', '3', 'epoch', 'now']);
+  const { weights_kb } = readFileSync(live, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .findLast(({ type }) => type === 'epoch');
+  const weights = page.locator('#curves figure', { hasText: 'Weights, kB' });
+  expect(await weights.locator('.legend').textContent()).toMatch(/^trainingend of epochbudget .* kB$/);
+  expect(await weights.locator('canvas').getAttribute('aria-label')).toMatch(
+    new RegExp(`, end of epoch ${Number(weights_kb.toPrecision(3))}$`),
+  );
+  expect(await page.textContent('#now')).toMatch(/inside the budget\d of 3at the end of epochs/);
+  expect(faults).toEqual([]);
+  await page.close();
+});
+
 it('shows a run that begins while the page is open', async () => {
   const early = await serveRuns([join(folder, 'later')], { token });
   const { page, faults } = await open(early.url);
@@ -122,6 +152,7 @@ it('goes on without a gap or a repetition when the server comes back, and anew w
   server = await serveRuns([join(folder, 'experiments')], { port, token });
   await untilDrawn(page, lossesOf(file), 'LIVE');
   expect((await drawn(page, 'LIVE')).slice(length)).toEqual([0.11, 0.22, 0.33]);
+  expect(await page.textContent('#now')).toMatch(/over 0\.80* kB now/);
   expect(await page.textContent('#connection')).toBe('');
 
   cpSync(live, join(run, 'aside'));

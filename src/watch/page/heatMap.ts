@@ -2,9 +2,10 @@
 
 import { layerLabels } from '../../report/layerLabels.js';
 import { drawingOn, element, type Figure, figure, fill, showTip } from './dom.js';
+import { drawEpochAxis } from './epochAxis.js';
 import { momentAt, type RunData } from './runData.js';
 import { bitsColor, inkOn, theme } from './theme.js';
-import { short, ticks } from './words.js';
+import { short } from './words.js';
 
 export interface HeatMap extends Figure {
   draw(data: RunData, domain: readonly [number, number], chosen: string | null): void;
@@ -154,15 +155,11 @@ function drawMap(
     pen.font = `bold ${fontSize}px system-ui, "DejaVu Sans", sans-serif`;
     pen.fillText(short(bits), left + inner + 6 + (NOW - 6) / 2, top + height / 2);
   }
-  pen.fillStyle = muted;
-  pen.textAlign = 'center';
-  pen.font = '12px system-ui, "DejaVu Sans", sans-serif';
-  for (const tick of ticks(from, to, Math.min(10, inner / 60))) {
-    // The last label would overlap `now`.
-    if (to - tick < (to - from) * (20 / inner)) continue;
-    pen.fillText(short(tick), left + ((tick - from) / (to - from || 1)) * inner, y + AXIS / 2 + 2);
-  }
-  pen.fillText('now', left + inner + 6 + (NOW - 6) / 2, y + AXIS / 2 + 2);
+  const axis = y + AXIS / 2 + 2;
+  // It ends before `now`.
+  drawEpochAxis(pen, [from, to], { left, width: inner, y: axis, end: left + inner + 6 });
+  pen.textAlign = 'right';
+  pen.fillText('now', width, axis);
   return { rows, height, epochAt };
 }
 

@@ -2,9 +2,10 @@
 
 import { type Column, columnsOf } from './bands.js';
 import { drawingOn, element, type Figure, figure, fill, lineSample, showTip } from './dom.js';
+import { drawEpochAxis } from './epochAxis.js';
 import { type Curve, countUntil } from './runData.js';
 import { type RunStyle, theme } from './theme.js';
-import { short, ticks } from './words.js';
+import { ticks } from './words.js';
 
 export interface Line {
   /** The quantity, for the legend; lines of several runs share it. */
@@ -120,8 +121,7 @@ function drawLines(canvas: HTMLCanvasElement, content: ChartContent): (pixel: nu
     line(pen, EDGES.left, y, EDGES.left + inner.width, y);
     pen.fillText(content.inWords(tick), EDGES.left - 6, y);
   }
-  pen.textAlign = 'center';
-  for (const tick of ticks(from, to, Math.min(8, inner.width / 60))) pen.fillText(short(tick), toX(tick), HEIGHT - 9);
+  drawEpochAxis(pen, content.domain, { left: EDGES.left, width: inner.width, y: HEIGHT - 9, end: width });
 
   pen.save();
   pen.beginPath();

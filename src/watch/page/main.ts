@@ -1,6 +1,7 @@
 /** The live page: the user's choices, and drawing, at most once a frame, after anything has changed. */
 
 import { capitalized } from '../../capitalized.js';
+import type { LiveEpoch } from '../../live/liveFormat.js';
 import { classification, metrics, trainingMetric } from '../../task.js';
 import type { FaultyRun, RunOverview, StoredRun, TensorView } from '../messages.js';
 import { byId, element, fill, oncePerFrame } from './dom.js';
@@ -9,7 +10,7 @@ import { histogram } from './histogram.js';
 import { type ChartContent, type Line, lineChart } from './lineChart.js';
 import { nowTiles } from './nowTiles.js';
 import { runChips } from './runChips.js';
-import { type Curve, type Moment, RunData } from './runData.js';
+import { type Curve, type Moment, RunData, type StepCurve } from './runData.js';
 import { scatter } from './scatter.js';
 import { type Listener, serverSource, storedSource } from './source.js';
 import { MOST_RUNS, onThemeChange, runStyle, theme } from './theme.js';
@@ -194,7 +195,7 @@ function linesOf(of: (data: RunData) => readonly (readonly [name: string, curve:
 
 function drawCurves(domain: ChartContent['domain']): void {
   const budget = runs.get(shown[0]!)?.run?.budget;
-  const limitOf = (kb: number | null | undefined) => (kb ? [{ y: kb, name: `budget ${kbytes(kb)}` }] : []);
+  const limitOf = (y: number | null | undefined, words = kbytes) => (y ? [{ y, name: `budget ${words(y)}` }] : []);
   const loss = runs.get(shown[0]!)?.run?.task?.loss ?? 'classes';
   charts.loss.title.textContent = loss === 'values' ? 'Loss (mean squared error)' : 'Loss (cross-entropy)';
   charts.loss.draw({
@@ -220,31 +221,30 @@ function drawCurves(domain: ChartContent['domain']): void {
     fromZero: true,
   });
   charts.error.title.textContent = capitalized(title);
-  charts.weights.draw({
-    lines: linesOf((data) => [['weights', data.steps.weights]]),
-    domain,
-    limits: limitOf(budget?.weights_kb),
-    inWords: short,
-    fromZero: true,
-  });
   charts.weights.title.textContent = 'Weights, kB';
-  charts.activations.draw({
-    lines: linesOf((data) => [['activations', data.activations]]),
-    domain,
-    limits: limitOf(budget?.activations_kb),
-    inWords: short,
-    fromZero: true,
-  });
   charts.activations.title.textContent = `${activationWords[budget?.activations ?? 'max']}, kB`;
-  for (const [name, words, limits] of [
-    ['gbops', 'bit operations', budget?.gbops ? [{ y: budget.gbops, name: `budget ${billions(budget.gbops)}` }] : []],
-    ['rate', 'rate', []],
-    ['speed', 'images/s', []],
+  for (const [chart, lines, limits] of [
+    [charts.weights, sizeLines('weights', ({ weights_kb }) => weights_kb), limitOf(budget?.weights_kb)],
+    [
+      charts.activations,
+      sizeLines('activations', (epoch, data) => data.activationsOf(epoch)),
+      limitOf(budget?.activations_kb),
+    ],
+    [charts.gbops, sizeLines('gbops', ({ gbops }) => gbops ?? Number.NaN), limitOf(budget?.gbops, billions)],
+    [charts.rate, linesOf((data) => [['rate', data.steps.rate]]), []],
+    [charts.speed, linesOf((data) => [['images/s', data.steps.speed]]), []],
   ] as const) {
-    const lines = linesOf((data) => [[words, data.steps[name]]]);
-    charts[name].root.hidden = !lines.some(({ curve }) => curve.y.some(Number.isFinite));
-    if (!charts[name].root.hidden) charts[name].draw({ lines, domain, limits, inWords: short, fromZero: true });
+    chart.root.hidden = !lines.some(({ curve }) => curve.y.some(Number.isFinite));
+    if (!chart.root.hidden) chart.draw({ lines, domain, limits, inWords: short, fromZero: true });
   }
+}
+
+/** A size while it changes, and marked where a budget counts. */
+function sizeLines(name: StepCurve, atEnd: (epoch: LiveEpoch, data: RunData) => number): Line[] {
+  return linesOf((data) => [
+    ['training', data.steps[name]],
+    ['end of epoch', data.epochCurve((epoch) => atEnd(epoch, data)), 'marked'],
+  ]);
 }
 
 const activationWords = { max: 'Largest activation', sum: 'All activations', peak: 'Activations at once' } as const;

@@ -36,7 +36,9 @@ export function nowTiles(data: RunData, state: RunOverview['state'] | ''): HTMLE
     ...(sizes ? [sizeTile('weights', sizes.weights_kb, budget.weights_kb)] : []),
     ...(typeof activations === 'number' ? [sizeTile('activations', activations, budget.activations_kb)] : []),
     ...(sizes?.gbops && budget.gbops ? [sizeTile('bit operations', sizes.gbops, budget.gbops, billions)] : []),
-    ...(hasBudget && epochs.length > 0 ? [tile('inside the budget', `${held} of ${epochs.length}`, 'epochs')] : []),
+    ...(hasBudget && epochs.length > 0
+      ? [tile('inside the budget', `${held} of ${epochs.length}`, 'at the end of epochs')]
+      : []),
     ...(last ? [tile('images a second', short(Math.round(last.images_per_second)), waitWords(last.waiting))] : []),
   ];
 }
@@ -54,7 +56,7 @@ function waitWords(waiting: number): string {
 
 function sizeTile(name: string, size: number, budget: number | null, inWords = kbytes): HTMLElement {
   if (budget === null) return tile(name, inWords(size), 'no budget');
-  const words = size <= budget ? `within ${inWords(budget)}` : `over ${inWords(budget)}`;
+  const words = size <= budget ? `within ${inWords(budget)}` : `over ${inWords(budget)} now`;
   return tile(name, inWords(size), words, size / budget);
 }
 

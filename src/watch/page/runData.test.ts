@@ -16,7 +16,7 @@ function told(...lines: readonly unknown[]): RunData {
 it('has a point a line, over epochs', () => {
   const data = told(first, { ...step, bits: [4] }, { ...step, batch: 2, loss1: 0.4 });
   expect(data.steps.loss).toEqual({ x: [1.25, 1.5], y: [0.5, 0.4] });
-  expect(data.activations.y).toEqual([3, 3]);
+  expect(data.steps.activations.y).toEqual([3, 3]);
   expect(data.position).toBe(1.5);
 });
 
@@ -29,7 +29,7 @@ it('knows the bits at any time', () => {
 
 it('draws the epochs of a run without lines of its steps', () => {
   const data = told(first, epoch, { ...epoch, epoch: 2, bits: [2] });
-  expect(data.steps.weights).toEqual({ x: [1, 2], y: [2, 2] });
+  expect(data.epochCurve((each) => data.activationsOf(each))).toEqual({ x: [1, 2], y: [3, 3] });
   expect(data.bitsAt(2)).toEqual([2]);
   expect(data.epochCurve(({ val_err }) => val_err)).toEqual({ x: [1, 2], y: [0.5, 0.5] });
 });

@@ -21,9 +21,10 @@ const stepCurves = {
   rate: ({ rate }) => rate,
   speed: (step) => step.images_per_second,
   weights: (step) => step.weights_kb,
+  activations: (step, data) => data.activationsOf(step),
   gbops: (step) => step.gbops ?? Number.NaN,
   seconds: ({ seconds }) => seconds,
-} as const satisfies Readonly<Record<string, (step: LiveStep) => number>>;
+} as const satisfies Readonly<Record<string, (step: LiveStep, data: RunData) => number>>;
 
 export type StepCurve = keyof typeof stepCurves;
 
@@ -39,7 +40,6 @@ export class RunData {
   readonly ranges: Moment[] = [];
   readonly gradients: Moment[] = [];
   readonly limited: Moment[] = [];
-  readonly activations: Curve = { x: [], y: [] };
   readonly steps: Readonly<Record<StepCurve, Curve>> = Object.fromEntries(
     Object.keys(stepCurves).map((name) => [name, { x: [], y: [] }]),
   ) as unknown as Record<StepCurve, Curve>;
@@ -66,6 +66,11 @@ export class RunData {
     return { x: this.epochs.map(({ epoch }) => epoch), y: this.epochs.map(value) };
   }
 
+  /** The activations that the budget counts, in kB. */
+  activationsOf(sizes: LiveStep | LiveEpoch): number {
+    return sizes[`activations_${this.run?.budget.activations ?? 'max'}_kb`] ?? Number.NaN;
+  }
+
   /** Bits of every tensor after so many epochs; empty before the first are known. */
   bitsAt(x: number): readonly number[] {
     return momentAt(this.bits, x)?.values ?? this.bits[0]?.values ?? [];
@@ -82,9 +87,8 @@ export class RunData {
         for (const [name, value] of Object.entries(stepCurves)) {
           const { x: xs, y } = this.steps[name as StepCurve];
           xs.push(x);
-          y.push(value(line));
+          y.push(value(line, this));
         }
-        this.#addActivations(x, line);
         if (line.bits) this.bits.push({ x, values: line.bits });
         if (line.ranges) this.ranges.push({ x, values: line.ranges });
         if (line.gradients) this.gradients.push({ x, values: line.gradients });
@@ -94,26 +98,10 @@ export class RunData {
       case 'epoch':
         this.epochs.push(line);
         this.bits.push({ x: line.epoch, values: line.bits });
-        // A run without lines of steps has the sizes of its epochs.
-        if (!this.last) {
-          this.#addActivations(line.epoch, line);
-          for (const [{ x, y }, value] of [
-            [this.steps.weights, line.weights_kb],
-            [this.steps.gbops, line.gbops ?? Number.NaN],
-          ] as const) {
-            x.push(line.epoch);
-            y.push(value);
-          }
-        }
         return;
       default:
         line satisfies never;
     }
-  }
-
-  #addActivations(x: number, sizes: LiveStep | LiveEpoch): void {
-    this.activations.x.push(x);
-    this.activations.y.push(sizes[`activations_${this.run?.budget.activations ?? 'max'}_kb`] ?? Number.NaN);
   }
 }
 

@@ -38,3 +38,10 @@ export function ticks(from: number, to: number, wanted: number): number[] {
   const last = Math.floor(to / step + 1e-9);
   return Array.from({ length: last - first + 1 }, (_, index) => Number(((first + index) * step).toPrecision(12)));
 }
+
+/** Whole epochs that divide an interval; parts of the first one before it has ended. */
+export function epochTicks(from: number, to: number, wanted: number): number[] {
+  const all = ticks(from, to, wanted);
+  const whole = all.filter(Number.isInteger);
+  return whole.length > 1 ? whole : all;
+}
