@@ -203,7 +203,7 @@ function drawCurves(): void {
     if (chart.root.hidden) continue;
     const lines: Line[] = [
       { name: 'learned bits', curve, style: { ...runStyle(0), letter: '' } },
-      { name: 'end of epoch', curve: atEnd, marked: true, style: { ...runStyle(0), letter: '' } },
+      { name: 'end of epoch', curve: atEnd, marked: true, style: { ...runStyle(1), dash: [], letter: '' } },
     ];
     const limits = limit === null ? [] : [{ y: limit, name: `budget ${kbytes(limit)}` }];
     chart.draw({ lines, domain: [0, learned.position || 1], limits, inWords: short, fromZero: true });

@@ -65,10 +65,10 @@ function bitsText(bits: BitRange | null): string {
 }
 
 /** Remarks on a run. `winner`: number from 1 of a run that is better in error and sizes, 0 for none. */
-function noteOf({ sameImages, obeysBudget, select }: ComparedRun, winner: number): string {
+function noteOf({ sameImages, obeysBudget, select, epochs }: ComparedRun, winner: number): string {
   return [
     sameImages ? '' : 'other test images than 1',
-    select === 'test' ? 'chosen by test images' : '',
+    select === 'test' && obeysBudget && epochs > 1 ? 'chosen by test images' : '',
     obeysBudget ? '' : 'outside its budget',
     winner > 0 ? `beaten by ${winner}` : '',
   ]

@@ -37,9 +37,9 @@ export function matmulPrecisionOption(fallback: MatmulPrecision): Option {
     .default(fallback);
 }
 
-/** The command, which first tells on stderr whether the training of the run, its first argument, has not ended. */
+/** The command, which in the end tells on stderr if the training of the run, its first argument, has not ended. */
 export function tellingUnfinished(command: Command): Command {
-  return command.hook('preAction', ({ args: [root = ''] }) => {
+  return command.hook('postAction', ({ args: [root = ''] }) => {
     const remark = unfinishedRemark(root);
     if (remark !== '') process.stderr.write(`${remark}\n`);
   });

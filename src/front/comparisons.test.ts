@@ -7,12 +7,13 @@ import { measuresOf, type Point } from './point.js';
 function point(
   id: string,
   label: string,
-  errors: readonly (readonly [number, number, number, number] | null)[],
+  errors: readonly (readonly [number | null, number, number, number] | null)[],
 ): Point {
   const runs = errors.flatMap((error, seed) => {
     if (!error) return [];
-    const [best_test_err, last_test_err, lateError, trainingError] = error.map((percent) => percent / 100);
-    const run = { run: { seed }, summary: { best_test_err, last_test_err }, lateError, trainingError };
+    const [best_test_err, last_test_err, lateError, trainingError] = error.map((percent) => percent && percent / 100);
+    const summary = { best_epoch: best_test_err && 1, best_test_err, last_test_err };
+    const run = { run: { seed, startsFrom: null }, summary, lateError, trainingError };
     return [run as unknown as FinishedRunResult];
   });
   const missing = errors.flatMap((error, seed) =>
@@ -80,6 +81,10 @@ it('tells what is decided, and by how many seeds, and what no seed has', () => {
   );
   expect(verdicts([point('l', '', [error(14), null, null])])).toContain('undecided, 1 of 3 seeds');
   expect(verdicts([point('l', '', [null, null, null])])).toContain('no seed has both (`L`, seeds 0, 1, 2: not run)');
+  const outside = [null, 13, 13, 6] as const;
+  expect(verdicts([point('l', '', [outside, outside, outside])])).toContain(
+    'no seed has both (`L`, no epoch inside the budget (seeds 0, 1, 2))',
+  );
 });
 
 it('leaves out errors that are those of a column before in every run, or that no run has', () => {

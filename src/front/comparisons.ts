@@ -2,7 +2,7 @@
 
 import type { Block, TableLine } from '../report/document.js';
 import { noSpread, type PairedDifference, pairedDifference } from '../reproduce/claims.js';
-import { missingText, plannedSeeds, signed } from '../reproduce/resultTable.js';
+import { plannedSeeds, remarks, signed } from '../reproduce/resultTable.js';
 import { seedsText } from '../reproduce/spread.js';
 import type { FrontBudget } from './frontPlan.js';
 import { type Measure, type Point, pointsOf } from './point.js';
@@ -66,7 +66,7 @@ function variantsBesideLearned(
 const explanation =
   'Errors of the first network less those of the second with the same seed, in points: below zero the first has less. ' +
   '± is half of the interval of 95 % (Student’s t), bold where it excludes zero; in brackets the number of seeds with which the ' +
-  'first has less. The verdict is by the first of these errors.';
+  'first has less. Without ± there is one seed, or differences are equal. The verdict is by the first of these errors.';
 
 function name({ row }: Point): string {
   return `${row.label} \`${row.section}\``;
@@ -81,9 +81,11 @@ function line(kbytes: number, one: Point, other: Point, measures: readonly Measu
 /** Tells which one is better, or why nothing can be said. */
 function verdict(one: Point, other: Point, difference: PairedDifference | null): string {
   if (!difference) {
-    const missing = [one, other].filter(({ result }) => result.missing.length > 0);
-    const why = missing.map(({ row, result }) => `\`${row.section}\`, ${missingText(result.missing)}`).join('; ');
-    return `no seed has both${why && ` (${why})`}`;
+    const why = [one, other].flatMap(({ row, result }) => {
+      const reasons = remarks(result);
+      return reasons === '' ? [] : [`\`${row.section}\`, ${reasons}`];
+    });
+    return `no seed has both${why.length > 0 ? ` (${why.join('; ')})` : ''}`;
   }
   const { mean, uncertainty, isDecided, count } = difference;
   const planned = plannedSeeds(one.result);
@@ -94,7 +96,7 @@ function verdict(one: Point, other: Point, difference: PairedDifference | null):
 }
 
 /** As `**-0.22 ± 0.21** (6 of 6)`. */
-function cell({ mean, uncertainty, isDecided, count, better }: PairedDifference): string {
+function cell({ mean, uncertainty, isDecided, count, wins }: PairedDifference): string {
   const text = `${signed(-mean)}${uncertainty === null ? '' : ` ± ${uncertainty.toFixed(2)}`}`;
-  return `${isDecided ? `**${text}**` : text} (${better} of ${count})`;
+  return `${isDecided ? `**${text}**` : text} (${wins} of ${count})`;
 }

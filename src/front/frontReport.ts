@@ -50,9 +50,8 @@ export function frontReport({ rows, budgets, ways, plan, quick, teacher }: Front
       },
       { type: 'heading', text: 'Error over size' },
       ...frontPicture(all[0]!, quantized, `${model} on ${data}`),
-      resultTable(points, measures),
+      ...(points.length > 0 ? [resultTable(points, measures), { type: 'text', text: resultText } as const] : []),
       ...toCome(all.filter(isToCome)),
-      { type: 'text', text: resultText },
       ...comparisons(budgets, ways, points, measures),
       { type: 'heading', text: 'The bits' },
       ...bitPictures(points),
@@ -75,7 +74,7 @@ function introduction(ways: readonly QuantizedWay[]): string {
 
 const resultText =
   'Errors are of the chosen parameters on the test images; those of the last epoch and the mean over the last tenth of the ' +
-  'epochs, which no image chooses, are left out where they are the same. The training error is of the last epoch, of its ' +
+  'epochs, which no image chooses, are left out where they equal a column before in all runs. The training error is of the last epoch, of its ' +
   'batches while they train. Gaps are to the float network of the same seed, in points: the ' +
   'quantized ones begin where it ends, so that in all they have trained longer than it. A network is beaten by one that is ' +
   'no larger, in weights and in activations, and has a smaller mean error over the seeds that both have. In brackets: ' +

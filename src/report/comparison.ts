@@ -24,7 +24,7 @@ export interface ComparedRun {
   /** Error on the test images. */
   readonly testError: number;
   readonly validationError: number | null;
-  /** What chose the parameters; test images that did flatter the error. */
+  /** What chooses the parameters, of several epochs inside the budget; test images that do flatter the error. */
   readonly select: Selection;
   /** Kilobytes of 1024 bytes; for activations, of the largest tensor. */
   readonly weightsKbytes: number;

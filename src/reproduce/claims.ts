@@ -61,13 +61,13 @@ export interface PairedDifference {
   /** Number of seeds with both. */
   readonly count: number;
   /** Number of these with which the first has the smaller error. */
-  readonly better: number;
+  readonly wins: number;
 }
 
 /** What differences do that are equal for several seeds. */
 export const noSpread = 'show no spread to decide by';
 
-/** Points below which deviations are those of rounding: far less than an image is. */
+/** Points below which differences and deviations are those of rounding: far less than an image is. */
 const ROUNDING = 1e-9;
 
 /** An error of a run, a fraction; `null` if it has none. */
@@ -95,8 +95,8 @@ export function pairedDifference(
   const { mean, deviation, count } = spread;
   const shown = deviation !== null && deviation > ROUNDING;
   const uncertainty = shown ? (studentQuantile(count - 1) * deviation) / Math.sqrt(count) : null;
-  const better = differences.filter((difference) => difference > 0).length;
-  return { mean, uncertainty, isDecided: uncertainty !== null && Math.abs(mean) > uncertainty, count, better };
+  const wins = differences.filter((difference) => difference > ROUNDING).length;
+  return { mean, uncertainty, isDecided: uncertainty !== null && Math.abs(mean) > uncertainty, count, wins };
 }
 
 /** The verdict if one network does not train at all, which makes it worse than one that does. */

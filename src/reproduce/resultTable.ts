@@ -135,7 +135,7 @@ export function remarks({ runs, missing }: RowResult): string {
 }
 
 /** Seeds without a result by reason: `seed 1: not finished; seeds 0, 2: not run`. */
-export function missingText(missing: RowResult['missing']): string {
+function missingText(missing: RowResult['missing']): string {
   const reasons = [...new Set(missing.map(({ reason }) => reason))];
   return reasons
     .map((reason) => {

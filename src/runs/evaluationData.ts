@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fingerprint, inputType, parseDataSpec } from '../data/index.js';
+import { readText } from '../disk/readText.js';
 import { InputError } from '../errors.js';
 import { readDefinition } from '../nn/index.js';
 import { type Experiment, experimentOfRun, type Overrides, withDefinition } from '../settings/index.js';
@@ -10,7 +11,6 @@ import { readDescription } from '../train/description.js';
 import { readSafetensors } from '../weights/safetensorsFile.js';
 import { featureDifference, imageDifference, relabelled } from './dataDescription.js';
 import { type ExperimentData, loadExperimentData } from './experimentData.js';
-import { readResults } from './folderTables.js';
 import { openRunFolder, type RunConfig, type RunFolder } from './runFolder.js';
 
 /** The parts of a run that evaluation needs; a file of parameters that describes its network has them, too. */
@@ -40,12 +40,17 @@ export function openEvaluated(root: string): EvaluatedRun {
   };
 }
 
-/** A remark on a run folder whose training has not ended: how far it came. Empty for others, and for files of parameters. */
+/**
+ * A remark on a run folder whose training has not ended: how far it came. Empty for others, for files of parameters, and
+ * for folders without a table of results, which do not tell.
+ */
 export function unfinishedRemark(root: string): string {
   if (isParametersFile(root)) return '';
   const { folder, config } = openRunFolder(root);
-  if (existsSync(folder.summary)) return '';
-  return `NOTE: ${root} has not finished, ${readResults(folder).length} of ${config.settings.epochs} epochs have ended`;
+  if (existsSync(folder.summary) || !existsSync(folder.results)) return '';
+  // Behind the line of names one of each epoch; damaged ones are no reason to refuse.
+  const ended = readText(folder.results).trimEnd().split('\n').length - 1;
+  return `NOTE: ${root} has not finished, ${ended} of ${config.settings.epochs} epochs have ended`;
 }
 
 /** The run's experiment for evaluation: on the test images, even if validation images selected the parameters. */

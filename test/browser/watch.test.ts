@@ -73,8 +73,8 @@ async function untilDrawn(page: Page, losses: readonly number[], run = 'BUDGET')
   );
 }
 
-const stepLine = (step: number, loss1: number) =>
-  `{"type":"step","step":${step},"epoch":3,"batch":${step},"batches":9999,"seconds":1,"loss1":${loss1},"loss2":0,"loss3":0,"error":0.5,"rate":0.1,"images_per_second":9,"waiting":0,"weights_kb":1,"activations_max_kb":1,"activations_sum_kb":1,"activations_peak_kb":1}\n`;
+const stepLine = (step: number, loss1: number, epoch = 3) =>
+  `{"type":"step","step":${step},"epoch":${epoch},"batch":${step},"batches":9999,"seconds":1,"loss1":${loss1},"loss2":0,"loss3":0,"error":0.5,"rate":0.1,"images_per_second":9,"waiting":0,"weights_kb":1,"activations_max_kb":1,"activations_sum_kb":1,"activations_peak_kb":1}\n`;
 
 it('is small', () => {
   expect(gzipSync(readFileSync('src/watch/page.html')).length).toBeLessThan(20_000);
@@ -93,6 +93,15 @@ it('draws the lines of a run, and has no token in its address', async () => {
   await page.close();
 });
 
+const weightsChart = (page: Page) => page.locator('#curves figure', { hasText: 'Weights, kB' });
+
+/** What a chart says of the weights at the end of the run's last epoch. */
+function lastWeights(): string {
+  const lines = readFileSync(live, 'utf8').trimEnd().split('\n');
+  const { weights_kb } = lines.map((line) => JSON.parse(line)).findLast(({ type }) => type === 'epoch');
+  return `end of epoch ${Number(weights_kb.toPrecision(3))}`;
+}
+
 it('draws over whole epochs, and marks sizes at their ends, where a budget counts', async () => {
   const { page, faults } = await open();
   await untilDrawn(page, lossesOf(live));
@@ -108,19 +117,27 @@ it('draws over whole epochs, and marks sizes at their ends, where a budget count
     return [...texts].sort();
   });
   expect(written).toEqual(['0', '1', '2', '3', 'epoch', 'now']);
-  const { weights_kb } = readFileSync(live, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line))
-    .findLast(({ type }) => type === 'epoch');
-  const weights = page.locator('#curves figure', { hasText: 'Weights, kB' });
+  const weights = weightsChart(page);
   expect(await weights.locator('.legend').textContent()).toMatch(/^trainingend of epochbudget .* kB$/);
-  expect(await weights.locator('canvas').getAttribute('aria-label')).toMatch(
-    new RegExp(`, end of epoch ${Number(weights_kb.toPrecision(3))}$`),
-  );
+  expect(await weights.locator('canvas').getAttribute('aria-label')).toMatch(new RegExp(`, ${lastWeights()}$`));
   expect(await page.textContent('#now')).toMatch(/inside the budget\d of 3at the end of epochs/);
   expect(faults).toEqual([]);
   await page.close();
+});
+
+it('draws the epochs of a run without lines of its steps', async () => {
+  const run = join(folder, 'old/EPOCHS');
+  cpSync(root, run, { recursive: true });
+  const lines = readFileSync(live, 'utf8').split('\n');
+  writeFileSync(join(run, 'live.jsonl'), lines.filter((line) => !line.includes('"type":"step"')).join('\n'));
+  const old = await serveRuns([join(folder, 'old')], { token });
+  const { page, faults } = await open(old.url);
+  await page.waitForSelector('#now:has-text("3 of 3")');
+  await page.waitForSelector('#bits canvas[aria-label*="conv1"]');
+  expect(await weightsChart(page).locator('canvas').getAttribute('aria-label')).toContain(lastWeights());
+  expect(faults).toEqual([]);
+  await page.close();
+  await old.close();
 });
 
 it('shows a run that begins while the page is open', async () => {
@@ -148,7 +165,8 @@ it('goes on without a gap or a repetition when the server comes back, and anew w
   const port = Number(new URL(server.url).port);
   await server.close();
   await page.waitForFunction(() => document.querySelector('#connection')?.textContent?.includes('trying again'));
-  appendFileSync(file, stepLine(2, 0.22) + stepLine(3, 0.33));
+  expect(await page.textContent('#now')).toMatch(/within 0\.80* kB/);
+  appendFileSync(file, stepLine(2, 0.22) + stepLine(3, 0.33, 4));
   server = await serveRuns([join(folder, 'experiments')], { port, token });
   await untilDrawn(page, lossesOf(file), 'LIVE');
   expect((await drawn(page, 'LIVE')).slice(length)).toEqual([0.11, 0.22, 0.33]);

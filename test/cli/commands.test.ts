@@ -247,6 +247,15 @@ describe('eval', () => {
     expect(JSON.parse(stdout)).toMatchObject({ run: 'FLOAT', images: 2, loss: expect.any(Number) });
   });
 
+  it('needs the settings and the parameters of a run only', async () => {
+    mkdirSync(join(folder, 'bare'));
+    for (const file of ['config.json', 'params_best.safetensors'])
+      cpSync(join(folder, 'experiments/FLOAT', file), join(folder, 'bare', file));
+    const { stdout, stderr } = await succeeds(['eval', 'bare', '--json'], folder);
+    const { error } = JSON.parse((await succeeds(['eval', 'experiments/FLOAT', '--json'], folder)).stdout);
+    expect([JSON.parse(stdout).error, stderr]).toEqual([error, '']);
+  });
+
   it.each(['BUDGET', 'FP', 'POW2', 'EXTENDED', 'PER_CHANNEL'])('of %s repeats the errors of the run', async (name) => {
     await succeeds(['train', name, '--cfg', cfg, '--out', 'evaluated', '--no-plots', '--epochs', '2'], folder);
     const run = `evaluated/${name}`;
@@ -355,13 +364,12 @@ describe('plot', () => {
 
 describe('compare', () => {
   it('lays finished runs side by side, in a table, a picture and JSON', async () => {
-    const last = ['--epochs', '1', '--select', 'last'];
-    await succeeds(['train', 'FP', '--cfg', cfg, '--out', 'compared', '--no-plots', ...last], folder);
+    await succeeds(['train', 'FP', '--cfg', cfg, '--out', 'compared', '--no-plots'], folder);
     const runs = ['experiments/FLOAT', 'compared/FP'];
     const { stdout } = await succeeds(['compare', ...runs, '--out', 'compared/plots'], folder);
     expect(stdout).toMatch(/^ +run +test err +W kB +A kB +bits W +bits A +epochs +time/);
-    expect(stdout).toMatch(/\n1 +FLOAT +\d+\.\d\d % +6.01 +8.00 +float +float +1 .* chosen by test images/);
-    expect(stdout).toMatch(/\n2 +FP +\d+\.\d\d % +0.75 +1.00 +4 +4 +1 +\d+ s(?: +beaten by 1)?\n/);
+    expect(stdout).toMatch(/\n1 +FLOAT +\d+\.\d\d % +6.01 +8.00 +float +float +1 +\d+ s(?: +beaten by 2)?\n/);
+    expect(stdout).toMatch(/\n2 +FP +\d+\.\d\d % +0.75 +1.00 +4 +4 +2 +\d+ s +chosen by test images/);
     expect(stdout).toMatch(/\ncompared\/plots\/comparison.svg\ncompared\/plots\/comparison.png\n$/);
     expect(listing(join(folder, 'compared/plots'))).toEqual(['comparison.png', 'comparison.svg']);
     const options = ['--json', '--labels', 'float,4 bits', '--out', 'compared/plots'];

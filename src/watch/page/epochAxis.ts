@@ -11,6 +11,19 @@ export interface AxisPlace {
   readonly end: number;
 }
 
+const NAME = 'epoch';
+
+/** Pixels between the name and the axis. */
+const GAP = 10;
+
+const FONT = '12px system-ui, "DejaVu Sans", sans-serif';
+
+/** Pixels that the axis needs at its left, where its name is. */
+export function epochAxisRoom(pen: CanvasRenderingContext2D): number {
+  pen.font = FONT;
+  return pen.measureText(NAME).width + GAP;
+}
+
 /** Writes the axis' name left of it, and numbers of epochs. */
 export function drawEpochAxis(
   pen: CanvasRenderingContext2D,
@@ -18,9 +31,9 @@ export function drawEpochAxis(
   { left, width, y, end }: AxisPlace,
 ): void {
   pen.fillStyle = theme().muted;
-  pen.font = '12px system-ui, "DejaVu Sans", sans-serif';
+  pen.font = FONT;
   pen.textAlign = 'right';
-  pen.fillText('epoch', left - 10, y);
+  pen.fillText(NAME, left - GAP, y);
   pen.textAlign = 'center';
   for (const tick of epochTicks(from, to, Math.min(8, width / 60))) {
     const [label, x] = [short(tick), left + ((tick - from) / (to - from || 1)) * width];

@@ -2,7 +2,7 @@
 
 import { layerLabels } from '../../report/layerLabels.js';
 import { drawingOn, element, type Figure, figure, fill, showTip } from './dom.js';
-import { drawEpochAxis } from './epochAxis.js';
+import { drawEpochAxis, epochAxisRoom } from './epochAxis.js';
 import { momentAt, type RunData } from './runData.js';
 import { bitsColor, inkOn, theme } from './theme.js';
 import { short } from './words.js';
@@ -110,7 +110,7 @@ function drawMap(
   // The chosen one is bold.
   pen.font = 'bold 12px system-ui, "DejaVu Sans", sans-serif';
   const widest = rows.reduce((sofar, { label }) => Math.max(sofar, pen.measureText(label).width), 0);
-  const left = Math.round(Math.min(widest + 12, width * 0.45));
+  const left = Math.round(Math.max(epochAxisRoom(pen), Math.min(widest + 12, width * 0.45)));
   const inner = width - left - NOW;
   const epochAt = (pixel: number) => from + ((pixel - left) / inner) * (to - from);
 

@@ -21,7 +21,8 @@ export function nowTiles(data: RunData, state: RunOverview['state'] | ''): HTMLE
   const { metric } = task ?? classification;
   const words = (error: number) => metricText(metric, error, 1);
   const lastEpoch = epochs.at(-1);
-  const sizes = last ?? lastEpoch;
+  // At the end of an epoch, bits may be other ones than in its last step.
+  const sizes = lastEpoch && lastEpoch.epoch >= data.position ? lastEpoch : last;
   const held = epochs.filter(({ inside_budget }) => inside_budget).length;
   const hasBudget = [budget.weights_kb, budget.activations_kb, budget.gbops].some(Boolean);
   const activations = sizes?.[`activations_${budget.activations}_kb`];

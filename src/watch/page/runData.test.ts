@@ -27,7 +27,7 @@ it('knows the bits at any time', () => {
   expect(new RunData().bitsAt(1)).toEqual([]);
 });
 
-it('draws the epochs of a run without lines of its steps', () => {
+it('has a value for every epoch of a run without lines of its steps', () => {
   const data = told(first, epoch, { ...epoch, epoch: 2, bits: [2] });
   expect(data.epochCurve((each) => data.activationsOf(each))).toEqual({ x: [1, 2], y: [3, 3] });
   expect(data.bitsAt(2)).toEqual([2]);
