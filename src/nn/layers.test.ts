@@ -53,11 +53,13 @@ describe('network', () => {
   it('tells values their shapes while it is written', () => {
     const shapes: (readonly number[])[] = [];
     network({ input }, (n, x) => {
-      const values = [x, n.conv(x, 4, { stride: 2 }), n.averagePool(x, { size: 2 }), n.globalAverage(x)];
-      shapes.push(...values.map(({ shape }) => shape));
-      return n.linear(values[3]!, 1);
+      const wide = n.conv(x, 4, { stride: 2 });
+      const pooled = n.averagePool(wide, { size: 2 });
+      const mean = n.globalAverage(pooled);
+      shapes.push(...[x, wide, pooled, mean].map(({ shape }) => shape));
+      return n.linear(mean, 1);
     });
-    expect(shapes.slice(0, 4)).toEqual([[8, 8, 3], [4, 4, 4], [4, 4, 3], [3]]);
+    expect(shapes.slice(0, 4)).toEqual([[8, 8, 3], [4, 4, 4], [2, 2, 4], [4]]);
   });
 });
 
@@ -238,6 +240,14 @@ describe('a fault', () => {
 
   it.each<[string, Define, RegExp]>([
     ['of a function that returns nothing', (() => undefined) as never, /must return a value of its layers$/],
+    [
+      'of a layer whose result is used nowhere, or by one of these only',
+      (n, x) => {
+        n.maxPool(n.conv(x, 40, { name: 'head' }), { name: 'end', size: 2 });
+        return n.conv(x, 2);
+      },
+      /^network: nothing uses the result of end; leave it out$/,
+    ],
   ])('%s', (_, define, message) => {
     expect(() => network({ input }, define)).toThrow(message);
   });

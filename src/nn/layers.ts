@@ -7,7 +7,7 @@ import { InputError } from '../errors.js';
 import type { Shape } from '../graph/index.js';
 import { extentOf, type PerAxis, type SizedWindowOptions, sidesOf } from '../ops/window.js';
 import { shapeBuilder } from './definitionData.js';
-import { type Activation, activations, inputName, type Layer, type NetworkDefinition } from './layer.js';
+import { type Activation, activations, inputName, type Layer, type NetworkDefinition, readsOf } from './layer.js';
 import {
   type AveragePoolOptions,
   type ConvOptions,
@@ -40,8 +40,8 @@ export interface NetworkOptions {
 /**
  * Defines a network of one's own. `define` is called twice at once, and never again.
  *
- * @throws InputError for shapes that do not fit (with the line of the layer), a name that is used twice, or a
- *   definition that makes other layers the second time
+ * @throws InputError for shapes that do not fit (with the line of the layer), a name that is used twice, a layer whose
+ *   result is used nowhere, or a definition that makes other layers the second time
  * @example
  * ```ts
  * import { network } from 'mixed-precision-dnns';
@@ -122,6 +122,12 @@ class Recorder {
 
   definition(output: Value): NetworkDefinition {
     if (!this.#values.has(output)) throw new InputError('network: its function must return a value of its layers');
+    const used = new Set([output.name]);
+    for (const layer of this.#made.toReversed()) {
+      if (!used.has(layer.name))
+        throw new InputError(`network: nothing uses the result of ${layer.name}; leave it out`);
+      for (const name of readsOf(layer)) used.add(name);
+    }
     const [first] = output.shape as [number];
     const outputs = output.shape.length === 1 ? first : (output.shape as [number, number, number]);
     return { input: this.#inputShape, layers: this.#made, output: output.name, outputs };

@@ -100,7 +100,7 @@ export function readOnnx(bytes: Uint8Array, source: string, isKnown: (op: string
   if (graph.output.length !== 1) {
     faults.add(`${graph.output.length} outputs, one is wanted`, endsIn('output', graph.output));
   }
-  const nodes = graph.node.map((node) => nodeOf(node, faults, foreign?.domain));
+  const nodes = leadingTo(graph.output[0]?.name, graph.node).map((node) => nodeOf(node, faults, foreign?.domain));
   const names = new Set([...constants.keys(), ...graph.input.map(({ name }) => name)]);
   const ordered = inOrder(nodes, names, faults);
   const [output] = graph.output;
@@ -212,6 +212,22 @@ function attributeOf(attribute: AttributeProto, node: string, faults: Faults): A
     default:
       return null;
   }
+}
+
+/** The nodes on which an output depends; all without one. */
+function leadingTo(output: string | undefined, nodes: readonly NodeProto[]): readonly NodeProto[] {
+  if (output === undefined) return nodes;
+  const needed = new Set([output]);
+  const found = new Set<NodeProto>();
+  for (let before = -1; before !== found.size; ) {
+    before = found.size;
+    for (const node of nodes) {
+      if (found.has(node) || !node.output.some((name) => needed.has(name))) continue;
+      found.add(node);
+      for (const name of node.input) needed.add(name);
+    }
+  }
+  return nodes.filter((node) => found.has(node));
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { loadDataset, measured } from '../data/files/index.js';
 import { type Dataset, type Features, type Images, isStream, type OnProgress } from '../data/index.js';
+import { targetScaleNotes } from '../data/targetScale.js';
 import { cacheFolder } from '../disk/cacheFolder.js';
 import type { Experiment } from '../settings/index.js';
 import { heldOut, limited, type TrainingImages } from '../train/openTraining.js';
@@ -75,7 +76,7 @@ export async function dataOf(
       classes: dataset.classes,
       features: dataset.features,
       moments: dataset.moments,
-      notes: dataset.notes ?? [],
+      notes: [...(dataset.notes ?? []), ...(use === 'all' ? scaleNotes(experiment, dataset) : [])],
       train: await checked(parts.train, use === 'all'),
       validation: parts.validation && (await checked(parts.validation, use === 'all')),
       test: await checked(dataset.test, true),
@@ -85,6 +86,11 @@ export async function dataOf(
     await close();
     throw error;
   }
+}
+
+function scaleNotes({ task, settings }: Experiment, { train, classes }: Dataset<Images>): string[] {
+  const targets = isStream(train) ? undefined : train.targets;
+  return task.loss === 'values' && targets ? targetScaleNotes(targets, classes, settings.data) : [];
 }
 
 function progressOf(onTask: OnTask): OnProgress {

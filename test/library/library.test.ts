@@ -377,10 +377,11 @@ describe('an opened network', () => {
   });
 
   it('opens a network with the only normalisation in a layer that nothing reads', async () => {
-    const unread = network({ input: [8, 8, 3] }, (n, x) => {
-      n.conv(x, 2);
-      return n.linear(n.flatten(x), 2);
-    });
+    // Of an earlier version, which did not refuse them.
+    const networkOf = (hasMore: boolean) =>
+      network({ input: [8, 8, 3] }, (n, x) => n.linear(n.flatten(hasMore ? n.conv(x, 2) : x), 2));
+    const [plain, more] = [networkOf(false), networkOf(true)];
+    const unread = { ...plain, layers: [more.layers[0]!, ...plain.layers] };
     const { lastParameters } = await train({
       ...{ data: plainImages(3, 16), network: unread },
       settings: { epochs: 1, batch_size: 8, device: 'cpu', threads: 1 },

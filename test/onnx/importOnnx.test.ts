@@ -43,6 +43,18 @@ describe('an imported network computes what onnxruntime does', () => {
     expect(parameters).toContain('layer1.downsample.1.weight');
   });
 
+  it('one with nodes on which the output does not depend, which are left out', async () => {
+    const file = around((m, x) => {
+      m.node('Elu', [m.node('Conv', [x, m.weights('unread', [6, 6, 1, 1])])]);
+      return mean(m, x);
+    });
+    expect(importOnnx(file, 'net.onnx').definition.layers.map(({ kind }) => kind)).toEqual([
+      ...['conv', 'globalAverage', 'linear'],
+    ]);
+    const { difference } = await agreement(file, [3, 8, 8]);
+    expect(difference).toBeLessThan(1e-5);
+  });
+
   it('one whose batch normalisation was folded, which stands there again', async () => {
     const { difference, parameters } = await agreement(residual(true), [3, 11, 11]);
     expect(difference).toBeLessThan(1e-5);
