@@ -58,7 +58,7 @@ export function exportDocument(summary: ExportSummary, budgetOf: ActivationType)
 export function mismatchLine({ images, activations, logits, predictions }: NpuMismatches): string {
   return (
     `net.onnx is of the profile npu, which is not exact: over ${images} images ${activations.different} of ` +
-    `${activations.all} activations, ${logits.different} of ${logits.all} logits and ${predictions} predictions differ`
+    `${activations.all} activations, ${logits.different} of ${logits.all} logits and ${predictions.different} of ${predictions.all} predictions differ`
   );
 }
 

@@ -21,8 +21,8 @@ export interface NpuMismatches {
   readonly activations: Share;
   /** Logits that round to another integer. */
   readonly logits: Share;
-  /** Images with another class, or with a pixel of another class. */
-  readonly predictions: number;
+  /** Other classes of images, or of pixels. */
+  readonly predictions: Share;
 }
 
 /**
@@ -42,7 +42,7 @@ export async function npuMismatches(
   const outputs = network.layers.filter((layer): layer is ConvolutionLayer => layer.op === 'convolution');
   const activations = { different: 0, all: 0 };
   const logits = { different: 0, all: 0 };
-  let predictions = 0;
+  const predictions = { different: 0, all: 0 };
   for (const image of images) {
     const wanted = new Map<string, Int32Array>();
     const own = runIntegers(network, image, ({ name }, values) => wanted.set(name, values));
@@ -58,7 +58,8 @@ export async function npuMismatches(
     logits.all += values.length;
     logits.different += values.filter((value, o) => Math.round(value / unit) !== own[o]).length;
     const right = predictionsOf(own, classes);
-    if (predictionsOf(values, classes).some((each, pixel) => each !== right[pixel])) predictions++;
+    predictions.all += right.length;
+    predictions.different += differences(predictionsOf(values, classes), right);
   }
   await session.close();
   return { images: images.length, activations, logits, predictions };

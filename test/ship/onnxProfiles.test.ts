@@ -4,10 +4,12 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
 import { npuMismatches } from '../../src/deploy/npuMismatches.js';
+import type { Define } from '../../src/nn/index.js';
 import type { IntegerLayer, IntegerNetwork } from '../../src/ship/integerNetwork.js';
+import { lowerNetwork } from '../../src/ship/lowering.js';
 import { npuModel } from '../../src/ship/onnx/npuModel.js';
 import { qonnxModel } from '../../src/ship/onnx/qonnxModel.js';
-import { shippableImages, shippedNetwork } from './shippable.js';
+import { shippableImages, shippableProgram, shippedNetwork } from './shippable.js';
 
 const networkOf = (name: string) => shippedNetwork(name, 0).network;
 async function mismatchesOf(network: IntegerNetwork) {
@@ -44,18 +46,26 @@ const graphOf = (model: Uint8Array) => fromBinary(ModelProtoSchema, model);
 describe('for accelerators', () => {
   it.each(['fixed 2 and 4 bits', 'a step a channel'])('%s: differences are counted', async (name) => {
     const { activations, logits, predictions } = await mismatchesOf(networkOf(name));
-    expect(logits.all).toBe(40);
+    expect([logits.all, predictions.all]).toEqual([40, 4]);
     // Never exact, by construction. Networks of random weights blow every difference up.
     expect(activations.different / activations.all).toBeGreaterThan(0.001);
     expect(activations.different / activations.all).toBeLessThan(0.3);
-    expect(predictions).toBeLessThan(3);
+    expect(predictions.different).toBeLessThan(3);
+  });
+
+  it('of a class for every pixel counts pixels', async () => {
+    const settings = { w_quantize: 'fp', a_quantize: 'fp_relu', a_stepsize: 0.25, loss: 'pixels' };
+    const define: Define = (n, x) => n.conv(n.conv(x, 6), 10, { size: 1, batchNorm: false, activation: 'none' });
+    const program = shippableProgram({ settings, side: 8, define });
+    const counted = await npuMismatches(lowerNetwork(program, []).network, shippableImages(4, 8));
+    expect(counted!.predictions.all).toBe(4 * 64);
   });
 
   it('loses no activation where a folded bias is whole and nothing is halfway', async () => {
     const { activations, predictions } = await mismatchesOf(foldable(networkOf('fixed 2 and 4 bits')));
     expect(activations.all).toBeGreaterThan(100_000);
     expect(activations.different).toBe(0);
-    expect(predictions).toBe(0);
+    expect(predictions.different).toBe(0);
   });
 
   it('is quantized throughout', () => {
