@@ -2,6 +2,7 @@ export { guaranteesBudget, hasBudget, obeysBudget } from './budget.js';
 export {
   commandWords,
   documentedName,
+  optionOf,
   optionWords,
   programName,
   setProgramName,
