@@ -25,7 +25,7 @@ export { listExperiments } from './listExperiments.js';
 export { quantizerBounds } from './quantizerBounds.js';
 export type { QuantizerSettings } from './quantizerSettings.js';
 export { mayHaveSameOperations } from './sameOperations.js';
-export { hasTarget, hasWidths, pixelNumbers, quantizes, searchEpochs } from './settingRules.js';
+export { canPrune, hasTarget, hasWidths, pixelNumbers, quantizes, searchEpochs } from './settingRules.js';
 export {
   concernsQuantizers,
   isModelFile,
