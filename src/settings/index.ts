@@ -28,6 +28,7 @@ export { mayHaveSameOperations } from './sameOperations.js';
 export { canPrune, hasTarget, hasWidths, pixelNumbers, quantizes, searchEpochs } from './settingRules.js';
 export {
   concernsQuantizers,
+  concernsSizes,
   isModelFile,
   isOnnxFile,
   type ModelName,
