@@ -92,7 +92,7 @@ describe('several cards', () => {
     ],
     [
       ['--gpus', '8'],
-      /^mpdnn: .*shards = 4: 8 processes cannot share them; set shards = 8 or a larger power of two\n$/,
+      /^mpdnn: --gpus 8: .*shards = 4: 8 processes cannot share them; set shards = 8 or a larger power of two\n$/,
     ],
     [['--gpus', '0'], /^mpdnn: option '--gpus <n>' argument '0' is invalid. give a whole number from 1 on\n$/],
     [['--gpus', '2', '--device', 'cpu'], /^mpdnn: --gpus 2: goes with --device gpu, not cpu; leave out --device\n$/],
@@ -102,6 +102,13 @@ describe('several cards', () => {
       stderr: expect.stringMatching(message),
     });
     expect(existsSync(join(folder, 'never'))).toBe(false);
+  });
+});
+
+it('cards are refused by name where no section says in how many parts batches are', async () => {
+  expect(await mpdnn(['train', '--data', 'synthetic:200', '--gpus', '2'], folder)).toMatchObject({
+    code: 2,
+    stderr: 'mpdnn: --gpus 2: --shards = 1: 2 processes cannot share them; set shards = 2 or a larger power of two\n',
   });
 });
 

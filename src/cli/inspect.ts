@@ -1,6 +1,8 @@
 /** `mpdnn inspect`: layers, costs and the smallest possible budget of a network, before any training. */
 
 import { Command, InvalidArgumentError } from 'commander';
+import { elementCount } from '../elementCount.js';
+import { InputError } from '../errors.js';
 import { kilobyteDecimals, roundedUp } from '../kilobytes.js';
 import {
   type Counted,
@@ -15,10 +17,11 @@ import { fewestChannels } from '../program/prunedChannels.js';
 import { declaredVariables } from '../program/trainingProgram.js';
 import { floatBits, largestSet, memorySets, smallestBits, tableBits } from '../quant/index.js';
 import { withNetworkOfFile } from '../runs/index.js';
-import { type Experiment, experimentFromSettings } from '../settings/index.js';
+import { concernsSizes, type Experiment, experimentFromSettings, settingKeys } from '../settings/index.js';
 import type { Task } from '../task.js';
+import { type BudgetOutlook, outlookOf } from '../train/budgetLimits.js';
 import { type DataShape, networkOf, programOptions } from '../train/programOptions.js';
-import { addSettingOptions, positive } from './options.js';
+import { addKeyOptions, positive } from './options.js';
 import { textTable } from './textTable.js';
 
 /**
@@ -48,11 +51,14 @@ export function inspectCommand(): Command {
     .option('--a-bitwidth <n>', 'bits of activations')
     .option('--json', 'one JSON object on stdout')
     .action(async (model: string, { json, input, classes, ...overrides }: InspectOptions) => {
-      const asked = experimentFromSettings('inspect', 'inspect', quantized, { ...overrides, model });
+      const asked = experimentFromSettings('inspect', '', quantized, { ...overrides, model });
       const found = inspect(await withNetworkOfFile(asked), { input, classes });
       process.stdout.write(`${json ? JSON.stringify(found) : describe(found)}\n`);
     });
-  return addSettingOptions(command, ['model']);
+  const help =
+    'Every other key of a .cfg file about the network, its quantizers or its budget is an option too, such as ' +
+    '--a-quantize-input false.';
+  return addKeyOptions(command, settingKeys.filter(concernsSizes), help);
 }
 
 function imageShape(text: string): ImageShape {
@@ -95,19 +101,28 @@ interface Inspection {
   readonly kbytes: Kbytes;
   readonly fewest: Kbytes;
   readonly float: Kbytes;
+  /** Whether the given budget can be kept; null without one. */
+  readonly budget: BudgetOutlook | null;
 }
 
 function inspect(experiment: Experiment, given: Pick<InspectOptions, 'input' | 'classes'>): Inspection {
   const { model, definition } = experiment.network;
   const usual = usualData(model);
-  const outputs = [definition?.outputs ?? []].flat();
-  const data = {
-    imageShape: given.input ?? definition?.input ?? usual.imageShape,
-    classes: given.classes ?? outputs.at(-1) ?? usual.classes,
-    targetShape: outputs.slice(0, -1),
-  };
-  // A network with outputs [height, width, classes] is inspected as one that classifies pixels, whatever its loss.
-  const inspected = outputs.length > 1 ? { ...experiment, task: pixelTask } : experiment;
+  const imageShape = given.input ?? definition?.input ?? usual.imageShape;
+  const own = [definition?.outputs ?? usual.classes ?? elementCount(imageShape)].flat();
+  const outputs = given.classes === undefined ? own : [...own.slice(0, -1), given.classes];
+  const isImage = outputs.length > 1;
+  // An image [height, width, classes] classifies pixels, unless a loss is given.
+  const task = isImage && !experiment.overrides.has('loss') ? pixelTask : experiment.task;
+  if (task.target === 'input' && given.classes !== undefined) {
+    throw new InputError(
+      `--classes ${given.classes}: has no effect with --target input: outputs are as many as inputs`,
+    );
+  }
+  // Data that suit the network, as far as its loss allows.
+  const maps = (isImage ? outputs : imageShape).slice(0, -1);
+  const data = { imageShape, classes: outputs.at(-1)!, targetShape: task.loss === 'pixels' ? maps : outputs };
+  const inspected = { ...experiment, task };
   const options = programOptions(inspected, { ...data, trainImages: 1, evaluationImages: 1 }, null);
   const network = networkOf(inspected, data);
   const variables = declaredVariables(options);
@@ -132,21 +147,24 @@ function inspect(experiment: Experiment, given: Pick<InspectOptions, 'input' | '
       variables,
       quantizers.map(() => floatBits),
     ),
+    budget: outlookOf(inspected, { options, variables }),
   };
 }
 
 const pixelTask: Task = { loss: 'pixels', target: 'data', metric: 'iou' };
 
-/** Image shapes and classes of the MLPerf Tiny models. */
-const tinyData: ReadonlyMap<string, Pick<DataShape, 'imageShape' | 'classes'>> = new Map([
+/** The usual image shape and number of classes of a model; without the latter it puts out as many numbers as it reads. */
+type UsualData = Pick<DataShape, 'imageShape'> & { readonly classes?: number };
+
+/** Those of the MLPerf Tiny models. */
+const tinyData: ReadonlyMap<string, UsualData> = new Map<string, UsualData>([
   ['ds_cnn', { imageShape: [49, 10, 1], classes: 12 }],
   ['mobilenetv1', { imageShape: [96, 96, 3], classes: 2 }],
   ['resnet8', { imageShape: [32, 32, 3], classes: 10 }],
-  ['dense_autoencoder', { imageShape: [1, 1, 640], classes: 640 }],
+  ['dense_autoencoder', { imageShape: [1, 1, 640] }],
 ]);
 
-/** The usual image shape and number of classes of a model. */
-function usualData(model: string): Pick<DataShape, 'imageShape' | 'classes'> {
+function usualData(model: string): UsualData {
   const tiny = tinyData.get(model);
   if (tiny) return tiny;
   const isForImagenet = model === 'resnet18' || model === 'mobilenetv2';
@@ -212,5 +230,6 @@ function describe(found: Inspection): string {
     textTable([header, ...rows], process.stdout.columns),
     '',
     textTable(budget),
+    ...(found.budget ? ['', found.budget.line] : []),
   ].join('\n');
 }

@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Device, devices, type MatmulPrecision, matmulPrecisions } from '../device.js';
 import { cacheFolder } from '../disk/cacheFolder.js';
 import { unfinishedRemark } from '../runs/evaluationData.js';
-import { settingKeys } from '../settings/index.js';
+import { optionOf, type SettingKey, settingKeys } from '../settings/index.js';
 
 export function deviceOption(fallback: Device): Option {
   return new Option('--device <name>', 'engine').choices(devices).default(fallback);
@@ -59,15 +59,18 @@ export function addEvaluationOptions(command: Command): Command {
  * `weightfile`, which is --weights.
  */
 export function addSettingOptions(command: Command, without: readonly string[] = []): Command {
-  for (const key of settingKeys) {
-    const option = new Option(`--${key.replaceAll('_', '-')} <value>`).hideHelp();
+  const keys = settingKeys.filter((key) => ![...without, 'weightfile'].includes(key));
+  return addKeyOptions(command, keys, 'Every other key of a .cfg file is an option too, such as --weight-decay 1e-4.');
+}
+
+/** Adds hidden options for keys that the command has no option for yet, and a line of help about them. */
+export function addKeyOptions(command: Command, keys: readonly SettingKey[], help: string): Command {
+  for (const key of keys) {
+    const option = new Option(`${optionOf(key)} <value>`).hideHelp();
     const known = command.options.some(({ long }) => long === option.long);
-    if (!known && ![...without, 'weightfile'].includes(key)) command.addOption(option);
+    if (!known) command.addOption(option);
   }
-  return command.addHelpText(
-    'after',
-    '\nEvery other key of a .cfg file is an option too, such as --weight-decay 1e-4.',
-  );
+  return command.addHelpText('after', `\n${help}`);
 }
 
 /** `--no-autotune`; commander then sets `autotune` to false. */

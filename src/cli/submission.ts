@@ -117,7 +117,7 @@ export function submit(
 ): void {
   const { slurm = '', kubernetes, atOnce = null, failFast = false, dryRun = false, force = false } = options;
   const { ranks = 1, gpus = null } = options;
-  for (const { experiment } of plan) checkRanks(experiment, gpus ?? ranks);
+  for (const { experiment } of plan) checkRanks(experiment, gpus ?? ranks, gpus === null ? '--ranks' : '--gpus');
   checkFolders(plan, force);
   const records = readRecords(out);
   const queue = kubernetes === undefined && records.size > 0 ? queuedJobs() : new Map();

@@ -76,7 +76,8 @@ export function trainCommand(): Command {
       const { cfg, force, plots, autotune, watch, ...given } = options;
       const overrides = withCards(given, gpus);
       if (startsRanks(gpus)) {
-        checkRanks(isSection(name, cfg) ? sectionOf(name, cfg, overrides).experiment : askedFor(overrides), gpus);
+        const asked = isSection(name, cfg) ? sectionOf(name, cfg, overrides).experiment : askedFor(overrides);
+        checkRanks(asked, gpus, '--gpus');
         process.exitCode = await runOnCards(gpus);
         return;
       }

@@ -476,7 +476,7 @@ describe('the commands', () => {
   it.each([
     [
       [...fresh, '--ranks', '2'],
-      'sweep.cfg: [FLOAT] shards = 1: 2 processes cannot share them; set shards = 2 or a larger power of two',
+      '--ranks 2: sweep.cfg: [FLOAT] shards = 1: 2 processes cannot share them; set shards = 2 or a larger power of two',
     ],
     [
       [...fresh, '--ranks', '2', '--shards', '2', '--kubernetes', 'image=x claim=y'],

@@ -10,7 +10,7 @@ export const mostClasses = 65_536;
 const noClass = 255;
 
 /**
- * The targets with these numbers, of length [count, ...shape].
+ * The targets with these numbers, of length [count, ...shape]; an empty shape of values is one number an input.
  *
  * @throws InputError, beginning with `source`, for numbers that are no targets of the loss
  */
@@ -28,7 +28,7 @@ export function checkedTargets(
   };
   switch (loss) {
     case 'values':
-      return { values: refuse(Number.isFinite, 'targets are finite'), shape };
+      return { values: refuse(Number.isFinite, 'targets are finite'), shape: shape.length === 0 ? [1] : shape };
     case 'labels':
       return { values: refuse((value) => [1, 0, -1].includes(value), 'labels are 1, 0, or -1'), shape };
     case 'pixels':

@@ -52,6 +52,22 @@ describe('what is recommended', () => {
     expect(text).toContain('[N]\nweightfile = N-float/params_best.safetensors\nepochs = 3\n');
   });
 
+  it('has no target for what stays in float', async () => {
+    const targetsOf = async (options: Overrides) => {
+      const { targetWeightKbytes, targetActivationKbytes } = (await recipe(options)).experiments[1].budget;
+      return [targetWeightKbytes > 0, targetActivationKbytes > 0];
+    };
+    expect(await targetsOf({ w_quantize: 'none' })).toEqual([false, true]);
+    expect(await targetsOf({ w_quantize: 'none', target_weight_kbytes: -1 })).toEqual([false, true]);
+    expect(await targetsOf({ w_quantize: 'none', layers: 'fc/*: w_quantize = pow2' })).toEqual([false, true]);
+    expect(await targetsOf({ a_quantize: 'none' })).toEqual([true, false]);
+    expect(await targetsOf({ a_quantize: 'none', target_activation_kbytes: -1 })).toEqual([true, false]);
+    expect(await targetsOf({ w_quantize: 'none', a_quantize: 'none' })).toEqual([false, false]);
+    await expect(recipe({ target_weight_kbytes: -1, budget_prune: true })).rejects.toThrow(
+      '--budget-prune = true: has no effect without budget = guaranteed',
+    );
+  });
+
   it.each<[Overrides, string]>([
     [{}, 'last'],
     [{ learning_rate_drops: '2' }, 'validation'],
@@ -259,7 +275,7 @@ describe('of other losses', () => {
       Array(2).fill({ loss: 'pixels', target: 'data', metric: 'iou' }),
     );
     await expect(recommend(asked('pixels', pixels), events)).rejects.toThrow(
-      /^recommended settings: \[asked\] model = resnet20: puts out features, loss = pixels wants 4x4x2 of these data: give a network of one's own/,
+      /^--model = resnet20: puts out features, loss = pixels wants 4x4x2 of these data: give a network of one's own/,
     );
     await expect(recommend(asked('pixels', pixels, { model: 'resnet20' }), events)).rejects.toThrow(
       "model = resnet20: puts out features, loss = pixels wants 4x4x2 of these data: give a network of one's own whose",

@@ -11,6 +11,7 @@ import { floatBits, largestSet, memorySets, smallestBits } from '../quant/index.
 import { resolveStartingWeights } from '../runs/index.js';
 import {
   type ConfigFile,
+  canPrune,
   concernsQuantizers,
   configText,
   type Experiment,
@@ -19,6 +20,7 @@ import {
   isOnnxFile,
   type Lines,
   type Overrides,
+  optionOf,
   parseConfig,
   resolveExperiment,
   searchEpochs,
@@ -68,7 +70,7 @@ const quantization = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametr
  */
 export function askedFor(options: Overrides): Experiment {
   const context = { ...quantization, select: 'validation', budget: 'guaranteed' };
-  return experimentFromSettings('asked', source, context, options, 'plan');
+  return experimentFromSettings('asked', '', context, options, 'plan');
 }
 
 /**
@@ -84,8 +86,15 @@ export async function recommend(asked: Experiment, events: RecipeEvents): Promis
   const draft = (targets: Targets, prunes: boolean) => build(asked, name, { seen, model, targets, prunes });
   const mayPrune = !overrides.has('budget_prune') || settings.budget_prune;
 
-  // A budget too wide to matter: the size of the float network decides the real one.
-  const [, unlimited] = draft({ weight: { value: 1e9 }, activation: { value: 1e9 } }, mayPrune).experiments;
+  // No target for what stays in float; null for one that the size of the float network decides.
+  const given = (key: `target_${keyof Targets}_kbytes`, quantizer: 'w_quantize' | 'a_quantize') =>
+    overrides.has(key) ? settings[key] : settings[quantizer] === null ? -1 : null;
+  const weight = given('target_weight_kbytes', 'w_quantize');
+  const activation = given('target_activation_kbytes', 'a_quantize');
+  // Budgets too wide to matter.
+  const wide = { weight: { value: weight ?? 1e9 }, activation: { value: activation ?? 1e9 } };
+  const prunesWide = mayPrune && canPrune({ ...settings, target_weight_kbytes: wide.weight.value });
+  const [, unlimited] = draft(wide, prunesWide).experiments;
   const training = buildTrainingProgram(programOptions(unlimited, shapeOf(unlimited, seen), null));
   const { variables } = training;
   const sets = memorySets(variables.quantizers, variables.unquantized);
@@ -93,8 +102,8 @@ export async function recommend(asked: Experiment, events: RecipeEvents): Promis
   const kbytes = (of: keyof typeof sets) => largestSet(sets[of], inFloat).kbytes;
   const type = settings.target_activation_type;
   const targets = {
-    weight: target('weights', kbytes('weights'), 10, overrides.get('target_weight_kbytes')),
-    activation: target(activationWords[type], kbytes(type), 8, overrides.get('target_activation_kbytes')),
+    weight: target('weights', kbytes('weights'), 10, weight),
+    activation: target(activationWords[type], kbytes(type), 8, activation),
   };
   const least = largestSet(sets.weights, variables.quantizers.map(smallestBits)).kbytes;
   const isTight = targets.weight.value > 0 && least > targets.weight.value;
@@ -130,9 +139,9 @@ interface Choice {
 }
 
 /** The given target in kB, or a fraction of the float network's size, rounded up to three digits; none of nothing. */
-function target(what: string, float: number, part: number, given: string | undefined): Target {
+function target(what: string, float: number, part: number, given: number | null): Target {
   const inFloat = `${what} in float: ${float.toPrecision(4)} kB`;
-  if (given !== undefined) return { value: Number(given), remark: inFloat };
+  if (given !== null) return { value: given, remark: inFloat };
   if (float === 0) return { value: -1 };
   const unit = 10 ** (Math.floor(Math.log10(float / part)) - 2);
   const value = Number((Math.ceil(float / part / unit - 1e-9) * unit).toPrecision(3));
@@ -164,11 +173,11 @@ function build(asked: Experiment, name: string, choice: Choice): Omit<Recipe, 'n
   const experiments = [experiment(floatName, float), experiment(name, learned)] as const;
   const budget = ['target_weight_kbytes', 'target_activation_kbytes', 'budget_prune'].flatMap((key) => {
     const line = learned.get(key);
-    return line?.remark ? [`--${key.replaceAll('_', '-')} ${line.value}: ${line.remark}`] : [];
+    return line?.remark ? [`${optionOf(key)} ${line.value}: ${line.remark}`] : [];
   });
   const chosen = ['model', 'image_size', 'batch_size'].flatMap((key) => {
     const line = asked.overrides.has(key) ? undefined : shared.get(key);
-    return line ? [`--${key.replaceAll('_', '-')} ${line.value}`] : [];
+    return line ? [`${optionOf(key)} ${line.value}`] : [];
   });
   if (!asked.overrides.has('epochs')) {
     chosen.push(`epochs ${experiments.map(({ training }) => training.epochs).join(' and ')}`);

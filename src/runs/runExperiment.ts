@@ -191,14 +191,19 @@ function watchersOf(
   return [live, eventFile(folder.root, experiment, () => readQuantizers(folder))];
 }
 
-/** Throws an `InputError` unless each of `size` ranks has the same number of shards. */
-export function checkRanks(experiment: Experiment, size: number): void {
+/**
+ * Throws an `InputError` unless each of `size` ranks has the same number of shards. `option`: the one that asks for
+ * them, if any.
+ */
+export function checkRanks(experiment: Experiment, size: number, option?: '--gpus' | '--ranks'): void {
   const { shards } = experiment.training;
   if (shards % size === 0) return;
   const remedy = Number.isInteger(Math.log2(size))
     ? `set shards = ${size} or a larger power of two`
     : 'shards are a power of two, so start 2, 4, 8 … processes';
-  throw new InputError(`${whereSet(experiment, 'shards')} = ${shards}: ${size} processes cannot share them; ${remedy}`);
+  const asked = option ? `${option} ${size}: ` : '';
+  const place = `${whereSet(experiment, 'shards')} = ${shards}`;
+  throw new InputError(`${asked}${place}: ${size} processes cannot share them; ${remedy}`);
 }
 
 /** Throws an `InputError` with the difference if a run's images are not those that it began with. */

@@ -76,7 +76,10 @@ describe('starting weights', () => {
     expect(fault('net.h5')).toContain(
       'weightfile = net.h5: no such file; name a run folder, a .safetensors, .pt or .h5 file',
     );
-    expect(fault('none', { weights: 'net.h5' })).toMatch(/^--weights = net.h5: no such file/);
+    // Options, and the keys of an experiment's overrides.
+    for (const overrides of [{ weights: 'net.h5' }, { weightfile: 'net.h5' }]) {
+      expect(fault('none', overrides)).toMatch(/^--weights = net.h5: no such file/);
+    }
   });
 
   it('are the best parameters of a run folder that is named', () => {

@@ -25,12 +25,16 @@ export function trainCommandLine(
   return `${by} ${commandWords(['train', experiment, '--cfg', configPath, ...optionWords(options)])}`;
 }
 
+/** The option of a .cfg key: `--batch-size`; `weightfile` is --weights. */
+export function optionOf(key: string): string {
+  return `--${key === 'weightfile' ? 'weights' : key.replaceAll('_', '-')}`;
+}
+
 /** Options as words of a command line. `options`: values by .cfg key. */
 export function optionWords(options: Iterable<readonly [key: string, value: string]>): string[] {
   const words: string[] = [];
   for (const [key, value] of options) {
-    const option = key === 'weightfile' ? 'weights' : key.replaceAll('_', '-');
-    words.push(`--${option}`, ...(key === 'resume' ? [] : [value]));
+    words.push(optionOf(key), ...(key === 'resume' ? [] : [value]));
   }
   return words;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
 import { parseConfig } from './configFile.js';
-import { type Experiment, experimentFromSettings, type Overrides, resolveExperiment } from './experiment.js';
+import { type Experiment, experimentFromSettings, type Overrides, resolveExperiment, whereSet } from './experiment.js';
 import { quantizerBounds } from './quantizerBounds.js';
 import { settingKeys } from './settings.js';
 
@@ -292,6 +292,13 @@ it('gives activations of either sign the settings of all, and a bit for the sign
   expect(experiment('a_quantize_input = on').input).toMatchObject({ kind: null });
 });
 
+it('says where a key with its default is to be set: in its section, its file or the call', () => {
+  const by = (path: string) => whereSet(experimentFromSettings('A', path, {}), 'batch_size');
+  expect(whereSet(experiment(''), 'batch_size')).toBe('a.cfg: [A] batch_size');
+  expect(by('config.json')).toBe('config.json: batch_size');
+  expect(by('')).toBe('--batch-size');
+});
+
 it('comes back from the settings that config.json keeps', () => {
   const bodies = [
     '',
@@ -301,7 +308,7 @@ it('comes back from the settings that config.json keeps', () => {
     'w_quantize = pow2\na_quantize = fp_relu\nselect = validation\nweightfile = X/params_best.h5\ndata = synthetic:8',
   ];
   for (const body of bodies) {
-    const { settings, sources, overrides, configPath, ...rest } = experiment(body);
+    const { settings, sources, overrides, configPath, isSection, ...rest } = experiment(body);
     const back = experimentFromSettings('A', 'config.json', JSON.parse(JSON.stringify(settings)));
     expect(back).toMatchObject({ ...rest, settings });
   }

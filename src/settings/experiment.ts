@@ -12,6 +12,7 @@ import type { NetworkDefinition } from '../nn/index.js';
 import type { ActivationType, CostTable } from '../quant/index.js';
 import type { Selection } from '../selection.js';
 import type { Task } from '../task.js';
+import { optionOf } from './commandLine.js';
 import { type ConfigEntry, type ConfigFile, defaultSection, interpolatedKeys, sectionEntries } from './configFile.js';
 import { readCostTable } from './costTables.js';
 import { didYouMean } from './didYouMean.js';
@@ -29,8 +30,10 @@ interface SettingSource {
 
 export interface Experiment {
   readonly name: string;
-  /** The .cfg file it was read from. */
+  /** The file it was read from; empty for the settings of a call, whose keys are options. */
   readonly configPath: string;
+  /** True for a section of a .cfg file, false for settings by themselves. */
+  readonly isSection: boolean;
   readonly network: {
     readonly model: ModelName;
     /** A network that is not built in; null until its file has been read, and for built-in models. */
@@ -166,12 +169,16 @@ export interface Experiment {
   readonly overrides: ReadonlyMap<string, string>;
 }
 
-/** The place where a key is set, for messages; its place in the section if it has its default. */
-export function whereSet(
-  { sources, configPath, name }: Pick<Experiment, 'sources' | 'configPath' | 'name'>,
-  key: SettingKey,
-): string {
-  return sources.get(key)?.where ?? `${configPath}: [${name}] ${key}`;
+/** The place where a key is set, for messages; where to set it if it has its default. */
+export function whereSet(experiment: Place & Pick<Experiment, 'sources'>, key: SettingKey): string {
+  return experiment.sources.get(key)?.where ?? placeOf(experiment, key);
+}
+
+type Place = Pick<Experiment, 'name' | 'configPath' | 'isSection'>;
+
+function placeOf({ name, configPath, isSection }: Place, key: string): string {
+  if (isSection) return `${configPath}: [${name}] ${key}`;
+  return configPath ? `${configPath}: ${key}` : optionOf(key);
 }
 
 /** Options of the command line: `batchSize`, `batch-size` and `batch_size` are the same key. */
@@ -198,7 +205,8 @@ export function resolveExperiment(
     throw new InputError(`${depth.where} = ${depth.value}: has no effect with --model; leave it out`);
   }
   if (depth) entries.delete('model');
-  return build(name, file.path, new Map([...entries, ...given]), given);
+  const place = { name, configPath: file.path, isSection: true };
+  return build(place, new Map([...entries, ...given]), given);
 }
 
 /** Values from before there was a key, where they differ from the key's default. */
@@ -217,7 +225,10 @@ export function experimentOfRun(
   return experimentFromSettings(name, path, { ...beforeKeys, ...settings }, overrides);
 }
 
-/** The experiment of some settings, with defaults for the others; overrides as for `resolveExperiment`. */
+/**
+ * The experiment of some settings, with defaults for the others; overrides as for `resolveExperiment`. `path`: empty
+ * for those of a call.
+ */
 export function experimentFromSettings(
   name: string,
   path: string,
@@ -225,14 +236,15 @@ export function experimentFromSettings(
   overrides: Overrides = {},
   origin: Origin = 'call',
 ): Experiment {
+  const place = { name, configPath: path, isSection: false };
   const entries = new Map<string, Entry>();
   for (const [key, value] of Object.entries(settings)) {
     if (value === null) continue;
     const text = Array.isArray(value) ? value.join(',') || 'none' : String(value);
-    entries.set(key, { value: text, where: `${path}: ${key}`, origin: 'shared' });
+    entries.set(key, { value: text, where: placeOf(place, key), origin: 'shared' });
   }
   const given = fromCommandLine(overrides, origin);
-  return build(name, path, new Map([...entries, ...given]), given);
+  return build(place, new Map([...entries, ...given]), given);
 }
 
 /** The experiment with a network defined by a file or a caller. */
@@ -267,9 +279,9 @@ function fromCommandLine(overrides: Overrides, origin: Origin): Map<string, Entr
   const entries = new Map<string, Entry>();
   for (const [option, value] of Object.entries(overrides)) {
     if (value === undefined) continue;
-    const key = option.replace(/[A-Z]/g, (letter) => `_${letter}`).replaceAll('-', '_');
-    const where = `--${key.replaceAll('_', '-').toLowerCase()}`;
-    entries.set(canonicalKey(key.toLowerCase()), { value: String(value), where, origin });
+    const written = option.replace(/[A-Z]/g, (letter) => `_${letter}`).replaceAll('-', '_');
+    const key = canonicalKey(written.toLowerCase());
+    entries.set(key, { value: String(value), where: optionOf(key), origin });
   }
   return entries;
 }
@@ -279,17 +291,12 @@ function canonicalKey(key: string): string {
   return key === 'weights' ? 'weightfile' : key;
 }
 
-function build(
-  name: string,
-  configPath: string,
-  entries: ReadonlyMap<string, Entry>,
-  given: ReadonlyMap<string, Entry>,
-): Experiment {
+function build(place: Place, entries: ReadonlyMap<string, Entry>, given: ReadonlyMap<string, Entry>): Experiment {
   for (const [key, { where, value }] of entries) {
     if (isSettingKey(key)) continue;
     throw new InputError(`${where} = ${shown(value)}: unknown key${didYouMean(key, [...settingKeys, 'weights'])}`);
   }
-  const places = { sources: entries, configPath, name };
+  const places = { ...place, sources: entries };
   const fail: Fail = (key, value, message) => {
     const written = entries.get(key)?.value ?? `${value} (the default)`;
     return new InputError(`${whereSet(places, key)} = ${shown(written)}: ${message}`);
@@ -302,7 +309,7 @@ function build(
   checkKeysTogether(settings, layers, fail);
   checkEffects(settings, layers, entries, fail);
   return {
-    ...grouped(settings, name),
+    ...grouped(settings, place.name),
     ...places,
     layers,
     settings,
@@ -334,7 +341,7 @@ function located(source: DataSpec): DataSpec {
 function grouped(
   s: Settings,
   name: string,
-): Omit<Experiment, 'name' | 'configPath' | 'layers' | 'settings' | 'sources' | 'overrides'> {
+): Omit<Experiment, keyof Place | 'layers' | 'settings' | 'sources' | 'overrides'> {
   return {
     network: {
       model: s.model,

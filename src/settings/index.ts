@@ -2,6 +2,7 @@ export { guaranteesBudget, hasBudget, obeysBudget } from './budget.js';
 export {
   commandWords,
   documentedName,
+  optionOf,
   optionWords,
   programName,
   setProgramName,
@@ -24,9 +25,10 @@ export { listExperiments } from './listExperiments.js';
 export { quantizerBounds } from './quantizerBounds.js';
 export type { QuantizerSettings } from './quantizerSettings.js';
 export { mayHaveSameOperations } from './sameOperations.js';
-export { hasTarget, hasWidths, pixelNumbers, quantizes, searchEpochs } from './settingRules.js';
+export { canPrune, hasTarget, hasWidths, pixelNumbers, quantizes, searchEpochs } from './settingRules.js';
 export {
   concernsQuantizers,
+  concernsSizes,
   isModelFile,
   isOnnxFile,
   type ModelName,

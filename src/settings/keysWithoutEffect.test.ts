@@ -29,7 +29,11 @@ describe('a key without effect', () => {
     ['image_size = 64\ndata = mnist:x', 'has no effect with data = mnist:x'],
     [
       'normalise = shift\nmean = 0.4',
-      'normalise = shift: has no effect beside mean = 0.4 and std = 0.5: give either it or those two',
+      'normalise = shift: has no effect beside mean = 0.4 and std = 0.5: give either it or mean and std',
+    ],
+    [
+      'normalise = unit\nmean = 0.5\ndata = csv:x',
+      'normalise = unit: has no effect beside mean = 0.5: give either it or mean and std',
     ],
     [
       'shard_precision = bfloat16',

@@ -73,7 +73,10 @@ const idleKeys: readonly IdleKeys[] = [
       normalise !== null &&
       (mean?.some((value) => value !== normalisations[normalise].mean) ||
         std?.some((value) => value !== normalisations[normalise].std)) === true,
-    reason: ({ mean, std }) => `beside mean = ${mean} and std = ${std}: give either it or those two`,
+    reason: ({ mean, std }) => {
+      const numbers = Object.entries({ mean, std }).flatMap(([key, value]) => (value ? [`${key} = ${value}`] : []));
+      return `beside ${numbers.join(' and ')}: give either it or mean and std`;
+    },
   },
   {
     keys: ['scale_layer'],

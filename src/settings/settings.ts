@@ -275,6 +275,15 @@ export function concernsQuantizers(key: string): boolean {
   return /^([wa]_|target_|costs$|budget|initial_cost_|layers$|recompute_range$|quantizer_)/.test(key);
 }
 
+/** Keys of the layers of a named model, and of the task that decides its outputs. */
+const networkKeys = ['shortcut_type', 'scale_layer', 'width_multiplier', 'loss', 'target'] as const;
+
+/** Tells whether a key is about layers, sizes or budgets, which a network has before any training. */
+export function concernsSizes(key: SettingKey): boolean {
+  if (networkKeys.some((own) => own === key)) return true;
+  return concernsQuantizers(key) && !/^(initial_cost_|quantizer_|budget_(search|begin|measure|slack))/.test(key);
+}
+
 /** The error of a text that is no value of its key. */
 export interface SettingFault {
   readonly key: SettingKey;

@@ -63,17 +63,32 @@ export function budgetLimits({ budget }: Experiment, counted: Counted): BudgetLi
   return limits.filter(({ most }) => most > 0);
 }
 
+/** Whether a budget can be met, and a line with the room at the fewest bits, or with the excess and the largest tensor. */
+export interface BudgetOutlook {
+  readonly canBeMet: boolean;
+  readonly line: string;
+}
+
 /**
- * A line that says whether the budget can be met, with the room at the fewest bits, or with the excess and the largest
- * tensor; `null` without a budget.
+ * The line of the outlook; `null` without a budget.
  *
- * @throws InputError if a guaranteed budget cannot be met, if a quantizer would use more levels than its bits, or if
- *   the cost table lacks a width
+ * @throws InputError as `outlookOf` does, and if a guaranteed budget cannot be met
  */
-export function budgetOutlook(
-  experiment: Experiment,
-  training: Pick<TrainingProgram, 'options' | 'variables'>,
-): string | null {
+export function budgetOutlook(experiment: Experiment, training: Declared): string | null {
+  const outlook = outlookOf(experiment, training);
+  if (outlook && !outlook.canBeMet && guaranteesBudget(experiment.budget)) throw new InputError(outlook.line);
+  return outlook?.line ?? null;
+}
+
+type Declared = Pick<TrainingProgram, 'options' | 'variables'>;
+
+/**
+ * The outlook of a budget; `null` without one.
+ *
+ * @throws InputError if no channel can be pruned, if a quantizer would use more levels than the bits of a guaranteed
+ *   budget, or if the cost table lacks a width
+ */
+export function outlookOf(experiment: Experiment, training: Declared): BudgetOutlook | null {
   const { variables } = training;
   const smallest = variables.quantizers.map(smallestBits);
   const { costs, prunes } = experiment.budget;
@@ -106,16 +121,16 @@ export function budgetOutlook(
       const all = prunes && !isOfChannels(limit) ? ', with all channels' : '';
       return `${what} need ${digits[unit](cost(smallest))} of ${most} ${unit}${all}`;
     });
-    return `budget: with the fewest bits ${prunes ? 'and channels ' : ''}${needs.join(', ')}${searchOutlook(experiment)}`;
+    const line = `budget: with the fewest bits ${prunes ? 'and channels ' : ''}${needs.join(', ')}${searchOutlook(experiment)}`;
+    return { canBeMet: true, line };
   }
   const { key, what, unit, most } = missing;
   const needed = missing.cost(smallest);
-  const fault =
+  const line =
     `${whereSet(experiment, key)} = ${most}: cannot be met: with the fewest bits ${isOfChannels(missing) ? 'and channels ' : ''}that the limits allow, ` +
     `${what} need ` +
     `${digits[unit](needed)} ${unit}, ${digits[unit](needed - most)} ${unit} too much${missing.largestPart(smallest)}`;
-  if (guaranteesBudget(experiment.budget)) throw new InputError(fault);
-  return fault;
+  return { canBeMet: false, line };
 }
 
 /** The end of the line where a search is asked for, if only by default, that has no epoch. */

@@ -41,6 +41,7 @@ describe('inspect', () => {
     const { stderr } = await mpdnn([...train, '--model', ...args, ...quantized], folder);
     const [, needed] = /with the fewest bits and channels that the limits allow, weights need (\S+) kB/.exec(stderr)!;
     const { stdout } = await succeeds(['inspect', ...args], folder);
+    expect(stdout).toMatch(new RegExp(`\\n--target-weight-kbytes = 0.1: cannot be met: .* weights need ${needed} kB`));
     expect(stdout).toMatch(new RegExp(`^lowest budget  ${needed} .* 2\\.00 +23\\.75 +6\\.00$`, 'm'));
   });
 
@@ -66,10 +67,70 @@ describe('inspect', () => {
     expect(listed.stdout).toMatch(/^linear1\.weight +pow2 +6 +linear1\*$/m);
   });
 
+  it('says whether a budget can be kept, guaranteed or not', async () => {
+    const met = await inspect('ds_cnn', '--target-weight-kbytes', '9', '--budget', 'guaranteed');
+    expect(met.budget).toEqual({ canBeMet: true, line: 'budget: with the fewest bits weights need 5.38 of 9 kB' });
+    const { budget } = await inspect('ds_cnn', '--target-weight-kbytes', '1');
+    expect(budget.canBeMet).toBe(false);
+    expect(budget.line).toMatch(
+      /^--target-weight-kbytes = 1: cannot be met: .* weights need 5\.38 kB, 4\.38 kB too much/,
+    );
+    expect((await inspect('ds_cnn')).budget).toBe(null);
+  });
+
+  it('takes a network for every loss that suits its output, and refuses the others as training does', async () => {
+    const write = (name: string, definition: object) =>
+      writeFileSync(join(folder, name), `export default ${JSON.stringify(definition)};`);
+    write(
+      'table.mjs',
+      network({ input: [1, 1, 4] }, (n, x) => n.linear(n.linear(n.flatten(x), 8, { activation: 'relu' }), 1)),
+    );
+    write(
+      'maps.mjs',
+      network({ input: [8, 8, 3] }, (n, x) => n.conv(x, 2, { size: 1, batchNorm: false, activation: 'none' })),
+    );
+    const table = await inspect('./table.mjs');
+    for (const loss of ['values', 'labels', 'classes']) {
+      expect(await inspect('./table.mjs', '--loss', loss, '--classes', '1')).toEqual(table);
+    }
+    const maps = await inspect('./maps.mjs');
+    for (const loss of ['pixels', 'values']) expect(await inspect('./maps.mjs', '--loss', loss)).toEqual(maps);
+    const refused = async (wanted: string, ...args: string[]) => {
+      const { code, stderr } = await mpdnn(['inspect', ...args], folder);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/^mpdnn: --model[^\n]+\n$/);
+      expect(stderr).toContain(wanted);
+    };
+    await refused(
+      'has 8x8x2 outputs; the data has images of 8x8x3 and loss = labels wants 2\n',
+      './maps.mjs',
+      '--loss',
+      'labels',
+    );
+    await refused('has 8x8x2 outputs; the data has images of 8x8x3 and 2 classes\n', './maps.mjs', '--loss', 'classes');
+    await refused('loss = pixels wants 1x1x1\n', './table.mjs', '--loss', 'pixels');
+    await refused('loss = pixels wants 32x32x10 of these data', 'resnet20', '--loss', 'pixels');
+  });
+
+  it('has an autoencoder put out as many numbers as it reads, whatever the loss', async () => {
+    const outputs = async (...args: string[]) => (await inspect('dense_autoencoder', ...args)).outputs;
+    expect(await outputs()).toBe(640);
+    expect(await outputs('--input', '1x1x16')).toBe(16);
+    expect(await outputs('--input', '1x1x16', '--loss', 'values')).toBe(16);
+    expect(await outputs('--input', '1x1x16', '--loss', 'values', '--target', 'input')).toBe(16);
+    expect(await outputs('--classes', '3')).toBe(3);
+  });
+
   it.each([
     [['--input', '32x32'], 'give height, width and channels, such as 32x32x3'],
     [['--classes', 'ten'], 'give a whole number from 1 on'],
     [['--w-bitwidth', '9'], '--w-bitwidth = 9: must be from 2 to 8'],
+    [['--seed', '3'], "unknown option '--seed'"],
+    [['--budget-search', '0.1'], "unknown option '--budget-search'"],
+    [
+      ['--loss', 'values', '--target', 'input', '--classes', '3'],
+      '--classes 3: has no effect with --target input: outputs are as many as inputs',
+    ],
   ])('refuses %j in one line', async (args, message) => {
     const { code, stderr } = await mpdnn(['inspect', 'resnet20', ...args], folder);
     expect(code).toBe(2);

@@ -74,8 +74,7 @@ function asIntegers(array: NumberArray | TextArray, source: string, wanted: stri
 /** Targets of shape [count, …], or [count] for one number an input. */
 function asNumbers(array: NumberArray | TextArray, source: string): Targets {
   if ('texts' in array) throw new InputError(`${source}: holds texts; loss = values wants numbers`);
-  const [, ...shape] = array.shape;
-  return checkedTargets('values', array.values, shape.length === 0 ? [1] : shape, source);
+  return checkedTargets('values', array.values, array.shape.slice(1), source);
 }
 
 /** Targets of shape [count, labels]: 1, 0, or −1 for unknown. */

@@ -137,8 +137,9 @@ describe('a folder of clips', () => {
   it.each<[string, Partial<SoundSettings>]>([
     ['sound_window_ms = 500: 4000 samples, the clips have 1000', { windowMs: 500 }],
     ['sound_window_ms = 25: 200 samples, the clips have 80', { seconds: 0.01 }],
-    ['sound_high_hz = 5000: give one above sound_low_hz = 50, up to 4000', { highHz: 5000 }],
-    ['sound_high_hz = 40: give one above', { highHz: 40 }],
+    ['sound_high_hz = 5000: must be at most 4000, half of the sample rate', { highHz: 5000 }],
+    ['sound_low_hz = 5000: must be below 4000, half of the sample rate', { lowHz: 5000 }],
+    ['sound_low_hz = 50: must be below sound_high_hz = 40', { highHz: 40 }],
     ['sound_mel_bands = 5: band', { melBands: 300 }],
   ])('is refused: %s', async (message, asked) => {
     writeClips('', 2);

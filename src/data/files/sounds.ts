@@ -234,16 +234,19 @@ function analysisOf(
   const inSamples = (milliseconds: number) => Math.max(1, Math.round((milliseconds * sampleRate) / 1000));
   const [window, hop] = [inSamples(windowMs), inSamples(hopMs)];
   const samples = seconds === null ? longest : Math.round(seconds * sampleRate);
-  const [fft, high] = [fftSize(window), highHz ?? sampleRate / 2];
+  const half = sampleRate / 2;
+  const [fft, high] = [fftSize(window), highHz ?? half];
   if (samples < window) {
     throw new InputError(
       `sound_window_ms = ${windowMs}: ${window} samples, the clips have ${samples} (${file}); give less`,
     );
   }
-  if (!(lowHz < high && high <= sampleRate / 2)) {
-    throw new InputError(
-      `sound_high_hz = ${high}: give one above sound_low_hz = ${lowHz}, up to ${sampleRate / 2} (${file})`,
-    );
+  if (high > half) {
+    throw new InputError(`sound_high_hz = ${high}: must be at most ${half}, half of the sample rate (${file})`);
+  }
+  if (lowHz >= high) {
+    const most = highHz === null ? `${half}, half of the sample rate` : `sound_high_hz = ${high}`;
+    throw new InputError(`sound_low_hz = ${lowHz}: must be below ${most} (${file})`);
   }
   const mel = { melBands, lowHz, highHz: high, coefficients: kind === 'mfcc' ? coefficients : melBands };
   const analysis = { kind, sampleRate, samples, window, hop, fft, ...mel };
