@@ -1,7 +1,7 @@
 /** `mpdnn train`: trains a section of a .cfg file, or with recommended settings for the user's own pictures. */
 
 import { existsSync } from 'node:fs';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { dataForms } from '../data/dataSpec.js';
 import { usableCores } from '../engine/cpu/nodePlatform.js';
 import { DeviceLost, InputError } from '../errors.js';
@@ -65,7 +65,7 @@ export function trainCommand(): Command {
     .option('--weights <file>', 'file of parameters to start from (.safetensors, .h5, .pt), or none')
     .option('--out <dir>', 'folder of the run folders')
     .option('--name <name>', 'name of the run folder, by default that of the section')
-    .option('--resume', 'continue an interrupted run')
+    .addOption(new Option('--resume', 'continue an interrupted run').conflicts('force'))
     .option('--checkpoint-minutes <n>', 'longest time between checkpoints')
     .option('--force', 'replace an existing run folder')
     .addOption(autotuneOption())

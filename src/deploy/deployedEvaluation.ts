@@ -48,7 +48,7 @@ export async function evaluateDeployed(
   const macs = multiplications(network);
   const predictions = task.loss === 'classes' ? new Int32Array(images.count) : null;
   const scoresOf = await loadScores(task);
-  const score = scoresOf?.(images, scaling)() ?? null;
+  const score = scoresOf?.(images, scaling, 'test')() ?? null;
   let [counted, loss, index] = [0, 0, 0];
   const add = (image: InputArray, logits: Float64Array): void => {
     const outputs = logits.map((logit) => logit * unit);

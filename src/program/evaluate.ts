@@ -7,7 +7,7 @@ import { STORAGE } from '../nn/index.js';
 import { METRICS, METRICS_LENGTH } from '../ops/attributes.js';
 import type { Task } from '../task.js';
 import type { BatchFeed } from './batchFeed.js';
-import type { Scaling, Score } from './score.js';
+import type { EvaluatedPart, Scaling, Score } from './score.js';
 
 export interface Evaluation {
   /**
@@ -31,7 +31,7 @@ export interface EvaluationSet {
 }
 
 /** Makes a function that makes scores of a set; throws what `scoreOf` throws. */
-export type ScoresOf = (images: Images, scaling: Scaling) => () => Score;
+export type ScoresOf = (images: Images, scaling: Scaling, part: EvaluatedPart) => () => Score;
 
 /**
  * Loads what makes the scores of sets; `null` if the engine counts everything that the metric needs, so that a page that
@@ -40,7 +40,7 @@ export type ScoresOf = (images: Images, scaling: Scaling) => () => Score;
 export async function loadScores({ metric, target }: Task): Promise<ScoresOf | null> {
   if (metric === 'error' || metric === 'mse') return null;
   const { scoreOf } = await import('./score.js');
-  return (images, scaling) => scoreOf({ metric, target }, images, scaling);
+  return (images, scaling, part) => scoreOf({ metric, target }, images, scaling, part);
 }
 
 /** Callbacks during an evaluation. */

@@ -71,7 +71,7 @@ export async function openInference(
     outputShape,
     variables: built.variables,
     quantizers: quantizerReport(built.variables, await quantizerTable(program, built.variables.quantizers.length), 0),
-    evaluate: (images, events) => visitAll(images, scoresOf?.(images, scaling) ?? null, events),
+    evaluate: (images, events) => visitAll(images, scoresOf?.(images, scaling, 'test') ?? null, events),
     logits: async (images) => {
       const all = new Float64Array(images.count * outputs);
       await visitAll(images, null, { visit: (own, image) => all.set(own, image * outputs) });

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ImageSet } from '../data/imageSet.js';
 import type { Images } from '../data/imageStream.js';
-import { areaUnderCurve, type ScoredTask, scoreOf } from './score.js';
+import { areaUnderCurve, type EvaluatedPart, type ScoredTask, scoreOf } from './score.js';
 
 const set = (more: Partial<ImageSet>): ImageSet => ({
   ...{ images: new Uint8Array(4), labels: new Int32Array(4), count: 4, height: 1, width: 1, channels: 1 },
@@ -11,7 +11,7 @@ const set = (more: Partial<ImageSet>): ImageSet => ({
 });
 const scaling = { scale: [1], offset: [0] };
 const errorOf = (task: ScoredTask, images: ImageSet, outputs: readonly (readonly number[])[]): number => {
-  const score = scoreOf(task, images, scaling)();
+  const score = scoreOf(task, images, scaling, 'test')();
   outputs.forEach((own, image) => {
     score.add(own, image);
   });
@@ -47,7 +47,9 @@ describe('labels', () => {
 
   it('that none or all inputs have are refused', () => {
     const known = { values: Float32Array.of(1, 1, 1, -1), shape: [1] };
-    expect(() => scoreOf(task, set({ targets: known }), scaling)).toThrow('no label is there in some');
+    expect(() => scoreOf(task, set({ targets: known }), scaling, 'test')).toThrow(
+      'no label is there in some of the test',
+    );
   });
 });
 
@@ -64,9 +66,19 @@ describe('anomalies', () => {
   });
 
   it('are refused where there are none, or in a group with normal inputs', () => {
-    expect(() => scoreOf(task, set({}), scaling)).toThrow('wants normal inputs (label 0) and others');
+    const refused = (images: ImageSet, part: EvaluatedPart, message: string) =>
+      expect(() => scoreOf(task, images, scaling, part)).toThrow(
+        `wants normal inputs (label 0) and others; ${message}`,
+      );
+    refused(set({}), 'test', 'all test inputs have label 0, as inputs without labels do; give labels of both (y_test)');
+    refused(
+      set({}),
+      'validation',
+      'all validation inputs have label 0, as inputs without labels do; set select = test',
+    );
+    refused(set({ labels: Int32Array.of(1, 2, 1, 1) }), 'test', 'all test inputs have other labels; give labels of');
     const groups = Int32Array.of(1, 2, 2, 3);
-    expect(() => scoreOf(task, set({ labels, groups }), scaling)).toThrow('group 2 has normal inputs');
+    expect(() => scoreOf(task, set({ labels, groups }), scaling, 'test')).toThrow('group 2 has normal inputs');
   });
 });
 
@@ -88,9 +100,16 @@ it('classes of pixels are judged by the mean of intersection over union, without
   ).toBe(1 / 2);
 });
 
+it('maps without any class are refused, of which there is no mean', () => {
+  const targets = { values: Int32Array.of(-1, -1, -1, -1), shape: [1, 2] };
+  expect(() => scoreOf({ target: 'data', metric: 'iou' }, set({ count: 2, targets }), scaling, 'test')).toThrow(
+    'metric = iou: no pixel of the test inputs has a class; give maps of classes from 0 on',
+  );
+});
+
 it.each(['auc', 'iou'] as const)('%s is not known of streamed images', (metric) => {
   const stream = { ...set({}), files: [] } as unknown as Images;
-  expect(() => scoreOf({ target: 'data', metric }, stream, scaling)).toThrow(
+  expect(() => scoreOf({ target: 'data', metric }, stream, scaling, 'test')).toThrow(
     `metric = ${metric}: is not known of streamed images; set stream = false`,
   );
 });

@@ -21,22 +21,30 @@ export interface Scaling {
   readonly offset: readonly number[];
 }
 
+/** The part of the data that an evaluation is of. */
+export type EvaluatedPart = 'test' | 'validation';
+
 /** A task whose metric is a score. */
 export type ScoredTask = Pick<Task, 'target'> & { readonly metric: Exclude<MetricName, 'error' | 'mse'> };
 
 /**
- * A function that makes a new score of a set.
+ * A function that makes a new score of a set, which is this part of the data.
  *
  * @throws InputError for a set without what the metric needs
  */
-export function scoreOf({ metric, target }: ScoredTask, images: Images, scaling: Scaling): () => Score {
+export function scoreOf(
+  { metric, target }: ScoredTask,
+  images: Images,
+  scaling: Scaling,
+  part: EvaluatedPart,
+): () => Score {
   switch (metric) {
     case 'auc': {
       const set = resident(images, metric);
-      return target === 'input' ? anomalyScore(set, scaling) : labelScore(set);
+      return target === 'input' ? anomalyScore(set, scaling, part) : labelScore(set, part);
     }
     case 'iou':
-      return pixelScore(resident(images, metric));
+      return pixelScore(resident(images, metric), part);
     default:
       throw new Error(`there is no score ${metric satisfies never}`);
   }
@@ -48,7 +56,7 @@ function resident(images: Images, metric: Task['metric']): ImageSet<InputArray> 
 }
 
 /** 1 − the mean AUC over labels that occur both as 1 and as 0. */
-function labelScore({ targets, count }: ImageSet<InputArray>): () => Score {
+function labelScore({ targets, count }: ImageSet<InputArray>, part: EvaluatedPart): () => Score {
   const labels = targets!.shape.at(-1)!;
   const isThere = (label: number) =>
     Array.from({ length: count }, (_, image) => targets!.values[image * labels + label]!);
@@ -57,7 +65,7 @@ function labelScore({ targets, count }: ImageSet<InputArray>): () => Score {
     return all.has(0) && all.has(1);
   });
   if (known.length === 0) {
-    throw new InputError('metric = auc: no label is there in some of the evaluation inputs and not in others');
+    throw new InputError(`metric = auc: no label is there in some of the ${part} inputs and not in others`);
   }
   return () => {
     const outputs = new Float64Array(count * labels);
@@ -75,7 +83,7 @@ function labelScore({ targets, count }: ImageSet<InputArray>): () => Score {
 }
 
 /** 1 − AUC of an autoencoder's errors, of single inputs or of groups, as scores of anomalies; label 0 is normal. */
-function anomalyScore(set: ImageSet<InputArray>, scaling: Scaling): () => Score {
+function anomalyScore(set: ImageSet<InputArray>, scaling: Scaling, part: EvaluatedPart): () => Score {
   const { labels, groups, count } = set;
   const numbers = groups ? [...new Set(groups)] : Array.from({ length: count }, (_, image) => image);
   const places = new Map(numbers.map((number, place) => [number, place]));
@@ -94,8 +102,13 @@ function anomalyScore(set: ImageSet<InputArray>, scaling: Scaling): () => Score 
     sizes[place]!++;
   }
   if (!isAnomaly.includes(0) || !isAnomaly.includes(1)) {
+    const had = isAnomaly.includes(0) ? 'label 0, as inputs without labels do' : 'other labels';
+    const remedy = {
+      test: 'give labels of both (y_test)',
+      validation: 'set select = test, or give inputs of both (x_val and y_val)',
+    };
     throw new InputError(
-      'metric = auc: wants normal inputs (label 0) and others among those of the evaluation; set select = test, or give x_val and y_val',
+      `metric = auc: wants normal inputs (label 0) and others; all ${part} inputs have ${had}; ${remedy[part]}`,
     );
   }
   return () => {
@@ -132,8 +145,11 @@ export function reconstructionError(
 }
 
 /** 1 − the mean IoU over all classes in the maps or the predictions, from the pixels of all inputs together. */
-function pixelScore({ targets }: ImageSet<InputArray>): () => Score {
+function pixelScore({ targets }: ImageSet<InputArray>, part: EvaluatedPart): () => Score {
   const { values } = targets!;
+  if (values.every((label) => label < 0)) {
+    throw new InputError(`metric = iou: no pixel of the ${part} inputs has a class; give maps of classes from 0 on`);
+  }
   const pixels = targetLength(targets!);
   return () => {
     /** For each class: pixels in the maps, in the predictions, and in both. */
@@ -158,7 +174,7 @@ function pixelScore({ targets }: ImageSet<InputArray>): () => Score {
       },
       error: () => {
         const ratios = [...counts.values()].map(({ actual, predicted, both }) => both / (actual + predicted - both));
-        return 1 - ratios.reduce((sum, ratio) => sum + ratio, 0) / Math.max(1, ratios.length);
+        return 1 - ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length;
       },
     };
   };

@@ -130,11 +130,12 @@ function evaluationSetsOf(
   // Resident sets are concatenated.
   const together = areResident(sets) ? batchFeed(program, evaluationStorages, joined(sets)) : null;
   let first = 0;
-  return sets.map((images): EvaluationSet => {
+  return sets.map((images, index): EvaluationSet => {
     const { count } = images;
     const feed = together ?? batchFeed(program, evaluationStorages, images);
     const table = evaluationBatches(count, batchSize, together ? first : 0);
-    const score = scoresOf?.(images, evaluation) ?? null;
+    const part = index === sets.length - 1 ? 'test' : 'validation';
+    const score = scoresOf?.(images, evaluation, part) ?? null;
     const set = { count, table, feed, score, first: together ? first : 0 };
     first += count;
     return set;

@@ -93,6 +93,7 @@ describe('runs beside each other', () => {
     expect(() => compareRuns([running])).toThrow('no run has finished yet');
     expect(() => compareRuns([fixed, join(fixed, '.')])).toThrow('is given twice');
     expect(() => compareRuns([fixed, small], ['a'])).toThrow('--labels: 1 names for 2 runs');
+    expect(() => compareRuns([fixed, small], ['a', 'a'])).toThrow('--labels: a names two runs; give each a name');
     expect(compareRuns([fixed, small], ['a', 'b']).runs.map(({ name }) => name)).toEqual(['a', 'b']);
   });
 

@@ -46,7 +46,7 @@ export interface Comparison {
 }
 
 /**
- * Reads runs in the given order. `labels`: names for them, one a folder.
+ * Reads runs in the given order. `labels`: names for them, a different one a folder.
  *
  * @throws InputError if a folder is no run or is given twice, if no run has finished, or if classes differ, since
  *   errors of different tasks cannot be compared
@@ -57,6 +57,8 @@ export function compareRuns(folders: readonly string[], labels: readonly string[
       `--labels: ${labels.length} names for ${folders.length} runs; give one each, with commas between`,
     );
   }
+  const same = labels?.find((label, i) => labels.indexOf(label) < i);
+  if (same !== undefined) throw new InputError(`--labels: ${same} names two runs; give each a name of its own`);
   const twice = folders.find((folder, i) => folders.findIndex((other) => resolve(other) === resolve(folder)) < i);
   if (twice !== undefined) throw new InputError(`${twice}: is given twice; compare different runs`);
   const names = labels ?? distinctNames(folders);

@@ -47,9 +47,8 @@ export function openEvaluated(root: string): EvaluatedRun {
 export function unfinishedRemark(root: string): string {
   if (isParametersFile(root)) return '';
   const { folder, config } = openRunFolder(root);
-  if (existsSync(folder.summary) || !existsSync(folder.results)) return '';
-  // Behind the line of names one of each epoch; damaged ones are no reason to refuse.
-  const ended = readText(folder.results).trimEnd().split('\n').length - 1;
+  const ended = existsSync(folder.summary) ? null : endedEpochs(folder);
+  if (ended === null) return '';
   return `NOTE: ${root} has not finished, ${ended} of ${config.settings.epochs} epochs have ended`;
 }
 
@@ -74,12 +73,25 @@ export function trainedExperiment(
 /**
  * The file of a run's best or last parameters.
  *
- * @throws InputError if there is none
+ * @throws InputError if there is none, and for the last ones of a file of parameters
  */
-export function evaluatedParameters({ paramsBest, paramsLast }: EvaluatedRun['folder'], last: boolean): string {
+export function evaluatedParameters({ root, paramsBest, paramsLast }: EvaluatedRun['folder'], last: boolean): string {
+  if (last && isParametersFile(root)) {
+    throw new InputError(
+      `--last: no effect on the one set of parameters in ${root}; leave it out, or name a run folder`,
+    );
+  }
   const file = last ? paramsLast : paramsBest;
   if (existsSync(file)) return file;
-  throw new InputError(`${file}: not there${last ? '' : ' (no epoch obeyed the budget yet); try --last'}`);
+  const overBudget = !last && existsSync(paramsLast) ? ' (no epoch obeyed the budget yet); try --last' : '';
+  const tooEarly = endedEpochs(openRunFolder(root).folder) === 0 ? ', since no epoch has ended' : '';
+  throw new InputError(`${file}: not there${overBudget || tooEarly}`);
+}
+
+/** Number of epochs in the table of results; null for a folder without one, which does not tell. */
+function endedEpochs({ results }: Pick<RunFolder, 'results'>): number | null {
+  // Behind the line of names one of each epoch; damaged ones are no reason to refuse.
+  return existsSync(results) ? readText(results).trimEnd().split('\n').length - 1 : null;
 }
 
 /** The settings without those of the run's own images; folders are read in the size of the run's images. */

@@ -219,7 +219,7 @@ function checkSameData(
   const difference = dataDifference(config.data, now);
   if (!difference) return;
   throw new InputError(
-    `${folder.root}: cannot resume, ${difference}; give it the old images, or start anew with --force`,
+    `${folder.root}: cannot resume, ${difference}; give it the old images, or start anew with --force in place of --resume`,
   );
 }
 

@@ -203,7 +203,9 @@ export function resumeRunFolder(experiment: Experiment): { readonly folder: RunF
   const change = runDifference({ ...config, settings: { ...config.settings, epochs } }, experiment.settings);
   const difference = change ?? networkDifference(config.definition, experiment.network);
   if (difference)
-    throw new InputError(`${root}: cannot resume, ${difference}; set it back, or start anew with --force`);
+    throw new InputError(
+      `${root}: cannot resume, ${difference}; set it back, or start anew with --force in place of --resume`,
+    );
   discardUnfinished(root);
   return { folder, config };
 }

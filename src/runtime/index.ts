@@ -50,7 +50,7 @@ export interface DeployedNetwork {
   readonly unit: number;
   /** Integer logits of an image: bytes, or numbers as in training. */
   logits(image: ArrayLike<number>): Float64Array;
-  /** Index of the class with the largest logit; of equal ones the first. */
+  /** Index of the class with the largest logit; of equal ones the first. Only of networks for classes, as are the next two. */
   predict(image: ArrayLike<number>): number;
   /** Class of every pixel, row by row, of a network with logits for each. */
   predictPixels(image: ArrayLike<number>): Int32Array;
@@ -98,15 +98,23 @@ export async function load(
   };
   const bytes: DeployedNetwork['bytes'] = (image) => inputBytes(input, image);
   const logits: DeployedNetwork['logits'] = (image) => run(bytes(image));
+  const ofClasses: DeployedNetwork['logits'] = (image) => {
+    const { loss } = network;
+    if (loss === 'classes' || loss === 'pixels') return logits(image);
+    throw new RangeError(
+      `the network was trained with loss = ${loss}, its outputs are no classes: logits, each times unit`,
+    );
+  };
   const ofImage: DeployedNetwork['logits'] = (image) => {
-    if (outputs.shape.length === 1) return logits(image);
+    const own = ofClasses(image);
+    if (outputs.shape.length === 1) return own;
     throw new RangeError(`the network has ${outputs.shape.join('×')} logits, a class for every pixel: predictPixels`);
   };
   return {
     ...{ classes: network.classes, inputShape, outputShape: outputs.shape, kernels, unit: outputs.unit },
     ...{ logits, bytes, trace: run },
     predict: (image) => predictionOf(ofImage(image)),
-    predictPixels: (image) => predictionsOf(logits(image), outputs.classes),
+    predictPixels: (image) => predictionsOf(ofClasses(image), outputs.classes),
     classify: (image) => {
       const shares = softmax(Array.from(ofImage(image), (logit) => logit * outputs.unit));
       return shares

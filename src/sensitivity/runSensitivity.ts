@@ -9,7 +9,7 @@ import { loadExperimentData } from '../runs/experimentData.js';
 import { openRunFolder } from '../runs/index.js';
 import { engineOf } from '../runs/workbench.js';
 import type { Overrides } from '../settings/index.js';
-import type { MetricName } from '../task.js';
+import { type MetricName, trainingMetric } from '../task.js';
 import { describeData } from '../train/dataDescription.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
@@ -27,7 +27,8 @@ export interface SensitivityOptions {
 
 /**
  * Measures on the validation images that selected the run's parameters, or else on training images, so that bits chosen
- * by the result do not depend on the test images.
+ * by the result do not depend on the test images. The metric is that of training, which needs no more of the images
+ * than the loss does.
  *
  * @throws InputError for a folder that is no run, a network whose bits cannot change, and images that are not those of
  *   the run
@@ -47,7 +48,9 @@ export async function runSensitivity(
     if (difference) throw new InputError(`${root}: ${difference}; give it the images that it was trained with`);
     const all = data.validation ?? data.train;
     const images = limit(all, Math.min(wanted, all.count), experiment.training.seed);
-    const options = programOptions(experiment, { ...dataShape(data, description, images.count), trainImages: 1 }, null);
+    const task = { ...experiment.task, metric: trainingMetric(experiment.task) };
+    const shape = { ...dataShape(data, description, images.count), trainImages: 1 };
+    const options = programOptions({ ...experiment, task }, shape, null);
     const engine = await engineOf(experiment);
     try {
       const inference = await openInference(engine, options, weights);
@@ -59,7 +62,7 @@ export async function runSensitivity(
           `${root}: no tensor can have other bits than it has: the network is float, or its bits are fixed`,
         );
       }
-      return { ...measured, of: data.validation ? 'validation' : 'training', metric: experiment.task.metric };
+      return { ...measured, of: data.validation ? 'validation' : 'training', metric: task.metric };
     } finally {
       await engine.dispose();
     }

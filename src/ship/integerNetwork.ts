@@ -7,6 +7,7 @@
  */
 
 import type { SizedWindow, Window } from '../ops/window.js';
+import type { LossKind } from '../task.js';
 
 /** The integers of a tensor: all from `lo` to `hi`, or only powers of two. */
 export type Grid =
@@ -230,6 +231,8 @@ export interface IntegerNetwork {
   /** In the order in which they run; the first is the input, the last gives the logits. */
   readonly layers: readonly IntegerLayer[];
   readonly classes: readonly string[];
+  /** The loss that it was trained with, which decides what its logits mean. */
+  readonly loss: LossKind;
 }
 
 /** Outputs of a network: integers in units of `unit`. */
@@ -271,7 +274,7 @@ export function weightsOfLayer(layer: IntegerLayer): IntegerWeights[] {
 }
 
 /** The outputs of a network's last layer. */
-export function outputsOf({ layers }: IntegerNetwork): Outputs {
+export function outputsOf({ layers }: Pick<IntegerNetwork, 'layers'>): Outputs {
   const layer = layers.at(-1);
   if (!layer || !isLast(layer)) throw new Error('the network has no outputs');
   if (layer.op === 'classifier') {

@@ -10,6 +10,7 @@ import type { Activation } from '../ops/attributes.js';
 import type { AxisWindow, SizedAxisWindow, Window } from '../ops/window.js';
 import type { TrainingProgram } from '../program/trainingProgram.js';
 import { channelScale, effectiveRange, type Quantizer, type QuantizerCore, tableBits } from '../quant/index.js';
+import { classification } from '../task.js';
 import { boundedProduct, demandAccumulator } from './bounds.js';
 import type { Channel } from './certificate.js';
 import { demandStorable, demandStorableWeight, gridOf } from './grids.js';
@@ -79,8 +80,9 @@ export function lowerNetwork(
   }
   const { layers, certified } = lowering;
   // Outputs other than classes have no names.
-  const isNamed = classes.length === outputsOf({ layers, classes }).classes;
-  const network: IntegerNetwork = { layers, classes: isNamed ? classes : [] };
+  const isNamed = classes.length === outputsOf({ layers }).classes;
+  const { loss } = training.options.task ?? classification;
+  const network: IntegerNetwork = { layers, classes: isNamed ? classes : [], loss };
   demandRunnable(network);
   return { network, certified };
 }

@@ -44,6 +44,7 @@ export function packNetwork(network: IntegerNetwork, metadata: Readonly<Record<s
   const tensors = new Map(network.layers.flatMap(tensorsOf).map((tensor) => [tensor.name, tensor] as const));
   const description = JSON.stringify({
     classes: network.classes,
+    loss: network.loss,
     tensors: tensorsIn(network),
     layers: network.layers.map(layerEntry),
   });

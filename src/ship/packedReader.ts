@@ -6,6 +6,7 @@
 import { elementCount } from '../elementCount.js';
 import { InputError } from '../errors.js';
 import type { AxisWindow, SizedWindow, Window } from '../ops/window.js';
+import { classification, lossKinds } from '../task.js';
 import { decodeSafetensors, type Safetensors } from '../weights/safetensors.js';
 import { streamBytes, unpackIntegers } from './bitStream.js';
 import { boundedClassifier, boundedOutputs, boundedProduct } from './bounds.js';
@@ -65,7 +66,10 @@ function networkOf(json: unknown, file: Safetensors): IntegerNetwork {
   const root = record(json, 'network');
   const tensors = new Map(array(root.tensors, 'tensors', tensorOf).map((tensor) => [tensor.name, tensor] as const));
   const layers = array(root.layers, 'layers', (layer) => layerOf(layer, tensors, file));
-  const network = { classes: array(root.classes, 'classes', (name) => text(name, 'class')), layers };
+  const classes = array(root.classes, 'classes', (name) => text(name, 'class'));
+  // Files of older versions do not say it.
+  const loss = root.loss === undefined ? classification.loss : choice(root.loss, 'loss', lossKinds);
+  const network = { classes, loss, layers };
   checkNetwork(network);
   return network;
 }

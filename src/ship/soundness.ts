@@ -44,7 +44,7 @@ const mostThresholds = 2 ** 10;
 export const mostTaps = 255;
 
 /** @throws Error in words about the first layer that cannot run */
-export function checkNetwork({ layers, classes }: IntegerNetwork): void {
+export function checkNetwork({ layers, classes }: Pick<IntegerNetwork, 'layers' | 'classes'>): void {
   const written = new Map<string, IntegerLayer>();
   let integers = 0;
   demand(layers.length > 0, 'it has no layers');
@@ -54,7 +54,7 @@ export function checkNetwork({ layers, classes }: IntegerNetwork): void {
     demand(isLast(layer) === ends, `${layer.name}: what puts out logits stands last, and nowhere else`);
     checkLayer(layer, (tensor) => written.get(tensor.name));
     if (isLast(layer)) {
-      const outputs = outputsOf({ layers, classes });
+      const outputs = outputsOf({ layers });
       const names = classes.length;
       demand(names === 0 || names === outputs.classes, `${outputs.classes} logits for ${names} classes`);
       demand(elementCount(outputs.shape) <= mostIntegers, `${layer.name}: has more than ${mostIntegers} integers`);

@@ -58,7 +58,8 @@ it('is trained, evaluated and asked', async () => {
     expect(await mpdnn(args, folder)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(message) });
   write('bytes.npy', npy([6, 4], new Uint8Array(24)));
   await refused(['predict', 'runs/A', 'bytes.npy'], 'mpdnn: bytes.npy: holds bytes, the network takes floats');
-  await refused(['predict', 'runs/A', 'a.png'], 'mpdnn: a.png: this network takes floats; give .npy files');
+  await refused(['predict', 'runs/A', 'a.png'], 'mpdnn: a.png: no such file');
+  await refused(['predict', 'runs/A', 'a.cfg'], 'mpdnn: a.cfg: this network takes floats; give .npy files');
   await refused(['export', 'runs/A'], 'is not quantized; set w_quantize');
   await refused(
     [...train1, '--name', 'B', '--validation-split', '4'],
@@ -109,6 +110,10 @@ it('ends with what learned bits save, in digits that small networks need, and wi
   expect(stdout).toMatch(/^ {2}export +npx mpdnn export experiments\/bytes$/m);
   await succeeds(['init', 'chosen.cfg', '--model', './logistic.mjs', '--data', 'arrays:a.npz'], folder);
   expect(readFileSync(join(folder, 'chosen.cfg'), 'utf8')).toMatch(/^select = validation$/m);
+  expect(await mpdnn(['predict', 'experiments/bytes', 'chosen.cfg'], folder)).toMatchObject({
+    code: 2,
+    stderr: 'mpdnn: chosen.cfg: this network takes 1-channel inputs, images have 3; give .npy files\n',
+  });
   const exported = await succeeds(['export', 'experiments/bytes', '--no-plots'], folder);
   expect(exported.stdout).toMatch(/experiments\/bytes\/export: net\.safetensors, net\.onnx, c\/.* test-images\/0\.png/);
 });

@@ -118,6 +118,11 @@ describe('the call', () => {
     ['unknown command', ['trian', 'A'], "unknown command 'trian' (Did you mean train?)"],
     ['unknown option', ['train', 'FLOAT', '--cfg', 'tiny.cfg', '--limt-train', '3'], '(Did you mean --limit-train?)'],
     ['unknown key', ['train', 'FLOAT', '--cfg', 'tiny.cfg', '--w-quantise', 'fp'], '(Did you mean --w-quantize?)'],
+    [
+      'a run that is both gone on with and replaced',
+      ['train', 'FLOAT', '--cfg', 'tiny.cfg', '--out', 'runs', '--resume', '--force'],
+      "option '--resume' cannot be used with option '--force'",
+    ],
     ['missing argument', ['eval'], "missing required argument 'run'"],
     ['missing option', ['train', 'FLOAT'], 'train FLOAT: which file is it in? name it: --cfg FILE'],
     ['missing section', ['train', '--cfg', 'tiny.cfg'], 'train --cfg tiny.cfg: which section?'],
@@ -298,7 +303,7 @@ describe('weights and checkpoints', () => {
     expectFault(
       ['train', 'FLOAT', '--cfg', cfg, '--out', 'runs', '--resume', '--batch-size', '8'],
       2,
-      'cannot resume, batch_size was 16, now it is 8',
+      'batch_size was 16, now it is 8; set it back, or start anew with --force in place of --resume',
     ));
 
   it('nor is one with one step a layer resumed with steps for channels', () =>
@@ -310,6 +315,14 @@ describe('weights and checkpoints', () => {
 
   it('eval refuses parameters with unknown tensors', () =>
     expectFault(['eval', 'otherParameters/FLOAT'], 2, 'which this network does not have'));
+
+  it.each([['eval'], ['export'], ['predict', 'text.h5']])('%s: a file has no last parameters', (command, ...more) =>
+    expectFault(
+      [command, 'runs/FLOAT/params_best.safetensors', ...more, '--last'],
+      2,
+      '--last: no effect on the one set of parameters in runs/FLOAT/params_best.safetensors; leave it out',
+    ),
+  );
 
   it('eval refuses parameters without the values of fixed quantizers', () =>
     expectFault(['eval', 'otherParameters/FP'], 2, 'params_best.safetensors: lacks'));
@@ -376,6 +389,10 @@ describe('numbers that leave the finite', () => {
     expect(listing(at('exponents/DIVERGES'))).toContain('checkpoint.safetensors');
     expect(listing(at('exponents/DIVERGES'))).not.toContain('params_best.safetensors');
     expect(readFileSync(at('exponents/DIVERGES/results.csv'), 'utf8').trim().split('\n')).toHaveLength(1);
+    for (const [which, ...more] of [['best'], ['last', '--last']]) {
+      const message = `exponents/DIVERGES/params_${which}.safetensors: not there, since no epoch has ended\n`;
+      await expectFault(['predict', 'exponents/DIVERGES', 'text.h5', ...more], 2, message);
+    }
   });
 
   it('stop the run, name step and layer, and keep the last good checkpoint', async () => {

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { load } from '../../src/runtime/index.js';
 import { npy, zip } from '../arrayFiles.js';
 import { compiledPackage } from '../compiledSources.js';
 import { mulberry32 } from '../mulberry32.js';
@@ -14,6 +15,8 @@ const folder = temporaryFolder();
 const write = (name: string, bytes: Uint8Array | string) => writeFileSync(join(folder, name), bytes);
 const read = (name: string) => readFileSync(join(folder, name), 'utf8');
 const entry = JSON.stringify(pathToFileURL(join(compiledPackage(), 'dist/nn/index.js')).href);
+
+const quantized = ['--w-quantize', 'parametric_fp_d_xmax', '--a-quantize', 'parametric_fp_d_xmax_relu'];
 
 /** 48 inputs to train, 16 to test. */
 function arrays(
@@ -39,6 +42,23 @@ beforeAll(() => {
   arrays('labels.npz', [4], [2], (x) => [Number(x[0]! > 0), Number(x[1]! > x[2]!)]);
   arrays('pixels.npz', [4, 4, 1], [4, 4], (x) => Array.from(x, (v, pixel) => (pixel === 5 ? 255 : Number(v > 0))));
   arrays('anomaly.npz', [4], [], (x) => [Number(Math.abs(x[0]!) > 0.5)]);
+  const random = mulberry32(7);
+  const some = (...shape: number[]) =>
+    npy(
+      shape,
+      Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => 2 * random() - 1),
+    );
+  const inputs = { 'x_train.npy': some(48, 4), 'x_test.npy': some(16, 4) };
+  write('normal.npz', zip(inputs));
+  const isStrange = Int32Array.from({ length: 16 }, (_, n) => n % 2);
+  write('unlabelled.npz', zip({ ...inputs, 'y_test.npy': npy([16], isStrange) }));
+  const maps = (classes: number) =>
+    npy(
+      [16, 4, 4],
+      Int32Array.from({ length: 256 }, (_, pixel) => (classes === 0 ? 255 : pixel % classes)),
+    );
+  const pixels = { 'x_train.npy': some(16, 4, 4, 1), 'y_train.npy': maps(2), 'x_test.npy': some(16, 4, 4, 1) };
+  write('empty.npz', zip({ ...pixels, 'y_test.npy': maps(0) }));
   const file = (name: string, input: string, output: string) =>
     write(
       name,
@@ -132,7 +152,6 @@ it('inputs are asked about in the words of their loss', async () => {
 });
 
 it('maps of classes are shipped, with the mean IoU of the integers', async () => {
-  const quantized = ['--w-quantize', 'parametric_fp_d_xmax', '--a-quantize', 'parametric_fp_d_xmax_relu'];
   const more = [...quantized, '--a-quantize-input', 'true', '--no-plots', '--out', 'shipped'];
   const { stdout } = await succeeds(['train', 'PIXELS', '--cfg', 'a.cfg', ...more], folder);
   expect(stdout).toMatch(/in integers.*mean IoU/);
@@ -147,6 +166,34 @@ it('maps of classes are shipped, with the mean IoU of the integers', async () =>
   for (const check of Object.values(checks)) expect(check).toMatchObject({ activations: 0, logits: 0, images: 8 });
 });
 
+it('numbers are shipped as such: the runtime gives them, and no classes', async () => {
+  const more = [...quantized, '--a-quantize-input', 'true', '--no-plots', '--out', 'shipped'];
+  await succeeds(['train', 'VALUES', '--cfg', 'a.cfg', ...more], folder);
+  await succeeds(['export', 'shipped/VALUES', '--no-plots', '--to', 'packed'], folder);
+  const input = Float32Array.of(0.5, -0.5, 0.25, 0);
+  write('one.npy', npy([4], input));
+  const { stdout } = await succeeds(['predict', 'shipped/VALUES', 'one.npy', '--json'], folder);
+  const shipped = await load(readFileSync(join(folder, 'shipped/VALUES/export/net.safetensors')));
+  const values = Array.from(shipped.logits(input), (logit) => logit * shipped.unit);
+  JSON.parse(stdout)[0].values.forEach((value: number, output: number) => {
+    expect(values[output]).toBeCloseTo(value, 5);
+  });
+  for (const ask of ['classify', 'predict', 'predictPixels'] as const) {
+    expect(() => shipped[ask](input)).toThrow('trained with loss = values, its outputs are no classes: logits, each');
+  }
+});
+
+it('sensitivity wants no anomalies among the inputs that it measures', async () => {
+  const more = ['--data', 'arrays:unlabelled.npz', ...quantized, '--no-plots', '--out', 'measured'];
+  await succeeds(['train', 'ANOMALY', '--cfg', 'a.cfg', ...more], folder);
+  const { stdout } = await succeeds(['sensitivity', 'measured/ANOMALY', '--no-plots'], folder);
+  expect(stdout).toMatch(/^MSE [\d.]+ {2}loss [\d.]+ {2}on 48 training images$/m);
+  expect(await mpdnn(['eval', 'measured/ANOMALY', '--data', 'arrays:normal.npz'], folder)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('all test inputs have label 0, as inputs without labels do; give labels of both'),
+  });
+});
+
 it.each([
   [
     'VALUES',
@@ -159,7 +206,18 @@ it.each([
   ['PIXELS', ['--augment-shift', '1'], '--augment-shift = 1: must be 0 with loss = pixels'],
   ['PIXELS', ['--model', 'resnet20'], 'puts out features, loss = pixels wants 4x4x2'],
   ['VALUES', ['--model', './coder.mjs'], 'has 4 outputs; the data has images of 1x1x4 and loss = values wants 2'],
-  ['ANOMALY', ['--limit-val', '1'], 'metric = auc: wants normal inputs (label 0) and others'],
+  ['ANOMALY', ['--limit-val', '1'], 'metric = auc: wants normal inputs (label 0) and others; all test inputs have'],
+  [
+    'ANOMALY',
+    ['--data', 'arrays:normal.npz'],
+    'all test inputs have label 0, as inputs without labels do; give labels of',
+  ],
+  [
+    'ANOMALY',
+    ['--data', 'arrays:normal.npz', '--select', 'validation'],
+    'all validation inputs have label 0, as inputs',
+  ],
+  ['PIXELS', ['--data', 'arrays:empty.npz'], 'metric = iou: no pixel of the test inputs has a class'],
 ])('%s with %s is refused in a line', async (name, more, message) => {
   const call = ['train', name, '--cfg', 'a.cfg', '--no-plots', '--out', 'other', ...more];
   const { code, stderr } = await mpdnn(call, folder);

@@ -48,6 +48,12 @@ it('is trained, evaluated, asked and exported', async () => {
   expect(JSON.parse((await succeeds(['eval', 'runs/A', '--json'], folder)).stdout).images).toBe(8);
   const clip = ['predict', 'runs/A', 'set/low/3.wav', '--json'];
   expect(JSON.parse((await succeeds(clip, folder)).stdout)).toMatchObject([{ file: 'set/low/3.wav' }]);
+  for (const [file, message] of [
+    ['nope.flac', 'nope.flac: no such file'],
+    ['set/low', 'set/low: this network takes clips; give .wav files'],
+  ] as const) {
+    expect(await mpdnn(['predict', 'runs/A', file], folder)).toMatchObject({ code: 2, stderr: `mpdnn: ${message}\n` });
+  }
   await succeeds(['export', 'runs/A'], folder);
   const exported = JSON.parse(readFileSync(join(folder, 'runs/A/export/export.json'), 'utf8'));
   const packed = readSafetensors(join(folder, 'runs/A/export/net.safetensors'));

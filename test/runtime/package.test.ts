@@ -25,7 +25,7 @@ it('brings nothing that makes networks', () => {
   expect(runtime.modules).toContain('runtime/index.js');
   for (const module of runtime.modules) {
     expect(module).toMatch(
-      /^(runtime|ship|weights|graph)\/\w+\.js$|^(elementCount|errors|crc32|softmax|ops\/window|quant\/rounding)\.js$/,
+      /^(runtime|ship|weights|graph)\/\w+\.js$|^(elementCount|errors|crc32|softmax|task|ops\/window|quant\/rounding)\.js$/,
     );
     expect(module).not.toMatch(/lowering|certificate|verification/);
   }

@@ -13,8 +13,8 @@ const lowered = lowerNetwork(shippableProgram({ settings, side: 8 }), []);
 
 /** A copy in which a layer is another. */
 function planted(layer: IntegerLayer): IntegerNetwork {
-  const { layers, classes } = lowered.network;
-  return { classes, layers: layers.map((each) => (each.name === layer.name ? layer : each)) };
+  const { layers, ...rest } = lowered.network;
+  return { ...rest, layers: layers.map((each) => (each.name === layer.name ? layer : each)) };
 }
 
 function withIntegers(layer: ConvolutionLayer, changes: Partial<ConvolutionLayer['requantization']>): IntegerNetwork {

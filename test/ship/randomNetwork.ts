@@ -154,7 +154,7 @@ export function randomNetwork(seed: number): { network: IntegerNetwork; images: 
   const classes = ['a', 'b "quoted"', '\\??/', 'Käse', 'e'];
   if (seed % 3 === 2) layers.push(maps(last, converted(last)));
   else layers.push(...classifier(last));
-  return { network: { layers, classes }, images };
+  return { network: { layers, classes, loss: 'classes' }, images };
 
   /** The mean over all pixels, and a fully connected layer. */
   function classifier(last: IntegerTensor): IntegerLayer[] {

@@ -112,6 +112,15 @@ it('has a class for every pixel where every pixel has logits', async () => {
   expect(() => deployed.classify(image)).toThrow('4×4×10 logits, a class for every pixel: predictPixels');
 });
 
+it('has no class where outputs are none; files of older versions are of classes', async () => {
+  const { network, images } = randomNetwork(1);
+  const ofLabels = await load(packNetwork({ ...network, loss: 'labels' }));
+  expect(() => ofLabels.classify(images[0]!)).toThrow('trained with loss = labels, its outputs are no classes: logits');
+  const { loss: _, ...older } = network;
+  const ofOlder = await load(packNetwork(older as typeof network));
+  expect(ofOlder.classify(images[0]!)).toHaveLength(network.classes.length);
+});
+
 it('names the classes, the likeliest first', async () => {
   const shippable = shippables['fixed 2 and 4 bits']!;
   const { network } = lowerNetwork(shippableProgram(shippable), classes);

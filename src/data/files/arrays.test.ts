@@ -39,6 +39,20 @@ describe('arrays', () => {
     ]);
   });
 
+  it('whose maps lack a class are said to leave it without pixels', async () => {
+    const y = (...pixels: number[]) => npy([pixels.length / 6, 3, 2], Uint8Array.from(pixels));
+    const files = { ...sound, 'y_train.npy': y(...Array(12).fill(2), ...Array(12).fill(255)) };
+    const pixels = { loss: 'pixels', target: 'data', metric: 'iou' } as const;
+    const { notes } = await loadArrays(
+      at('a.npz', zip({ ...files, 'y_test.npy': y(...Array(12).fill(2)) })),
+      false,
+      pixels,
+    );
+    expect(notes).toEqual([
+      expect.stringMatching(/y_train has no pixel of class 0 and 1 more; labels are the numbers of 3/),
+    ]);
+  });
+
   it('are read from .npz, .safetensors and folders alike', async () => {
     const { train, test, classes, notes } = await load(sound);
     expect(train).toEqual({ images: x, labels: Int32Array.of(0, 1, 2, 1), count: 4, height: 3, width: 2, channels: 1 });

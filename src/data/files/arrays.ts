@@ -59,7 +59,7 @@ export async function loadArrays(
   }
   const notes = [
     ...(others.length > 0 ? [`${location}: left out ${others.join(', ')}; ${wanted}`] : []),
-    ...(task.loss === 'classes' && train.count > 0 ? absentClasses(train, classes, location) : []),
+    ...absentClasses(train, task, classes, location),
   ];
   return { name: path.basename(location), classes, train, test, ...(validation && { validation }), notes };
 }
@@ -214,18 +214,23 @@ function classesOf(arrays: Arrays, set: ImageSet<InputArray>, task: Task, locati
   return names.texts;
 }
 
-/** A note about classes without a training input, such as class 0 of labels from 1 on; none if there are inputs of all. */
+/**
+ * A note about classes without a training input or pixel, such as class 0 of labels from 1 on; none if there are some of
+ * all, or if outputs are no classes.
+ */
 function absentClasses(
-  { labels }: ImageSet<InputArray>,
+  { labels, targets, count }: ImageSet<InputArray>,
+  { loss }: Task,
   classes: readonly string[],
   location: string,
 ): readonly string[] {
-  const present = new Set(labels);
+  if (count === 0 || (loss !== 'classes' && loss !== 'pixels')) return [];
+  const present = new Set<number>(loss === 'pixels' ? targets!.values : labels);
   const absent = classes.filter((_, label) => !present.has(label));
   if (absent.length === 0) return [];
   const which = `class ${absent[0]}${absent.length > 1 ? ` and ${absent.length - 1} more` : ''}`;
   return [
-    `NOTE: ${location}: y_train has no input of ${which}; labels are the numbers of ${classes.length} classes from 0 on`,
+    `NOTE: ${location}: y_train has no ${loss === 'pixels' ? 'pixel' : 'input'} of ${which}; labels are the numbers of ${classes.length} classes from 0 on`,
   ];
 }
 

@@ -1,6 +1,6 @@
 /** Reads files as inputs of a trained network: images decoded and cropped like its test images, arrays as they are. */
 
-import { stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { readFault } from '../../disk/fileFault.js';
 import { InputError } from '../../errors.js';
@@ -40,9 +40,12 @@ export interface NetworkInput {
 export async function readForNetwork(files: readonly string[], input: NetworkInput): Promise<NamedInputs> {
   const readers = files.map((file) => readerOf(file, input));
   const image = files.find((_, index) => readers[index] === null);
-  if (image !== undefined && input.values === 'floats') {
-    const tables = input.features?.of === 'columns' ? '.csv or ' : '';
-    throw new InputError(`${image}: this network takes floats; give ${tables}.npy files`);
+  const others = insteadOfImages(input);
+  if (image !== undefined && others !== null) {
+    await access(image).catch((error) => {
+      throw readFault(error, image);
+    });
+    throw new InputError(`${image}: this network takes ${others}`);
   }
   if (readers.every((reader) => reader === null)) {
     return { inputs: await decodeImagesForNetwork(files, input), names: files };
@@ -59,6 +62,14 @@ export async function readForNetwork(files: readonly string[], input: NetworkInp
     for (let row = 0; row < set.count; row++) names.push(set.count === 1 ? file : `${file}[${row}]`);
   }
   return { inputs: joined(sets as [ImageSet<InputArray>, ...ImageSet<InputArray>[]]), names };
+}
+
+/** What a network takes in place of images, and in which files; null if it takes images. */
+function insteadOfImages({ image: [, , channels], values, features }: NetworkInput): string | null {
+  if (features?.of === 'sound') return 'clips; give .wav files';
+  if (features?.of === 'columns') return 'floats; give .csv or .npy files';
+  if (values === 'floats') return 'floats; give .npy files';
+  return channels === 3 ? null : `${channels}-channel inputs, images have 3; give .npy files`;
 }
 
 /** A reader for a file of numbers; null for a file that should be an image. */
@@ -85,7 +96,6 @@ function readerOf(file: string, { image, features }: NetworkInput): (() => Promi
  */
 async function decodeImagesForNetwork(files: readonly string[], input: NetworkInput): Promise<ImageSet> {
   const [height, width, channels] = input.image;
-  if (channels !== 3) throw new InputError(`files of images have 3 channels, this network takes ${channels}`);
   const set = emptyImageSet(files.length, height, width, channels);
   const edge = input.kind === 'mnist' ? mnistPadding : 0;
   const [innerHeight, innerWidth] = [height - 2 * edge, width - 2 * edge];
