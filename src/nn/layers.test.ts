@@ -246,7 +246,7 @@ describe('a fault', () => {
         n.maxPool(n.conv(x, 40, { name: 'head' }), { name: 'end', size: 2 });
         return n.conv(x, 2);
       },
-      /^network: nothing uses the result of end; leave it out$/,
+      /^end: nothing uses it; leave it out$/,
     ],
   ])('%s', (_, define, message) => {
     expect(() => network({ input }, define)).toThrow(message);
@@ -271,7 +271,7 @@ describe('a fault', () => {
     ],
   ])('of a definition that makes other %s when it is called again', (_, define, message) => {
     expect(() => network({ input }, define())).toThrow(
-      /makes other layers when it is called again: .*; it must make the same each time$/,
+      /^network: its function must make the same layers each time: .*, then .*$/,
     );
     expect(() => network({ input }, define())).toThrow(message);
   });

@@ -60,12 +60,11 @@ export function network(options: NetworkOptions, define: Define): NetworkDefinit
     const [one, other] = [first.layers[at], second.layers[at]];
     if (JSON.stringify(one) === JSON.stringify(other)) continue;
     throw new InputError(
-      `network: its function makes other layers when it is called again: ${different(one, other)}, then ` +
-        `${different(other, one)}; it must make the same each time`,
+      `network: its function must make the same layers each time: ${different(one, other)}, then ${different(other, one)}`,
     );
   }
   if (first.output === second.output) return first;
-  throw new InputError(`network: its function returns ${first.output}, and ${second.output} when it is called again`);
+  throw new InputError(`network: its function returns ${first.output}, then ${second.output}`);
 }
 
 /** Name of a layer and its properties that another one lacks. */
@@ -122,12 +121,9 @@ class Recorder {
 
   definition(output: Value): NetworkDefinition {
     if (!this.#values.has(output)) throw new InputError('network: its function must return a value of its layers');
-    const used = new Set([output.name]);
-    for (const layer of this.#made.toReversed()) {
-      if (!used.has(layer.name))
-        throw new InputError(`network: nothing uses the result of ${layer.name}; leave it out`);
-      for (const name of readsOf(layer)) used.add(name);
-    }
+    const read = new Set([output.name, ...this.#made.flatMap(readsOf)]);
+    const unread = this.#made.find(({ name }) => !read.has(name));
+    if (unread) throw new InputError(`${unread.name}: nothing uses it; leave it out`);
     const [first] = output.shape as [number];
     const outputs = output.shape.length === 1 ? first : (output.shape as [number, number, number]);
     return { input: this.#inputShape, layers: this.#made, output: output.name, outputs };

@@ -29,15 +29,15 @@ describe('a key without effect', () => {
     ['image_size = 64\ndata = mnist:x', 'has no effect with data = mnist:x'],
     [
       'normalise = shift\nmean = 0.4',
-      'normalise = shift: has no effect beside mean = 0.4 and std = 0.5: give either it or mean and std',
+      'normalise = shift: has no effect beside mean and std: give either it or those two',
     ],
     [
       'normalise = unit\nmean = 0.5\ndata = csv:x',
-      'normalise = unit: has no effect beside mean = 0.5: give either it or mean and std',
+      'normalise = unit: has no effect beside mean and std: give either it or those two',
     ],
     [
       'shard_precision = bfloat16',
-      'shard_precision = bfloat16: has no effect with shards = 1: no gradients are summed',
+      'shard_precision = bfloat16: has no effect with shards = 1: set shards to a power of two',
     ],
     ['momentum = 0.8\noptimizer = adam', 'momentum = 0.8: has no effect with optimizer = adam'],
     ['budget = guaranteed', 'budget = guaranteed: has no effect without a target: set target_weight_kbytes'],

@@ -73,10 +73,7 @@ const idleKeys: readonly IdleKeys[] = [
       normalise !== null &&
       (mean?.some((value) => value !== normalisations[normalise].mean) ||
         std?.some((value) => value !== normalisations[normalise].std)) === true,
-    reason: ({ mean, std }) => {
-      const numbers = Object.entries({ mean, std }).flatMap(([key, value]) => (value ? [`${key} = ${value}`] : []));
-      return `beside ${numbers.join(' and ')}: give either it or mean and std`;
-    },
+    reason: () => 'beside mean and std: give either it or those two',
   },
   {
     keys: ['scale_layer'],
@@ -88,7 +85,7 @@ const idleKeys: readonly IdleKeys[] = [
     keys: ['shard_precision'],
     because: ['shards'],
     areIdle: ({ shards, shard_precision }) => shards === 1 && shard_precision === 'bfloat16',
-    reason: () => 'with shards = 1: no gradients are summed; set shards to a power of two that divides batch_size',
+    reason: () => 'with shards = 1: set shards to a power of two that divides batch_size',
   },
   {
     keys: ['momentum'],

@@ -221,7 +221,7 @@ function checkSolver(settings: Settings, fail: Fail): void {
     throw fail('warmup_epochs', warmup_epochs, `must be below epochs = ${epochs}`);
   }
   if (nesterov && optimizer !== 'momentum') {
-    throw fail('nesterov', nesterov, `must be false with optimizer = ${optimizer}: it is a form of momentum`);
+    throw fail('nesterov', nesterov, `must be false with optimizer = ${optimizer}`);
   }
 }
 
@@ -260,7 +260,7 @@ function checkImages(settings: Settings, fail: Fail): void {
     throw fail('augment', augment, `crops files of images: it needs data = images:DIR, not ${data}`);
   }
   if (augment === 'resized_crop' && stream === false) {
-    throw fail('stream', stream, 'must be true or auto with augment = resized_crop, which decodes each crop anew');
+    throw fail('stream', stream, 'must be true or auto with augment = resized_crop');
   }
   if (augment !== 'shift' && shift > 0) {
     throw fail('augment_shift', shift, `must be 0 with augment = ${augment}; images are shifted with augment = shift`);
