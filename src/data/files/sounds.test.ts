@@ -95,7 +95,12 @@ describe('a folder of clips', () => {
     for (const [testing, validation, message] of [
       ['low/10.wav', 'low/1.wav', 'testing_list.txt: names none of the clips; wanted: CLASS/NAME.wav, one a line'],
       ['low/0.wav', 'low\\1.wav', 'validation_list.txt: names none of the clips'],
-      [all, 'low/1.wav', 'set: testing_list.txt and validation_list.txt leave no clip to train with'],
+      [
+        all.slice(0, -'low/1.wav'.length),
+        'low/1.wav',
+        'set: testing_list.txt and validation_list.txt leave no clip to train',
+      ],
+      [all, 'low/1.wav', 'set: testing_list.txt and validation_list.txt name low/1.wav; one of them should'],
     ]) {
       write('testing_list.txt', Buffer.from(testing!));
       write('validation_list.txt', Buffer.from(validation!));
