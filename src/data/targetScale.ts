@@ -7,24 +7,37 @@ const usual = { mean: 10, deviations: [0.01, 10] } as const;
 
 /**
  * A remark on targets of a loss of values that are far from 0, or whose deviation is far from 1, with a remedy; none for
- * others. `names`: of the outputs.
+ * others. `names`: of the outputs, if they have names.
  */
 export function targetScaleNotes({ values, shape }: Targets, names: readonly string[], source: string): string[] {
-  const outputs = shape.at(-1) ?? 1;
-  const count = values.length / outputs;
-  const strange = Array.from({ length: outputs }, (_, output) => {
-    const own = Array.from({ length: count }, (_, index) => values[index * outputs + output]!);
-    const mean = own.reduce((sum, value) => sum + value, 0) / count;
-    const deviation = Math.sqrt(own.reduce((sum, value) => sum + (value - mean) ** 2, 0) / count);
-    return { name: names[output] ?? String(output), mean, deviation };
-  }).find(({ mean, deviation }) => {
-    const [least, most] = usual.deviations;
-    return Math.abs(mean) > usual.mean || deviation > most || (deviation > 0 && deviation < least);
-  });
-  if (!strange) return [];
-  const [mean, deviation] = [strange.mean, strange.deviation].map((value) => Number(value.toPrecision(3)));
+  const [least, most] = usual.deviations;
+  const strange = momentsOf(values, shape.at(-1) ?? 1).filter(
+    ({ mean, deviation }) => Math.abs(mean) > usual.mean || deviation > most || (deviation > 0 && deviation < least),
+  );
+  const [first] = strange;
+  if (!first) return [];
+  const name = names[first.output] === String(first.output) ? 'output ' : '';
+  const [mean, deviation] = [first.mean, first.deviation].map((value) => Number(value.toPrecision(3)));
+  const more = strange.length > 1 ? ` (and ${strange.length - 1} more like these)` : '';
+  const remedy = deviation === 0 ? 'subtract the mean' : 'subtract the mean and divide by the deviation';
   return [
-    `NOTE: ${source}: targets of ${strange.name} have a mean of ${mean} and a deviation of ${deviation}; networks learn ` +
-      'numbers around 0 with a deviation of 1; subtract the mean and divide by the deviation, or training may diverge',
+    `NOTE: ${source}: targets of ${name}${names[first.output] ?? first.output}${more} have a mean of ${mean} and a deviation of ` +
+      `${deviation}; networks learn numbers around 0 with a deviation of 1; ${remedy}, or training may diverge`,
   ];
+}
+
+/** Mean and deviation of each output, in one pass (B. P. Welford, 1962). */
+function momentsOf(
+  values: Targets['values'],
+  outputs: number,
+): { readonly output: number; readonly mean: number; readonly deviation: number }[] {
+  const [means, squares] = [new Float64Array(outputs), new Float64Array(outputs)];
+  for (let at = 0; at < values.length; at++) {
+    const output = at % outputs;
+    const before = values[at]! - means[output]!;
+    means[output]! += before / (Math.floor(at / outputs) + 1);
+    squares[output]! += before * (values[at]! - means[output]!);
+  }
+  const count = values.length / outputs;
+  return Array.from(means, (mean, output) => ({ output, mean, deviation: Math.sqrt(squares[output]! / count) }));
 }

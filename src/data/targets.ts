@@ -21,7 +21,9 @@ export function checkedTargets(
   source: string,
 ): Targets {
   const refuse = (isRight: (value: number) => boolean, wanted: string): Float32Array => {
-    const numbers = Float32Array.from(values, Number);
+    const numbers = new Float32Array(values.length);
+    // `from` with a function would make a list of all numbers first.
+    for (let at = 0; at < numbers.length; at++) numbers[at] = Number(values[at]);
     const strange = numbers.findIndex((value) => !isRight(value));
     if (strange < 0) return numbers;
     throw new InputError(`${source}: value ${strange} is ${values[strange]}; ${wanted}`);

@@ -58,7 +58,8 @@ export function exportDocument(summary: ExportSummary, budgetOf: ActivationType)
 export function mismatchLine({ images, activations, logits, predictions }: NpuMismatches): string {
   return (
     `net.onnx is of the profile npu, which is not exact: over ${images} images ${activations.different} of ` +
-    `${activations.all} activations, ${logits.different} of ${logits.all} logits and ${predictions.different} of ${predictions.all} predictions differ`
+    `${activations.all} activations${predictions.all > 0 ? ',' : ' and'} ${logits.different} of ${logits.all} logits` +
+    `${predictions.all > 0 ? ` and ${predictions.different} of ${predictions.all} predictions` : ''} differ`
   );
 }
 

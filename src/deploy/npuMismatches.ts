@@ -3,7 +3,7 @@
  * onnxruntime.
  */
 
-import { type ConvolutionLayer, type IntegerNetwork, outputsOf } from '../ship/integerNetwork.js';
+import { type ConvolutionLayer, type IntegerNetwork, outputsOf, putsOutClasses } from '../ship/integerNetwork.js';
 import { predictionsOf, runIntegers } from '../ship/interpreter.js';
 import { channelsFirst } from '../ship/onnx/channelsFirst.js';
 import { npuModel } from '../ship/onnx/npuModel.js';
@@ -21,7 +21,7 @@ export interface NpuMismatches {
   readonly activations: Share;
   /** Logits that round to another integer. */
   readonly logits: Share;
-  /** Other classes of images, or of pixels. */
+  /** Other classes of images, or of pixels; of none where outputs are no classes. */
   readonly predictions: Share;
 }
 
@@ -57,6 +57,7 @@ export async function npuMismatches(
     const values = channelsFirst([...(got.logits!.data as Float32Array)], own.length / classes);
     logits.all += values.length;
     logits.different += values.filter((value, o) => Math.round(value / unit) !== own[o]).length;
+    if (!putsOutClasses(network)) continue;
     const right = predictionsOf(own, classes);
     predictions.all += right.length;
     predictions.different += differences(predictionsOf(values, classes), right);

@@ -217,14 +217,22 @@ function attributeOf(attribute: AttributeProto, node: string, faults: Faults): A
 /** The nodes on which an output depends; all without one. */
 function leadingTo(output: string | undefined, nodes: readonly NodeProto[]): readonly NodeProto[] {
   if (output === undefined) return nodes;
-  const needed = new Set([output]);
+  // Several, where names stand twice, which is a fault of its own.
+  const writers = new Map<string, NodeProto[]>();
+  for (const node of nodes) {
+    for (const name of node.output) {
+      const known = writers.get(name);
+      if (known) known.push(node);
+      else if (name !== '') writers.set(name, [node]);
+    }
+  }
   const found = new Set<NodeProto>();
-  for (let before = -1; before !== found.size; ) {
-    before = found.size;
-    for (const node of nodes) {
-      if (found.has(node) || !node.output.some((name) => needed.has(name))) continue;
+  const names = [output];
+  for (let name = names.pop(); name !== undefined; name = names.pop()) {
+    for (const node of writers.get(name) ?? []) {
+      if (found.has(node)) continue;
       found.add(node);
-      for (const name of node.input) needed.add(name);
+      names.push(...node.input);
     }
   }
   return nodes.filter((node) => found.has(node));

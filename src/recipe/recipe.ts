@@ -91,7 +91,7 @@ export async function recommend(asked: Experiment, events: RecipeEvents): Promis
     overrides.has(key) ? settings[key] : settings[quantizer] === null ? -1 : null;
   const weight = given('target_weight_kbytes', 'w_quantize');
   const activation = given('target_activation_kbytes', 'a_quantize');
-  // Budgets too wide to matter.
+  // Given targets, or some too wide to matter.
   const wide = { weight: { value: weight ?? 1e9 }, activation: { value: activation ?? 1e9 } };
   const prunesWide = mayPrune && canPrune({ ...settings, target_weight_kbytes: wide.weight.value });
   const [, unlimited] = draft(wide, prunesWide).experiments;

@@ -21,6 +21,7 @@ import {
   type IntegerTensor,
   inputOf,
   outputsOf,
+  putsOutClasses,
   type SumPoolLayer,
 } from '../ship/integerNetwork.js';
 import { classifyIntegers, predictionOf, predictionsOf, runIntegers, sumPool } from '../ship/interpreter.js';
@@ -99,10 +100,9 @@ export async function load(
   const bytes: DeployedNetwork['bytes'] = (image) => inputBytes(input, image);
   const logits: DeployedNetwork['logits'] = (image) => run(bytes(image));
   const ofClasses: DeployedNetwork['logits'] = (image) => {
-    const { loss } = network;
-    if (loss === 'classes' || loss === 'pixels') return logits(image);
+    if (putsOutClasses(network)) return logits(image);
     throw new RangeError(
-      `the network was trained with loss = ${loss}, its outputs are no classes: logits, each times unit`,
+      `the network was trained with loss = ${network.loss}, its outputs are no classes: logits, each times unit`,
     );
   };
   const ofImage: DeployedNetwork['logits'] = (image) => {

@@ -273,6 +273,11 @@ export function weightsOfLayer(layer: IntegerLayer): IntegerWeights[] {
   }
 }
 
+/** Tells whether a network's outputs are classes, of an image or of each pixel. */
+export function putsOutClasses({ loss }: Pick<IntegerNetwork, 'loss'>): boolean {
+  return loss === 'classes' || loss === 'pixels';
+}
+
 /** The outputs of a network's last layer. */
 export function outputsOf({ layers }: Pick<IntegerNetwork, 'layers'>): Outputs {
   const layer = layers.at(-1);

@@ -59,8 +59,7 @@ export async function loadArrays(
   }
   const notes = [
     ...(others.length > 0 ? [`${location}: left out ${others.join(', ')}; ${wanted}`] : []),
-    ...absentClasses(train, task, classes, location),
-    ...trainedAnomalies(train, task, location),
+    ...(testOnly ? [] : [...absentClasses(train, task, classes, location), ...trainedAnomalies(train, task, location)]),
   ];
   return { name: path.basename(location), classes, train, test, ...(validation && { validation }), notes };
 }
