@@ -18,7 +18,7 @@ import { predictionOf } from '../ship/interpreter.js';
 import { metricNames, metrics, namedMetric, type Task } from '../task.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { type LoadedWeights, readStartingWeights } from '../weights/index.js';
-import { addEvaluationOptions } from './options.js';
+import { addEvaluationOptions } from './evaluationOptions.js';
 import { progressDisplay, progressFrame } from './progress.js';
 
 export function evalCommand(): Command {

@@ -19,7 +19,7 @@ import { kilobytesText } from '../kilobytes.js';
 import { isParametersFile } from '../runs/evaluationData.js';
 import { lockFolder } from '../runs/lock.js';
 import { usualForms } from '../ship/shippable.js';
-import { tellingUnfinished } from './options.js';
+import { tellingUnfinished } from './evaluationOptions.js';
 import { ifDrawable } from './pictures.js';
 import { taskDisplay } from './progress.js';
 import { textTable } from './textTable.js';

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Device, devices, type MatmulPrecision, matmulPrecisions } from '../device.js';
 import { cacheFolder } from '../disk/cacheFolder.js';
-import { unfinishedRemark } from '../runs/evaluationData.js';
 import { optionOf, type SettingKey, settingKeys } from '../settings/index.js';
 
 export function deviceOption(fallback: Device): Option {
@@ -35,23 +34,6 @@ export function matmulPrecisionOption(fallback: MatmulPrecision): Option {
   return new Option('--matmul-precision <name>', 'precision of convolutions on a GPU')
     .choices(matmulPrecisions)
     .default(fallback);
-}
-
-/** The command, which in the end tells on stderr if the training of the run, its first argument, has not ended. */
-export function tellingUnfinished(command: Command): Command {
-  return command.hook('postAction', ({ args: [root = ''] }) => {
-    const remark = unfinishedRemark(root);
-    if (remark !== '') process.stderr.write(`${remark}\n`);
-  });
-}
-
-/** Adds the options of a command that evaluates a trained run. */
-export function addEvaluationOptions(command: Command): Command {
-  return tellingUnfinished(command)
-    .option('--device <name>', `${deviceWords} instead of the run's own`)
-    .option('--threads <n>', 'threads of the CPU engine')
-    .option('--matmul-precision <name>', `${matmulPrecisionWords} instead of the run's`)
-    .option('--last', 'the last parameters instead of the best');
 }
 
 /**

@@ -10,7 +10,7 @@ import { evaluatedExperiment, evaluatedParameters, openEvaluated } from '../runs
 import { engineOf } from '../runs/workbench.js';
 import { describedShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
-import { addEvaluationOptions } from './options.js';
+import { addEvaluationOptions } from './evaluationOptions.js';
 import { percent } from './progress.js';
 import { textTable } from './textTable.js';
 

@@ -11,7 +11,7 @@ import { riseText } from '../report/labels.js';
 import { runSensitivity } from '../sensitivity/runSensitivity.js';
 import type { Sensitivity, TensorSensitivity } from '../sensitivity/sensitivity.js';
 import { namedMetric } from '../task.js';
-import { addEvaluationOptions } from './options.js';
+import { addEvaluationOptions } from './evaluationOptions.js';
 import { ifDrawable } from './pictures.js';
 import { taskDisplay } from './progress.js';
 import { textTable } from './textTable.js';
