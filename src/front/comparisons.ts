@@ -5,7 +5,7 @@ import { noSpread, type PairedDifference, pairedDifference } from '../reproduce/
 import { plannedSeeds, remarks, signed } from '../reproduce/resultTable.js';
 import { seedsText } from '../reproduce/spread.js';
 import type { FrontBudget } from './frontPlan.js';
-import { type Measure, type Point, pointsOf } from './point.js';
+import { type Measure, nameOf, type Point, pointsOf } from './point.js';
 import { type QuantizedWay, wayNames } from './ways.js';
 
 /** Learned bits, and each of their variants, beside every other way, and then the variants beside learned bits, by budget. */
@@ -47,7 +47,7 @@ function besideOtherWays(
       // Said once, not of each variant.
       const fitsNone = rows[way].length === 0 && way !== 'narrow' && index === 0;
       if (fitsNone)
-        return [[`${kbytes}`, name(learned), wayNames[way], 'no bits that are alike fit', ...measures.map(() => '')]];
+        return [[`${kbytes}`, nameOf(learned), wayNames[way], 'no bits that are alike fit', ...measures.map(() => '')]];
       return pointsOf(rows[way], points).map((other) => line(kbytes, learned, other, measures));
     }),
   );
@@ -68,13 +68,9 @@ const explanation =
   '± is half of the interval of 95 % (Student’s t), bold where it excludes zero; in brackets the number of seeds with which the ' +
   'first has less. Without ± there is one seed, or differences are equal. The verdict is by the first of these errors.';
 
-function name({ row }: Point): string {
-  return `${row.label} \`${row.section}\``;
-}
-
 function line(kbytes: number, one: Point, other: Point, measures: readonly Measure[]): TableLine {
   const differences = measures.map(({ errorOf }) => pairedDifference(one.result, other.result, errorOf));
-  const head = [`${kbytes}`, name(one), name(other), verdict(one, other, differences[0]!)];
+  const head = [`${kbytes}`, nameOf(one), nameOf(other), verdict(one, other, differences[0]!)];
   return [...head, ...differences.map((difference) => (difference ? cell(difference) : '–'))];
 }
 

@@ -14,7 +14,7 @@ import { percentSpread, seedsText, spreadOf, spreadText } from '../reproduce/spr
 import { agreement } from './agreement.js';
 import { comparisons } from './comparisons.js';
 import type { Front } from './frontPlan.js';
-import { type Measure, measuresOf, type Point } from './point.js';
+import { type Measure, measuresOf, nameOf, type Point } from './point.js';
 import { meanings, type QuantizedWay, wayNames } from './ways.js';
 
 /** The report. `command`: the words of the call that made it, behind the program's name. */
@@ -130,7 +130,7 @@ function frontPicture(float: Point, quantized: readonly Point[], subject: string
 function resultTable(points: readonly Point[], [, ...further]: readonly Measure[]): Block {
   const quantized = points.filter(({ row }) => row.way !== 'float');
   const all: ColumnOf<Point>[] = [
-    { title: 'network', align: 'left', cell: ({ row }) => `${row.label} \`${row.section}\`` },
+    { title: 'network', align: 'left', cell: nameOf },
     { title: 'error %', align: 'right', cell: ({ result }) => errorText(result) },
     { title: 'gap, points', align: 'right', cell: ({ result }) => gapText(result) },
     ...further.map(
@@ -165,8 +165,7 @@ function resultTable(points: readonly Point[], [, ...further]: readonly Measure[
     },
     { title: 'remarks', align: 'left', cell: ({ result }) => remarks(result) },
   ];
-  const columns = filledColumns(all, points);
-  return { type: 'table', columns, rows: points.map((point) => columns.map(({ cell }) => cell(point))) };
+  return { type: 'table', ...filledColumns(all, points) };
 }
 
 function decision({ by, difference: { isDecided, count } }: Beaten): string {

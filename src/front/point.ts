@@ -12,6 +12,11 @@ export interface Point {
   readonly activationKbytes: number | null;
 }
 
+/** A network in words, with its section. */
+export function nameOf({ row }: Point): string {
+  return `${row.label} \`${row.section}\``;
+}
+
 /** The points of some rows, as far as these have been run. */
 export function pointsOf(ids: readonly string[], points: readonly Point[]): Point[] {
   return points.filter(({ row }) => ids.includes(row.id));

@@ -11,13 +11,12 @@ import type { Table } from './table.js';
 
 /** The table without columns that would be empty or repeat another. */
 export function resultTable(table: Table, results: readonly RowResult[]): Block {
-  const columns = filledColumns(columnsOf(table), results);
-  const rows: TableLine[] = [];
-  for (const [index, result] of results.entries()) {
-    if (result.row.group !== results[index - 1]?.row.group) rows.push({ group: result.row.group });
-    rows.push(columns.map(({ cell }) => cell(result)));
-  }
-  return { type: 'table', columns, rows };
+  const { columns, rows } = filledColumns(columnsOf(table), results);
+  const lines = rows.flatMap((cells, index): TableLine[] => {
+    const { group } = results[index]!.row;
+    return group === results[index - 1]?.row.group ? [cells] : [{ group }, cells];
+  });
+  return { type: 'table', columns, rows: lines };
 }
 
 type CellOf = ColumnOf<RowResult>['cell'];
