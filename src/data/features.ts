@@ -3,8 +3,6 @@
  * features.
  */
 
-import type { ImageSet } from './imageSet.js';
-
 /** Columns of a table, one a channel. */
 export interface ColumnFeatures {
   readonly of: 'columns';
@@ -42,16 +40,15 @@ export interface Moments {
   readonly std: readonly number[];
 }
 
-/** The moments of a set for each channel, over all inputs and places. A constant channel has deviation 1. */
-export function momentsOf({ images, channels }: ImageSet<Float32Array>): Moments {
-  const all = Array.from({ length: channels }, (_, channel) => channel);
-  const count = Math.max(1, images.length / channels);
-  const meanOf = (channel: number, term: (value: number) => number) => {
-    let sum = 0;
-    for (let place = channel; place < images.length; place += channels) sum += term(images[place]!);
-    return sum / count;
+/** The moments of numbers for each channel; those of one place stand together. */
+export function momentsOf(numbers: ArrayLike<number>, channels: number): Moments {
+  const count = Math.max(1, numbers.length / channels);
+  const meansOf = (term: (value: number, channel: number) => number): number[] => {
+    const sums = new Float64Array(channels);
+    for (let at = 0; at < numbers.length; at++) sums[at % channels]! += term(numbers[at]!, at % channels);
+    return Array.from(sums, (sum) => sum / count);
   };
-  const mean = all.map((channel) => meanOf(channel, (value) => value));
-  const std = all.map((channel) => Math.sqrt(meanOf(channel, (value) => (value - mean[channel]!) ** 2)) || 1);
+  const mean = meansOf((value) => value);
+  const std = meansOf((value, channel) => (value - mean[channel]!) ** 2).map(Math.sqrt);
   return { mean, std };
 }

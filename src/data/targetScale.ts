@@ -1,5 +1,6 @@
 /** Targets of regression whose scale is not that of a network's first outputs. */
 
+import { momentsOf } from './features.js';
 import type { Targets } from './imageSet.js';
 
 /** The largest mean, by amount, and the smallest and largest deviation that the usual learning rates were seen to learn. */
@@ -11,7 +12,9 @@ const usual = { mean: 10, deviations: [0.01, 10] } as const;
  */
 export function targetScaleNotes({ values, shape }: Targets, names: readonly string[], source: string): string[] {
   const [least, most] = usual.deviations;
-  const strange = momentsOf(values, shape.at(-1) ?? 1).filter(
+  const moments = momentsOf(values, shape.at(-1) ?? 1);
+  const outputs = moments.mean.map((mean, output) => ({ output, mean, deviation: moments.std[output]! }));
+  const strange = outputs.filter(
     ({ mean, deviation }) => Math.abs(mean) > usual.mean || deviation > most || (deviation > 0 && deviation < least),
   );
   const [first] = strange;
@@ -24,20 +27,4 @@ export function targetScaleNotes({ values, shape }: Targets, names: readonly str
     `NOTE: ${source}: targets of ${name}${names[first.output] ?? first.output}${more} have a mean of ${mean} and a deviation of ` +
       `${deviation}; networks learn numbers around 0 with a deviation of 1; ${remedy}, or training may diverge`,
   ];
-}
-
-/** Mean and deviation of each output, in one pass (B. P. Welford, 1962). */
-function momentsOf(
-  values: Targets['values'],
-  outputs: number,
-): { readonly output: number; readonly mean: number; readonly deviation: number }[] {
-  const [means, squares] = [new Float64Array(outputs), new Float64Array(outputs)];
-  for (let at = 0; at < values.length; at++) {
-    const output = at % outputs;
-    const before = values[at]! - means[output]!;
-    means[output]! += before / (Math.floor(at / outputs) + 1);
-    squares[output]! += before * (values[at]! - means[output]!);
-  }
-  const count = values.length / outputs;
-  return Array.from(means, (mean, output) => ({ output, mean, deviation: Math.sqrt(squares[output]! / count) }));
 }

@@ -20,10 +20,10 @@ export function checkedTargets(
   shape: readonly number[],
   source: string,
 ): Targets {
+  // `from(values, …)` would make a list of all numbers first.
+  const { length } = values;
   const refuse = (isRight: (value: number) => boolean, wanted: string): Float32Array => {
-    const numbers = new Float32Array(values.length);
-    // `from` with a function would make a list of all numbers first.
-    for (let at = 0; at < numbers.length; at++) numbers[at] = Number(values[at]);
+    const numbers = Float32Array.from({ length }, (_, index) => Number(values[index]));
     const strange = numbers.findIndex((value) => !isRight(value));
     if (strange < 0) return numbers;
     throw new InputError(`${source}: value ${strange} is ${values[strange]}; ${wanted}`);
@@ -34,7 +34,10 @@ export function checkedTargets(
     case 'labels':
       return { values: refuse((value) => [1, 0, -1].includes(value), 'labels are 1, 0, or -1'), shape };
     case 'pixels':
-      return { values: Int32Array.from(values, (value, index) => pixelClass(Number(value), index, source)), shape };
+      return {
+        values: Int32Array.from({ length }, (_, index) => pixelClass(Number(values[index]), index, source)),
+        shape,
+      };
     default:
       throw new Error(`there are no targets for a loss of ${loss satisfies never}`);
   }

@@ -131,15 +131,12 @@ async function listClasses(location: string, testOnly: boolean): Promise<SoundLi
   const test = await listedIn(location, listNames.test, files);
   const val = await listedIn(location, listNames.val, files);
   if (val && !test) throw new InputError(`${location}: has ${listNames.val}, wanted beside it: ${listNames.test}`);
+  const listed = Object.values(listNames).join(' and ');
   const both = files.find(({ name }) => test?.has(name) && val?.has(name));
-  if (both && !testOnly) {
-    throw new InputError(
-      `${location}: ${Object.values(listNames).join(' and ')} name ${both.name}; one of them should`,
-    );
-  }
+  if (both && !testOnly) throw new InputError(`${location}: ${listed} name ${both.name}; one of them should`);
   const sets = test && files.map(({ name }) => (test.has(name) ? 'test' : val?.has(name) ? 'val' : 'train'));
   if (sets && !testOnly && !sets.includes('train'))
-    throw new InputError(`${location}: ${Object.values(listNames).join(' and ')} leave no clip to train with`);
+    throw new InputError(`${location}: ${listed} leave no clip to train with`);
   const notes = leftOutNote(location, [leftOut], clips);
   if (sets) return { classes, files, sets, notes };
   const note = `${location}: has no ${listNames.test}; a fifth of its ${files.length} clips, chosen by the seed, is for testing`;
