@@ -56,11 +56,10 @@ export function exportDocument(summary: ExportSummary, budgetOf: ActivationType)
  * The number of differences between a model for accelerators, which is not exact, and the integer network, in words.
  */
 export function mismatchLine({ images, activations, logits, predictions }: NpuMismatches): string {
-  return (
-    `net.onnx is of the profile npu, which is not exact: over ${images} images ${activations.different} of ` +
-    `${activations.all} activations${predictions.all > 0 ? ',' : ' and'} ${logits.different} of ${logits.all} logits` +
-    `${predictions.all > 0 ? ` and ${predictions.different} of ${predictions.all} predictions` : ''} differ`
-  );
+  const counted = { activations, logits, ...(predictions.all > 0 && { predictions }) };
+  const shares = Object.entries(counted).map(([what, { different, all }]) => `${different} of ${all} ${what}`);
+  const listed = new Intl.ListFormat('en-GB').format(shares);
+  return `net.onnx is of the profile npu, which is not exact: over ${images} images ${listed} differ`;
 }
 
 function codeNote(code: number | null): string {

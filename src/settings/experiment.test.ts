@@ -308,7 +308,7 @@ it('comes back from the settings that config.json keeps', () => {
     'w_quantize = pow2\na_quantize = fp_relu\nselect = validation\nweightfile = X/params_best.h5\ndata = synthetic:8',
   ];
   for (const body of bodies) {
-    const { settings, sources, overrides, configPath, place, ...rest } = experiment(body);
+    const { settings, sources, overrides, configPath, keyPrefix, ...rest } = experiment(body);
     const back = experimentFromSettings('A', 'config.json', JSON.parse(JSON.stringify(settings)));
     expect(back).toMatchObject({ ...rest, settings });
   }

@@ -33,7 +33,7 @@ export interface Experiment {
   /** The file it was read from; empty for the settings of a call, whose keys are options. */
   readonly configPath: string;
   /** What stands before a key's name where it is set: the file, and the section if it has some; empty with `configPath`. */
-  readonly place: string;
+  readonly keyPrefix: string;
   readonly network: {
     readonly model: ModelName;
     /** A network that is not built in; null until its file has been read, and for built-in models. */
@@ -171,13 +171,13 @@ export interface Experiment {
 
 /** The place where a key is set, for messages; where to set it if it has its default. */
 export function whereSet(experiment: Place & Pick<Experiment, 'sources'>, key: SettingKey): string {
-  return experiment.sources.get(key)?.where ?? placeOf(experiment.place, key);
+  return experiment.sources.get(key)?.where ?? placeOf(experiment, key);
 }
 
-type Place = Pick<Experiment, 'name' | 'configPath' | 'place'>;
+type Place = Pick<Experiment, 'name' | 'configPath' | 'keyPrefix'>;
 
-function placeOf(place: string, key: string): string {
-  return place ? place + key : optionOf(key);
+function placeOf({ keyPrefix }: Pick<Place, 'keyPrefix'>, key: string): string {
+  return keyPrefix ? keyPrefix + key : optionOf(key);
 }
 
 /** Options of the command line: `batchSize`, `batch-size` and `batch_size` are the same key. */
@@ -204,7 +204,7 @@ export function resolveExperiment(
     throw new InputError(`${depth.where} = ${depth.value}: has no effect with --model; leave it out`);
   }
   if (depth) entries.delete('model');
-  const place = { name, configPath: file.path, place: `${file.path}: [${name}] ` };
+  const place = { name, configPath: file.path, keyPrefix: `${file.path}: [${name}] ` };
   return build(place, new Map([...entries, ...given]), given);
 }
 
@@ -235,12 +235,12 @@ export function experimentFromSettings(
   overrides: Overrides = {},
   origin: Origin = 'call',
 ): Experiment {
-  const place = { name, configPath: path, place: path && `${path}: ` };
+  const place = { name, configPath: path, keyPrefix: path && `${path}: ` };
   const entries = new Map<string, Entry>();
   for (const [key, value] of Object.entries(settings)) {
     if (value === null) continue;
     const text = Array.isArray(value) ? value.join(',') || 'none' : String(value);
-    entries.set(key, { value: text, where: placeOf(place.place, key), origin: 'shared' });
+    entries.set(key, { value: text, where: placeOf(place, key), origin: 'shared' });
   }
   const given = fromCommandLine(overrides, origin);
   return build(place, new Map([...entries, ...given]), given);
