@@ -173,8 +173,9 @@ it('suits inputs that are no pictures: neither shifted nor normalised as pixels,
   const program = buildTrainingProgram(programOptions(learned, { ...shape, scaling }, null));
   expect(shippable(program).fault).toBe(null);
 
-  const fault = 'model: the usual one is for images, not for 2 numbers; give another (docs/own-networks.md#tables)';
-  await expect(recommend(askedFor({ data: `csv:${file}` }), events)).rejects.toThrow(fault);
+  const usual = await recommend(askedFor({ data: `csv:${file}` }), events);
+  expect(usual.experiments.map(({ network }) => network.model)).toEqual(['mlp', 'mlp']);
+  const fault = 'model: the usual one is for images; set model = mlp';
   const unnamed = experimentFromSettings('A', 'a.cfg', { data: `csv:${file}` });
   expect(() => programOptions(unnamed, { ...shape, scaling }, null)).toThrow(fault);
 });

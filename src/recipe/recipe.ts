@@ -330,6 +330,7 @@ async function modelFor(asked: Experiment, seen: Survey): Promise<string> {
   const startFile = resolveStartingWeights(asked, parseConfig('', source));
   if (startFile !== null) return modelOfWeights(await readStartingWeights(startFile));
   if (asked.task.target === 'input') return 'dense_autoencoder';
+  if (seen.inputSize?.every((size) => size === 1)) return 'mlp';
   // Refuses data that the usual network does not suit.
   networkOf(asked, shapeOf(asked, seen));
   const size = overrides.has('image_size') ? (settings.image_size ?? seen.side) : imageSize(seen, false);

@@ -212,7 +212,7 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     ['num_layers = 21', 'must be one of 20, 32, 44, 56, 110'],
     [
       'model = resnet19',
-      "dense_autoencoder, or a file such as ./net.mjs or net.onnx, or auto; did you mean 'resnet18'?",
+      "dense_autoencoder, mlp, or a file such as ./net.mjs or net.onnx, or auto; did you mean 'resnet18'?",
     ],
     ['data = cifar', "did you mean 'cifar10'?"],
     ['data = images', 'images:DIR'],
@@ -235,7 +235,7 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     ['target_activation_kbytes = 8', 'needs quantized activations'],
     ['model = resnet18\nshortcut_type = b', 'must be empty for model resnet18'],
     ['width_multiplier = 0', 'must be a number from 0.1 to 4'],
-    ['model = tiny\nwidth_multiplier = 0.5', 'must be 1 for model tiny: only MobileNets and larger ResNets have it'],
+    ['model = tiny\nwidth_multiplier = 0.5', 'must be 1 for model tiny, whose width is fixed'],
     ['select = validation\nvalidation_split = 0', 'must be at least 1 with select = validation'],
     ['validation_split = 100', 'must be 0 with select = test'],
     [

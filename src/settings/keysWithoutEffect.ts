@@ -38,7 +38,7 @@ const idleKeys: readonly IdleKeys[] = [
     keys: ['image_size'],
     because: ['data'],
     areIdle: ({ data }) => !isFolder(data),
-    reason: ({ data }) => `with data = ${data}, whose images have a size of their own; images:DIR has any`,
+    reason: ({ data }) => `with data = ${data}: it is of images:DIR`,
   },
   {
     keys: ['augment'],

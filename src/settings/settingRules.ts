@@ -60,7 +60,7 @@ export function searchEpochs({ budget_search, epochs }: Pick<Settings, 'budget_s
 
 /** Tells whether `width_multiplier` applies to a model. */
 export function hasWidths({ model, num_layers }: Pick<Settings, 'model' | 'num_layers'>): boolean {
-  return ['mobilenetv1', 'mobilenetv2', 'resnet18'].includes(model) || num_layers !== null;
+  return ['mlp', 'mobilenetv1', 'mobilenetv2', 'resnet18'].includes(model) || num_layers !== null;
 }
 
 /** Fills in defaults that depend on other keys. */
@@ -181,7 +181,7 @@ export function checkKeysTogether(settings: Settings, layers: readonly LayerRule
     throw fail(
       'width_multiplier',
       settings.width_multiplier,
-      `must be 1 for model ${settings.model}: only MobileNets and larger ResNets have it`,
+      `must be 1 for model ${settings.model}, whose width is fixed`,
     );
   }
   if (settings.batch_size % settings.shards !== 0) {
@@ -263,7 +263,7 @@ function checkImages(settings: Settings, fail: Fail): void {
     throw fail('stream', stream, 'must be true or auto with augment = resized_crop');
   }
   if (augment !== 'shift' && shift > 0) {
-    throw fail('augment_shift', shift, `must be 0 with augment = ${augment}; images are shifted with augment = shift`);
+    throw fail('augment_shift', shift, `must be 0 with augment = ${augment}; to shift set augment = shift`);
   }
   if (augment === 'none' && mirror) {
     throw fail('augment_mirror', mirror, 'must be false with augment = none; to mirror only set augment_shift = 0');

@@ -27,6 +27,7 @@ export const modelNames = [
   'mobilenetv1',
   'resnet8',
   'dense_autoencoder',
+  'mlp',
 ] as const;
 /** Models that are accepted but not listed: the tests' network, and a network defined by a caller of the library. */
 const unlistedModels = ['tiny', 'own'] as const;
@@ -68,7 +69,7 @@ const flag = setting(`one of ${[...on, ...off].join(', ')}`, (text) => {
 
 const text = setting('a text', (value) => value || undefined);
 
-const folderName = setting('a name without slashes, with no dot at its beginning', (value) =>
+const folderName = setting('a name without slashes or a leading dot', (value) =>
   /^[^./\\][^/\\]*$/.test(value) ? value : undefined,
 );
 
@@ -390,7 +391,7 @@ function target(max: number) {
 
 /** One number for all channels, or one for each, with commas between; the images decide how many are right. */
 function perChannel(min: number, max: number) {
-  return setting(`one number, or one a channel with commas between, from ${min} to ${max}`, (value) => {
+  return setting(`one number, or one a channel (1,2,3), from ${min} to ${max}`, (value) => {
     const numbers = value.split(',').map((part) => within(readNumber(part.trim()) ?? Number.NaN, min, max));
     const valid = numbers.filter((n) => n !== undefined);
     return valid.length === numbers.length ? valid : undefined;

@@ -158,11 +158,9 @@ function modelOptions(experiment: Experiment, data: NetworkShape): ModelOptions 
   }
   const wanted = wantedOutputs(task, data);
   if (!definition) {
-    const [height, width, channels] = imageShape;
+    const [height, width] = imageShape;
     if (height * width === 1 && !sources.has('model') && !sources.has('num_layers')) {
-      throw new InputError(
-        `model: the usual one is for images, not for ${channels} numbers; give another (docs/own-networks.md#tables)`,
-      );
+      throw new InputError('model: the usual one is for images; set model = mlp');
     }
     const features = wanted.find((shape) => shape.length === 1);
     if (features) return { ...network, classes: features[0]! };

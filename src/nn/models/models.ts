@@ -6,7 +6,7 @@ import type { Network } from '../layerNodes.js';
 import { type Define, defined } from '../layers.js';
 import type { Names } from '../naming.js';
 import { buildNetwork } from '../networkBuilder.js';
-import { denseAutoencoder } from './denseAutoencoder.js';
+import { denseAutoencoder, mlp } from './dense.js';
 import { dsCnn } from './dsCnn.js';
 import { mobilenetV1 } from './mobilenetV1.js';
 import { mobilenetV2 } from './mobilenetV2.js';
@@ -24,7 +24,7 @@ export interface ModelOptions {
   readonly classes: number;
   readonly shortcutType: '' | 'b' | 'c';
   readonly scaleLayer: boolean;
-  /** Factor for the numbers of channels of MobileNets and of ResNets other than ResNet-8. */
+  /** Factor for the numbers of channels of MobileNets and of ResNets other than ResNet-8, and of units of the perceptron. */
   readonly widthMultiplier: number;
 }
 
@@ -47,12 +47,19 @@ export function modelDefinition(options: ModelOptions, input: readonly number[])
 function modelNamed(options: ModelOptions): { readonly names: Names; readonly define: Define } {
   const depth = /^resnet(20|32|44|56|110)$/.exec(options.model)?.[1];
   if (depth) return { names: 'published', define: resnetCifar({ ...options, depth: Number(depth) }) };
-  if (options.model === 'resnet18') return { names: 'dots', define: resnet18(options) };
-  if (options.model === 'mobilenetv2') return { names: 'dots', define: mobilenetV2(options) };
-  if (options.model === 'ds_cnn') return { names: 'dots', define: dsCnn(options) };
-  if (options.model === 'mobilenetv1') return { names: 'dots', define: mobilenetV1(options) };
-  if (options.model === 'resnet8') return { names: 'dots', define: resnet8(options) };
-  if (options.model === 'dense_autoencoder') return { names: 'dots', define: denseAutoencoder(options) };
   if (options.model === 'tiny') return { names: 'published', define: tiny(options) };
-  throw new Error(`model ${options.model} is not known`);
+  const model = withDots.get(options.model);
+  if (!model) throw new Error(`model ${options.model} is not known`);
+  return { names: 'dots', define: model(options) };
 }
+
+/** Models whose layers have names as in PyTorch. */
+const withDots: ReadonlyMap<string, (options: ModelOptions) => Define> = new Map([
+  ['resnet18', resnet18],
+  ['mobilenetv2', mobilenetV2],
+  ['ds_cnn', dsCnn],
+  ['mobilenetv1', mobilenetV1],
+  ['resnet8', resnet8],
+  ['dense_autoencoder', denseAutoencoder],
+  ['mlp', mlp],
+]);
