@@ -41,6 +41,8 @@ type Visit = (tensor: IntegerTensor, values: Int32Array) => void;
 
 export interface DeployedNetwork {
   readonly classes: readonly string[];
+  /** Names of the table's columns that the network was trained on, in the order of its inputs; none for other inputs. */
+  readonly columns: readonly string[];
   /** Shape of an image: height, width, channels. */
   readonly inputShape: readonly [height: number, width: number, channels: number];
   /** Shape of the logits: [classes], or [height, width, classes] of a network with a class for every pixel. */
@@ -111,7 +113,8 @@ export async function load(
     throw new RangeError(`the network has ${outputs.shape.join('×')} logits, a class for every pixel: predictPixels`);
   };
   return {
-    ...{ classes: network.classes, inputShape, outputShape: outputs.shape, kernels, unit: outputs.unit },
+    ...{ classes: network.classes, columns: network.columns ?? [], inputShape, outputShape: outputs.shape },
+    ...{ kernels, unit: outputs.unit },
     ...{ logits, bytes, trace: run },
     predict: (image) => predictionOf(ofImage(image)),
     predictPixels: (image) => predictionsOf(ofClasses(image), outputs.classes),
