@@ -12,13 +12,21 @@ function say(text, isFault = false) {
   element('status').classList.toggle('fault', isFault);
 }
 
+/** The reason why a network cannot classify pictures; null if it can. */
+function unfitness({ inputShape, outputShape, loss }) {
+  const [height, width, channels] = inputShape;
+  if (height * width === 1) return `takes lines of ${channels} numbers, this page gives pictures`;
+  if (channels !== 3) return `takes inputs of ${inputShape.join('×')} numbers, pictures have 3 channels`;
+  if (loss === 'values' || loss === 'labels') return `puts out ${loss}, this page shows classes`;
+  return outputShape.length > 1 ? 'has a class for every pixel, this page one a picture' : null;
+}
+
 async function openNetwork(file) {
   const opened = await load(await file.arrayBuffer(), { source: file.name });
-  const [height, width, channels] = opened.inputShape;
-  if (channels !== 3) throw new Error(`${file.name}: takes images of ${channels} channels, pictures have 3`);
-  if (opened.outputShape.length > 1)
-    throw new Error(`${file.name}: has a class for every pixel, this page one a picture`);
+  const fault = unfitness(opened);
+  if (fault) throw new Error(`${file.name}: ${fault}`);
   network = opened;
+  const [height, width] = network.inputShape;
   element('pictures').disabled = false;
   const kernels = { relaxed: 'WebAssembly, relaxed SIMD', simd: 'WebAssembly, SIMD', plain: 'plain JavaScript' };
   say(

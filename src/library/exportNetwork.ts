@@ -68,7 +68,8 @@ export function lowerTrained(
     { ...programOptions(experiment, describedShape(data), weights), batchSize: 1 },
     weights,
   );
-  return { lowered: lowerNetwork(program, data.classes, { onProgress }), program };
+  const columns = data.features?.of === 'columns' ? data.features.names : undefined;
+  return { lowered: lowerNetwork(program, data.classes, { columns, onProgress }), program };
 }
 
 /** The evaluation program of the network, without its pruned channels. */

@@ -27,6 +27,7 @@ import {
 import { classifyIntegers, predictionOf, predictionsOf, runIntegers, sumPool } from '../ship/interpreter.js';
 import { unpackNetwork } from '../ship/packedReader.js';
 import { softmax } from '../softmax.js';
+import type { LossKind } from '../task.js';
 import { type KernelKind, usableKinds } from './kernelModule.js';
 import { loadProgram, type RuntimeProgram } from './program.js';
 
@@ -41,6 +42,10 @@ type Visit = (tensor: IntegerTensor, values: Int32Array) => void;
 
 export interface DeployedNetwork {
   readonly classes: readonly string[];
+  /** Names of the table's columns that the network was trained on, in the order of its inputs; none for other inputs. */
+  readonly columns: readonly string[];
+  /** What its outputs are: with `classes` and `pixels` classes, otherwise values or labels. */
+  readonly loss: LossKind;
   /** Shape of an image: height, width, channels. */
   readonly inputShape: readonly [height: number, width: number, channels: number];
   /** Shape of the logits: [classes], or [height, width, classes] of a network with a class for every pixel. */
@@ -111,7 +116,8 @@ export async function load(
     throw new RangeError(`the network has ${outputs.shape.join('×')} logits, a class for every pixel: predictPixels`);
   };
   return {
-    ...{ classes: network.classes, inputShape, outputShape: outputs.shape, kernels, unit: outputs.unit },
+    ...{ classes: network.classes, columns: network.columns ?? [], loss: network.loss },
+    ...{ inputShape, outputShape: outputs.shape, kernels, unit: outputs.unit },
     ...{ logits, bytes, trace: run },
     predict: (image) => predictionOf(ofImage(image)),
     predictPixels: (image) => predictionsOf(ofClasses(image), outputs.classes),

@@ -231,6 +231,8 @@ export interface IntegerNetwork {
   /** In the order in which they run; the first is the input, the last gives the logits. */
   readonly layers: readonly IntegerLayer[];
   readonly classes: readonly string[];
+  /** Names of the table's columns that it was trained on, one a channel of its input; absent for other data. */
+  readonly columns?: readonly string[] | undefined;
   /** The loss that it was trained with, which decides what its logits mean. */
   readonly loss: LossKind;
 }
@@ -297,7 +299,7 @@ export function isMap({ output: { shape } }: OutputLayer): boolean {
 }
 
 /** The first layer of a network, which takes the image. */
-export function inputOf({ layers: [layer] }: IntegerNetwork): InputLayer {
+export function inputOf({ layers: [layer] }: Pick<IntegerNetwork, 'layers'>): InputLayer {
   if (layer?.op !== 'input') throw new Error('the network does not begin with an image');
   return layer;
 }

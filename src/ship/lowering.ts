@@ -58,6 +58,8 @@ export interface LoweringOptions {
    * exported.
    */
   readonly prove?: boolean;
+  /** Names of the table's columns that the network was trained on. */
+  readonly columns?: readonly string[] | undefined;
   /** Called after each operation of the network; certificates of large networks take seconds. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -70,7 +72,7 @@ export interface LoweringOptions {
 export function lowerNetwork(
   training: TrainingProgram,
   classes: readonly string[],
-  { prove = true, onProgress }: LoweringOptions = {},
+  { prove = true, columns, onProgress }: LoweringOptions = {},
 ): Lowered {
   const lowering = new Lowering(training, prove);
   const nodes = training.plan.phases.evaluate!;
@@ -82,7 +84,7 @@ export function lowerNetwork(
   // Outputs other than classes have no names.
   const isNamed = classes.length === outputsOf({ layers }).classes;
   const { loss } = training.options.task ?? classification;
-  const network: IntegerNetwork = { layers, classes: isNamed ? classes : [], loss };
+  const network: IntegerNetwork = { layers, classes: isNamed ? classes : [], columns, loss };
   demandRunnable(network);
   return { network, certified };
 }

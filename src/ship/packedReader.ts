@@ -67,9 +67,11 @@ function networkOf(json: unknown, file: Safetensors): IntegerNetwork {
   const tensors = new Map(array(root.tensors, 'tensors', tensorOf).map((tensor) => [tensor.name, tensor] as const));
   const layers = array(root.layers, 'layers', (layer) => layerOf(layer, tensors, file));
   const classes = array(root.classes, 'classes', (name) => text(name, 'class'));
+  const columns =
+    root.columns === undefined ? undefined : array(root.columns, 'columns', (name) => text(name, 'column'));
   // Files of older versions do not say it.
   const loss = root.loss === undefined ? classification.loss : choice(root.loss, 'loss', lossKinds);
-  const network = { classes, loss, layers };
+  const network = { classes, columns, loss, layers };
   checkNetwork(network);
   return network;
 }

@@ -17,6 +17,7 @@ import {
   type IntegerNetwork,
   type IntegerTensor,
   type IntegerWeights,
+  inputOf,
   integersOf,
   isLast,
   largestAddend,
@@ -44,7 +45,7 @@ const mostThresholds = 2 ** 10;
 export const mostTaps = 255;
 
 /** @throws Error in words about the first layer that cannot run */
-export function checkNetwork({ layers, classes }: Pick<IntegerNetwork, 'layers' | 'classes'>): void {
+export function checkNetwork({ layers, classes, columns }: Omit<IntegerNetwork, 'loss'>): void {
   const written = new Map<string, IntegerLayer>();
   let integers = 0;
   demand(layers.length > 0, 'it has no layers');
@@ -66,6 +67,8 @@ export function checkNetwork({ layers, classes }: Pick<IntegerNetwork, 'layers' 
     integers += elementCount(output.shape);
     demand(integers <= mostIntegers, `${output.name}: tensors have more than ${mostIntegers} integers`);
   }
+  const channels = inputOf({ layers }).offsets.length;
+  demand(!columns || columns.length === channels, `${channels} channels for ${columns?.length} columns`);
 }
 
 type WriterOf = (tensor: IntegerTensor) => IntegerLayer | undefined;

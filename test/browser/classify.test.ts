@@ -11,7 +11,8 @@ import { runIntegers } from '../../src/ship/interpreter.js';
 import { lowerNetwork } from '../../src/ship/lowering.js';
 import { packNetwork } from '../../src/ship/packedFile.js';
 import { installPackage } from '../publishedPackage.js';
-import { shippableImages, shippableProgram, shippables } from '../ship/shippable.js';
+import { randomNetwork } from '../ship/randomNetwork.js';
+import { shippableImages, shippableProgram, shippables, shippedNetwork } from '../ship/shippable.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { chromiumPath } from './browserPage.js';
 
@@ -162,6 +163,26 @@ describe('the page', () => {
     await page.setInputFiles('#pictures', { name: 'a.png', mimeType: 'image/png', buffer: Buffer.from('no picture') });
     await page.waitForFunction(() => document.querySelector('#status')?.textContent?.startsWith('a.png'));
     expect(await page.textContent('#status')).toBe('a.png: is neither a network nor a picture that this browser opens');
+    await page.close();
+  });
+
+  const [map, means] = [
+    'an own network: a class for every pixel, of a sum',
+    'an own network: channels whose means are the logits, scaled',
+  ];
+  it.each([
+    ['values', { ...network, loss: 'values' }, 'puts out values, this page shows classes'],
+    ['labels', { ...network, loss: 'labels' }, 'puts out labels, this page shows classes'],
+    ['maps', shippedNetwork(map, 0).network, 'has a class for every pixel, this page one a picture'],
+    ['lines of a table', shippedNetwork(means, 0, 1).network, 'takes lines of 3 numbers, this page gives pictures'],
+    ['one channel', randomNetwork(1).network, 'takes inputs of 11×7×1 numbers, pictures have 3 channels'],
+  ] as const)('refuses a network of %s when it is opened', async (_, other, fault) => {
+    const page = await browser.newPage();
+    await page.goto(address);
+    await page.setInputFiles('#network', { ...file, buffer: Buffer.from(packNetwork(other)) });
+    await page.waitForSelector('#status.fault');
+    expect(await page.textContent('#status')).toBe(`net.safetensors: ${fault}`);
+    expect(await page.isDisabled('#pictures')).toBe(true);
     await page.close();
   });
 });

@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { network } from '../../src/nn/index.js';
+import { load } from '../../src/runtime/index.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { mpdnn, succeeds } from './runMpdnn.js';
 
@@ -62,6 +63,21 @@ it('is exported in every form where a fully connected layer is the whole network
   expect(deployed).toMatchObject({ error, different_predictions: 0 });
   const { stdout } = await succeeds(['export', 'runs/LINE', '--no-plots'], folder);
   expect(stdout).toContain('runs/LINE/export: net.safetensors, net.onnx, c/');
+
+  const exported = (file: string) => readFileSync(join(folder, 'runs/LINE/export', file));
+  const header = exported('c/a.h').toString();
+  expect(header).toContain('A line of a table: a byte for each column, in the order of A_COLUMN_NAMES.');
+  expect(header).toContain('#define A_COLUMN_NAMES {"heat", "noise"}\n');
+  const { features, input_quantization } = JSON.parse(exported('export.json').toString());
+  expect(features.names).toEqual(['heat', 'noise']);
+  // A line by hand, as docs/shipping.md has it in C.
+  const { scale, offset, step, limit, zero } = input_quantization;
+  const steps = [-990, 2].map((v, i) => Math.round((v * scale[i] + offset[i]) / step));
+  const bytes = steps.map((each) => zero + Math.max(-limit, Math.min(each, limit)));
+  const shipped = await load(exported('net.safetensors'));
+  expect(shipped.columns).toEqual(['heat', 'noise']);
+  expect([...shipped.bytes([-990, 2])]).toEqual(bytes);
+  expect(shipped.classify([-990, 2])[0]!.name).toBe('cold');
 });
 
 it('is measured tensor by tensor with its own scales, which a front takes, too', async () => {

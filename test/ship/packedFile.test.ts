@@ -21,11 +21,20 @@ function flipped(at: number): Uint8Array {
   return bytes;
 }
 
+/** The description of the network. */
+function description() {
+  return JSON.parse(decodeSafetensors(packed, 'net').metadata.network!);
+}
+
 /** The description of the network, with a tensor of no axes. */
 function withoutAxes(): string {
-  const description = JSON.parse(decodeSafetensors(packed, 'net').metadata.network!);
-  description.tensors[0].shape = [];
-  return JSON.stringify(description);
+  const { tensors, ...others } = description();
+  return JSON.stringify({ ...others, tensors: [{ ...tensors[0], shape: [] }, ...tensors.slice(1)] });
+}
+
+/** The description of the network, with columns of a table. */
+function withColumns(columns: unknown): string {
+  return JSON.stringify({ ...description(), columns });
 }
 
 it.each([
@@ -35,6 +44,8 @@ it.each([
   ['a file cut short', packed.subarray(0, -1), /^net: .*$/],
   ['a description that is none', described({ network: '[]' }), /^net: damaged, .+$/],
   ['no layers', described({ network: '{"classes":[],"tensors":[],"layers":[]}' }), 'net: damaged, it has no layers'],
+  ['too many columns', described({ network: withColumns(['a', 'b']) }), 'net: damaged, 1 channels for 2 columns'],
+  ['columns without names', described({ network: withColumns([1]) }), 'net: damaged, column is no text'],
   ['a tensor without axes', described({ network: withoutAxes() }), 'net: damaged, shape has no axes'],
 ])('%s', (_, bytes, message) => {
   expect(() => unpackNetwork(bytes, 'net')).toThrow(message);

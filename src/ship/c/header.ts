@@ -1,6 +1,13 @@
 /** `net.h`: the network's memory in bytes, its input and its output. */
 
-import { type InputLayer, inputOf, multiplications, type Outputs, outputsOf } from '../integerNetwork.js';
+import {
+  type InputLayer,
+  type IntegerNetwork,
+  inputOf,
+  multiplications,
+  type Outputs,
+  outputsOf,
+} from '../integerNetwork.js';
 import { quoted } from './literals.js';
 import { constantBytes, hasWideLogits } from './networkSource.js';
 import { guardBytes, type Plan, sharedBytes, weightBytes } from './plan.js';
@@ -27,6 +34,18 @@ function bytesText(input: InputLayer): string {
   return `
  * A number v of the network's input becomes the byte 128 + (v * scale + offset) / ${step}, rounded, halves away from
  * zero, and cut at 128 - ${limit} and 128 + ${limit}. Scale: ${scale.join(', ')}; offset: ${offset.join(', ')}.`;
+}
+
+/** The definition of a list of names. */
+function namesText(macro: string, names: readonly string[]): string {
+  return `#define ${macro} {${names.map(quoted).join(', ')}}\n`;
+}
+
+/** What the bytes of the input are, in words. */
+function inputText(macro: string, { columns }: IntegerNetwork): string {
+  return columns
+    ? `A line of a table: a byte for each column, in the order of ${macro}_COLUMN_NAMES. 128 is added after rounding.`
+    : 'An image: bytes, row by row, the channels of a pixel together.';
 }
 
 /** The size of the map if every pixel has logits. */
@@ -61,15 +80,14 @@ export function header(plan: Plan, name: string): string {
 
 #include <stdint.h>
 
-/* An image: bytes, row by row, the channels of a pixel together.${bytesText(inputs)} */
+/* ${inputText(macro, network)}${bytesText(inputs)} */
 #define ${macro}_HEIGHT ${height}
 #define ${macro}_WIDTH ${width}
 #define ${macro}_CHANNELS ${channels}
 #define ${macro}_INPUTS ${height * width * channels}
-
+${network.columns ? namesText(`${macro}_COLUMN_NAMES`, network.columns) : ''}
 #define ${macro}_CLASSES ${names.length}
-#define ${macro}_CLASS_NAMES {${names.map(quoted).join(', ')}}
-${mapText(macro, outputs)}
+${namesText(`${macro}_CLASS_NAMES`, names)}${mapText(macro, outputs)}
 /* Bytes behind the weights and behind the arena, as both are read by words. */
 #define ${macro}_GUARD_BYTES ${guardBytes}
 
