@@ -32,8 +32,8 @@ function bytesText(input: InputLayer): string {
   if (!input.quantization) return '';
   const { scale, offset, step, limit } = input.quantization;
   return `
- * A number v of the network's input becomes the byte 128 + (v * scale + offset) / ${step}, rounded, halves away from
- * zero, and cut at 128 - ${limit} and 128 + ${limit}. Scale: ${scale.join(', ')}; offset: ${offset.join(', ')}.`;
+ * A number v of the network's input becomes (v * scale + offset) / ${step}, rounded, halves away from zero, cut at
+ * -${limit} and ${limit}, and then plus 128 a byte. Scale: ${scale.join(', ')}; offset: ${offset.join(', ')}.`;
 }
 
 /** The definition of a list of names. */
@@ -44,7 +44,7 @@ function namesText(macro: string, names: readonly string[]): string {
 /** What the bytes of the input are, in words. */
 function inputText(macro: string, { columns }: IntegerNetwork): string {
   return columns
-    ? `A line of a table: a byte for each column, in the order of ${macro}_COLUMN_NAMES. 128 is added after rounding.`
+    ? `A line of a table: a byte for each column, in the order of ${macro}_COLUMN_NAMES.`
     : 'An image: bytes, row by row, the channels of a pixel together.';
 }
 
