@@ -225,7 +225,7 @@ async function trainExperiment(
       channelsLine(variables),
       resultLine(summary, isDrawn ? folder.plots : root, folder.task),
     );
-    const { test } = await bench.data(experiment, display.task);
+    const { test } = await bench.data(experiment, display);
     const how = { threads: experiment.threads ?? usableCores(), signal, task: display.task };
     const { line, forms } = await deployment(root, test, summary, how).finally(display.stop);
     print(line, isLast ? outlook(root, summary, forms) : '');
