@@ -4,9 +4,9 @@ import type { Command } from 'commander';
 import { unfinishedRemark } from '../runs/evaluationData.js';
 import { deviceWords, matmulPrecisionWords } from './options.js';
 
-/** The command, which in the end tells on stderr if the training of the run, its first argument, has not ended. */
+/** The command, which first tells on stderr if the training of the run, its first argument, has not ended. */
 export function tellingUnfinished(command: Command): Command {
-  return command.hook('postAction', ({ args: [root = ''] }) => {
+  return command.hook('preAction', ({ args: [root = ''] }) => {
     const remark = unfinishedRemark(root);
     if (remark !== '') process.stderr.write(`${remark}\n`);
   });

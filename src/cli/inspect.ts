@@ -20,7 +20,7 @@ import { withNetworkOfFile } from '../runs/index.js';
 import { concernsSizes, type Experiment, experimentFromSettings, settingKeys } from '../settings/index.js';
 import type { Task } from '../task.js';
 import { type BudgetOutlook, outlookOf } from '../train/budgetLimits.js';
-import { type DataShape, networkOf, programOptions } from '../train/programOptions.js';
+import { type DataShape, networkOf, programOptions, withClasses } from '../train/programOptions.js';
 import { addKeyOptions, positive } from './options.js';
 import { textTable } from './textTable.js';
 
@@ -119,10 +119,11 @@ function inspect(experiment: Experiment, given: Pick<InspectOptions, 'input' | '
       `--classes ${given.classes}: has no effect with --target input: outputs are as many as inputs`,
     );
   }
+  const inspected = { ...experiment, task };
+  refuseOther(inspected, given);
   // Data that suit the network, as far as its loss allows.
   const maps = (isImage ? outputs : imageShape).slice(0, -1);
   const data = { imageShape, classes: outputs.at(-1)!, targetShape: task.loss === 'pixels' ? maps : outputs };
-  const inspected = { ...experiment, task };
   const options = programOptions(inspected, { ...data, trainImages: 1, evaluationImages: 1 }, null);
   const network = networkOf(inspected, data);
   const variables = declaredVariables(options);
@@ -149,6 +150,20 @@ function inspect(experiment: Experiment, given: Pick<InspectOptions, 'input' | '
     ),
     budget: outlookOf(inspected, { options, variables }),
   };
+}
+
+/** Throws an `InputError` for options that contradict a network of one's own. */
+function refuseOther(experiment: Experiment, { input, classes }: Pick<InspectOptions, 'input' | 'classes'>): void {
+  const { model, definition } = experiment.network;
+  if (!definition) return;
+  const own = definition.input.join('x');
+  const outputs = [definition.outputs].flat();
+  if (input && input.join('x') !== own) {
+    throw new InputError(`--input ${input.join('x')}: ${model} takes images of ${own}; leave it out`);
+  }
+  if (classes !== undefined && classes !== outputs.at(-1) && !withClasses(experiment, classes)) {
+    throw new InputError(`--classes ${classes}: ${model} has ${outputs.join('x')} outputs; leave it out`);
+  }
 }
 
 const pixelTask: Task = { loss: 'pixels', target: 'data', metric: 'iou' };

@@ -21,6 +21,7 @@ import {
   type ResolvedLayer,
   resolveExperiment,
   trainCommandLine,
+  whereSet,
 } from '../settings/index.js';
 import { readConfigFile } from '../settings/readConfigFile.js';
 import { channelsLine, deployment, outlook, resultLine, startNote } from './closing.js';
@@ -76,7 +77,7 @@ export function trainCommand(): Command {
       const { cfg, force, plots, autotune, watch, ...given } = options;
       const overrides = withCards(given, gpus);
       if (startsRanks(gpus)) {
-        const asked = isSection(name, cfg) ? sectionOf(name, cfg, overrides).experiment : askedFor(overrides);
+        const asked = isSection(name, cfg) ? sectionOf(name, cfg, overrides, force).experiment : askedFor(overrides);
         checkRanks(asked, gpus, '--gpus');
         process.exitCode = await runOnCards(gpus);
         return;
@@ -121,13 +122,19 @@ function isSection(name: string | undefined, cfg: SectionWord): boolean {
   return name !== undefined || cfg !== undefined;
 }
 
-function sectionOf(name: string | undefined, cfg: SectionWord, overrides: Overrides) {
+function sectionOf(name: string | undefined, cfg: SectionWord, overrides: Overrides, force: SectionWord) {
   if (name === undefined) {
     throw new InputError(`train --cfg ${cfg}: which section? ${programName()} experiments --cfg ${cfg} lists them`);
   }
   if (cfg === undefined) throw new InputError(`train ${name}: which file is it in? name it: --cfg FILE`);
   const file = readConfigFile(String(cfg));
-  return { name, file, experiment: resolveExperiment(file, name, overrides) };
+  const experiment = resolveExperiment(file, name, overrides);
+  if (experiment.resume && force) {
+    throw new InputError(
+      `${whereSet(experiment, 'resume')} = true: cannot be used with --force; leave out one of them`,
+    );
+  }
+  return { name, file, experiment };
 }
 
 /** Trains a section. Resolves to false if it was interrupted. */
@@ -137,7 +144,7 @@ async function trainSection(
   overrides: Overrides,
   how: TrainOptions,
 ): Promise<boolean> {
-  const { name, file, experiment: asked } = sectionOf(section, cfg, overrides);
+  const { name, file, experiment: asked } = sectionOf(section, cfg, overrides, how.force);
   const experiment = await withNetworkOfFile(asked);
   const call = trainCommandLine(name, file.path, new Map([...experiment.overrides, ['resume', 'true']]));
   return trainExperiment(experiment, file, { ...how, resumeCall: onCards(call, how.gpus), isLast: true });
@@ -225,7 +232,7 @@ async function trainExperiment(
       channelsLine(variables),
       resultLine(summary, isDrawn ? folder.plots : root, folder.task),
     );
-    const { test } = await bench.data(experiment, display.task);
+    const { test } = await bench.data(experiment, display);
     const how = { threads: experiment.threads ?? usableCores(), signal, task: display.task };
     const { line, forms } = await deployment(root, test, summary, how).finally(display.stop);
     print(line, isLast ? outlook(root, summary, forms) : '');

@@ -25,6 +25,6 @@ it('of a quick call reads its data once, for its first run too, and holds out no
   const [{ experiment }] = plan as [(typeof plan)[number]];
   expect(experiment.data).toMatchObject({ limitTrain: 20, limitVal: 20, validationSplit: null });
   expect(experiment.training.batchSize).toBe(20);
-  expect((await bench.data(experiment, () => {})).train.count).toBe(20);
+  expect((await bench.data(experiment, { task: () => {} })).train.count).toBe(20);
   await bench.dispose();
 });

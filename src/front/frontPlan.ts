@@ -162,7 +162,7 @@ export async function planFront(
     ? withDefinition(floatNetwork(options, quickImages(enoughImages, asked, whole)), asked.network.definition)
     : asked;
   const folder = options.out ?? (quick ? 'front-quick' : 'front');
-  const images = await bench.data(ofFirstRun(base), onTask, whole);
+  const images = await bench.data(ofFirstRun(base), { task: onTask }, whole);
   const { train, moments } = images;
   const shape = dataShape(images, normalisation(base, train.channels, inputType(train), moments), 1);
   const sections = frontSections(options, base, ways, shape, join(folder, 'front.cfg'));

@@ -40,8 +40,8 @@ export interface NetworkOptions {
 /**
  * Defines a network of one's own. `define` is called twice at once, and never again.
  *
- * @throws InputError for shapes that do not fit (with the line of the layer), a name that is used twice, a layer whose
- *   result is used nowhere, or a definition that makes other layers the second time
+ * @throws InputError for shapes that do not fit, a name that is used twice or a layer whose result is used nowhere (with
+ *   the line of the layer), or for a definition that makes other layers the second time
  * @example
  * ```ts
  * import { network } from 'mixed-precision-dnns';
@@ -55,7 +55,17 @@ export interface NetworkOptions {
  * ```
  */
 export function network(options: NetworkOptions, define: Define): NetworkDefinition {
-  const [first, second] = [defined(options, define, placed), defined(options, define, placed)];
+  const first = defined(options, define, placed);
+  const read = new Set([first.output, ...first.layers.flatMap(readsOf)]);
+  const unread = first.layers.find(({ name }) => !read.has(name))?.name;
+  // The second call has the place of a layer that is not used in the first.
+  const second = defined(options, define, (layer) =>
+    placed((...given) => {
+      const value = layer(...given);
+      if (value.name === unread) throw new InputError(`${unread}: nothing uses it; leave it out`);
+      return value;
+    }),
+  );
   for (let at = 0; at < Math.max(first.layers.length, second.layers.length); at++) {
     const [one, other] = [first.layers[at], second.layers[at]];
     if (JSON.stringify(one) === JSON.stringify(other)) continue;
@@ -121,9 +131,6 @@ class Recorder {
 
   definition(output: Value): NetworkDefinition {
     if (!this.#values.has(output)) throw new InputError('network: its function must return a value of its layers');
-    const read = new Set([output.name, ...this.#made.flatMap(readsOf)]);
-    const unread = this.#made.find(({ name }) => !read.has(name));
-    if (unread) throw new InputError(`${unread.name}: nothing uses it; leave it out`);
     const [first] = output.shape as [number];
     const outputs = output.shape.length === 1 ? first : (output.shape as [number, number, number]);
     return { input: this.#inputShape, layers: this.#made, output: output.name, outputs };

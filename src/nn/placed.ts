@@ -1,10 +1,11 @@
 /** Adds the place of a call to its error. */
 
 import { InputError } from '../errors.js';
+import type { Value } from './layerCalls.js';
 
 /** The function with the file and line of its caller added to its errors, if the JavaScript engine reports them. */
-export function placed<A extends readonly unknown[], R>(layer: (...given: A) => R): (...given: A) => R {
-  const call = (...given: A): R => {
+export function placed<A extends readonly unknown[]>(layer: (...given: A) => Value): (...given: A) => Value {
+  const call = (...given: A): Value => {
     try {
       return layer(...given);
     } catch (error) {

@@ -47,9 +47,12 @@ describe('labels', () => {
 
   it('that none or all inputs have are refused', () => {
     const known = { values: Float32Array.of(1, 1, 1, -1), shape: [1] };
-    expect(() => scoreOf(task, set({ targets: known }), scaling, 'test')).toThrow(
-      'no label is there in some of the test',
-    );
+    const refused = (part: EvaluatedPart, message: string) =>
+      expect(() => scoreOf(task, set({ targets: known }), scaling, part)).toThrow(
+        `no label is there in some of the ${part} inputs and not in others; ${message}`,
+      );
+    refused('test', 'give some of both (y_test)');
+    refused('validation', 'set select = test or last, or a larger validation_split, or give some of both (x_val and');
   });
 });
 
@@ -74,7 +77,7 @@ describe('anomalies', () => {
     refused(
       set({}),
       'validation',
-      'all validation inputs have label 0, as inputs without labels do; set select = test',
+      'all validation inputs have label 0, as inputs without labels do; set select = test or last, or a larger validation_split, or give labels of both (x_val',
     );
     refused(set({ labels: Int32Array.of(1, 2, 1, 1) }), 'test', 'all test inputs have other labels; give labels of');
     const groups = Int32Array.of(1, 2, 2, 3);
@@ -102,9 +105,12 @@ it('classes of pixels are judged by the mean of intersection over union, without
 
 it('maps without any class are refused, of which there is no mean', () => {
   const targets = { values: Int32Array.of(-1, -1, -1, -1), shape: [1, 2] };
-  expect(() => scoreOf({ target: 'data', metric: 'iou' }, set({ count: 2, targets }), scaling, 'test')).toThrow(
-    'metric = iou: no pixel of the test inputs has a class; give maps of classes from 0 on',
-  );
+  const refused = (part: EvaluatedPart, message: string) =>
+    expect(() => scoreOf({ target: 'data', metric: 'iou' }, set({ count: 2, targets }), scaling, part)).toThrow(
+      `metric = iou: no pixel of the ${part} inputs has a class; ${message}`,
+    );
+  refused('test', 'give maps of classes from 0 on (y_test)');
+  refused('validation', 'set select = test or last, or a larger validation_split, or give maps of classes from 0 on');
 });
 
 it.each(['auc', 'iou'] as const)('%s is not known of streamed images', (metric) => {

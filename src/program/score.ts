@@ -55,6 +55,12 @@ function resident(images: Images, metric: Task['metric']): ImageSet<InputArray> 
   throw new InputError(`metric = ${metric}: is not known of streamed images; set stream = false`);
 }
 
+/** What to do about a part of the data that lacks what a metric needs: give it, or judge other inputs. */
+function remedy(part: EvaluatedPart, needed: string): string {
+  if (part === 'test') return `give ${needed} (y_test)`;
+  return `set select = test or last, or a larger validation_split, or give ${needed} (x_val and y_val)`;
+}
+
 /** 1 − the mean AUC over labels that occur both as 1 and as 0. */
 function labelScore({ targets, count }: ImageSet<InputArray>, part: EvaluatedPart): () => Score {
   const labels = targets!.shape.at(-1)!;
@@ -65,7 +71,9 @@ function labelScore({ targets, count }: ImageSet<InputArray>, part: EvaluatedPar
     return all.has(0) && all.has(1);
   });
   if (known.length === 0) {
-    throw new InputError(`metric = auc: no label is there in some of the ${part} inputs and not in others`);
+    throw new InputError(
+      `metric = auc: no label is there in some of the ${part} inputs and not in others; ${remedy(part, 'some of both')}`,
+    );
   }
   return () => {
     const outputs = new Float64Array(count * labels);
@@ -103,12 +111,8 @@ function anomalyScore(set: ImageSet<InputArray>, scaling: Scaling, part: Evaluat
   }
   if (!isAnomaly.includes(0) || !isAnomaly.includes(1)) {
     const had = isAnomaly.includes(0) ? 'label 0, as inputs without labels do' : 'other labels';
-    const remedy = {
-      test: 'give labels of both (y_test)',
-      validation: 'set select = test, or give inputs of both (x_val and y_val)',
-    };
     throw new InputError(
-      `metric = auc: wants normal inputs (label 0) and others; all ${part} inputs have ${had}; ${remedy[part]}`,
+      `metric = auc: wants normal inputs (label 0) and others; all ${part} inputs have ${had}; ${remedy(part, 'labels of both')}`,
     );
   }
   return () => {
@@ -148,7 +152,9 @@ export function reconstructionError(
 function pixelScore({ targets }: ImageSet<InputArray>, part: EvaluatedPart): () => Score {
   const { values } = targets!;
   if (values.every((label) => label < 0)) {
-    throw new InputError(`metric = iou: no pixel of the ${part} inputs has a class; give maps of classes from 0 on`);
+    throw new InputError(
+      `metric = iou: no pixel of the ${part} inputs has a class; ${remedy(part, 'maps of classes from 0 on')}`,
+    );
   }
   const pixels = targetLength(targets!);
   return () => {

@@ -69,7 +69,7 @@ export async function planReproduction(
     const asked = plan[0]!.experiment;
     const whole = options.settings.data === undefined ? undefined : await loadWhole(asked, onTask);
     plan = planned(quickImages(table.quick.images, asked, whole));
-    if (whole) await bench.data(plan[0]!.experiment, onTask, whole);
+    if (whole) await bench.data(plan[0]!.experiment, { task: onTask }, whole);
   }
   return { table, rows, plan, quick, out, folder: join(out, table.name) };
 }

@@ -100,8 +100,7 @@ async function runLocked(
   { force, events, signal, onTraining, resumeCall, ranks }: RunOptions & { readonly ranks: Ranks },
 ): Promise<FinishedRun> {
   if (!experiment.resume) checkReplaceable(experiment, force);
-  const data = await bench.data(experiment, events.task);
-  for (const note of data.notes) events.line(note);
+  const data = await bench.data(experiment, events);
   const resumed = experiment.resume ? resumeRunFolder(experiment) : null;
   const description = describeData(experiment, data);
   if (resumed) checkSameData(resumed, description, events);

@@ -10,7 +10,7 @@ const withSeed = (seed: string) => experimentFromSettings('A', 'a.cfg', { data: 
 it.each([false, true])('has the images of the last run once, or of all: %s', async (keepsImages) => {
   const bench = openWorkbench({ keepsImages });
   const [first, again, , later] = await [0, 0, 1, 0].reduce(
-    async (before, seed) => [...(await before), await bench.data(withSeed(String(seed)), () => {})],
+    async (before, seed) => [...(await before), await bench.data(withSeed(String(seed)), { task: () => {} })],
     Promise.resolve<Awaited<ReturnType<typeof bench.data>>[]>([]),
   );
   expect(again).toBe(first);
@@ -18,14 +18,18 @@ it.each([false, true])('has the images of the last run once, or of all: %s', asy
   await bench.dispose();
 });
 
-it('has other images for another loss, and the same for other shifts', async () => {
+it('has other images for another loss, and the same for other shifts, with their notes told once', async () => {
   const file = join(temporaryFolder(), 'a.csv');
   writeFileSync(file, `x,target\n${Array.from({ length: 10 }, (_, line) => `${line},${line % 2}\n`).join('')}`);
   const bench = openWorkbench({ keepsImages: true });
+  const told: string[] = [];
+  const events = { task: () => {}, line: (text: string) => void told.push(text) };
   const imagesOf = async (settings: Readonly<Record<string, unknown>>) =>
-    bench.data(experimentFromSettings('A', 'a.cfg', { data: `csv:${file}`, ...settings }), () => {});
+    bench.data(experimentFromSettings('A', 'a.cfg', { data: `csv:${file}`, ...settings }), events);
   const [classes, values] = [await imagesOf({}), await imagesOf({ loss: 'values' })];
   expect([classes.train, values.train].map((train) => 'targets' in train)).toEqual([false, true]);
+  const before = told.length;
   expect(await imagesOf({ augment_shift: 1 })).toBe(classes);
+  expect([before, told.length]).toEqual([2, 2]);
   await bench.dispose();
 });

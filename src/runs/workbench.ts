@@ -8,20 +8,22 @@ import type { Engine } from '../engine/engine.js';
 import { selectEngine } from '../engine/selectEngine.js';
 import type { Experiment } from '../settings/index.js';
 import { dataOf, type ExperimentData, loadWhole } from './experimentData.js';
+import type { RunEvents } from './runEvents.js';
 
 export interface Workbench {
   /** The engine for an experiment; disposes of the previous one if that is another. */
   engine(experiment: Experiment): Promise<Engine>;
   /** Disposes of the engine and its GPU, before work that does not need it; the next experiment gets a new one. */
   disposeEngine(): Promise<void>;
-  /** The images of an experiment. `whole`: its whole dataset, if that is loaded already. */
-  data(
-    experiment: Experiment,
-    onProgress: (task: string, done: number, total: number) => void,
-    whole?: Dataset<Images>,
-  ): Promise<ExperimentData>;
+  /**
+   * The images of an experiment; notes on them are told as they are loaded. `whole`: its whole dataset, if that is loaded
+   * already.
+   */
+  data(experiment: Experiment, events: LoadingEvents, whole?: Dataset<Images>): Promise<ExperimentData>;
   dispose(): Promise<void>;
 }
+
+type LoadingEvents = Pick<RunEvents, 'task'> & Partial<Pick<RunEvents, 'line'>>;
 
 /** Opens the engine for an experiment. `tuningFile`: file of tuned GPU tiles. */
 export function engineOf(
@@ -62,7 +64,7 @@ export function openWorkbench({ tuningFile, keepsImages = false }: WorkbenchOpti
       }
       return engine.value;
     },
-    data: async (experiment, onProgress, whole) => {
+    data: async (experiment, { task, line }, whole) => {
       // Shifts and mirrors are drawn batch by batch.
       const { augmentShift: _shift, augmentMirror: _mirror, ...ofImages } = experiment.data;
       const { seed, select } = experiment.training;
@@ -70,8 +72,9 @@ export function openWorkbench({ tuningFile, keepsImages = false }: WorkbenchOpti
       const known = images.get(key);
       if (known) return known;
       if (!keepsImages) await closeData();
-      const loaded = await dataOf(experiment, whole ?? (await loadWhole(experiment, onProgress)), onProgress);
+      const loaded = await dataOf(experiment, whole ?? (await loadWhole(experiment, task)), task);
       images.set(key, loaded);
+      for (const note of loaded.notes) line?.(note);
       return loaded;
     },
     dispose: async () => {

@@ -172,11 +172,9 @@ function modelOptions(experiment: Experiment, data: NetworkShape): ModelOptions 
   const outputs = [definition.outputs].flat().join('x');
   const isRight = wanted.some((shape) => shape.join('x') === outputs);
   const hasInput = definition.input.join() === imageShape.join();
-  if (hasInput && !isRight && isOnnxFile(model) && task.loss === 'classes') {
-    const other = withOutputs(definition, data.classes);
-    if (other) return { ...network, definition: other, classes: data.classes };
-  }
   if (!hasInput || !isRight) {
+    const other = hasInput && withClasses(experiment, data.classes);
+    if (other) return { ...network, definition: other, classes: data.classes };
     const [own, given] = [definition.input, imageShape].map((shape) => shape.join('x'));
     const right = task.loss === 'classes' ? `${data.classes} classes` : wanted.map((s) => s.join('x')).join(' or ');
     throw new InputError(
@@ -185,6 +183,12 @@ function modelOptions(experiment: Experiment, data: NetworkShape): ModelOptions 
     );
   }
   return { ...network, classes: data.classes };
+}
+
+/** The network of an ONNX file with a last layer for other classes; null for other networks or without such a layer. */
+export function withClasses({ network, task }: Experiment, classes: number): NetworkDefinition | null {
+  const { definition, model } = network;
+  return definition && isOnnxFile(model) && task.loss === 'classes' ? withOutputs(definition, classes) : null;
 }
 
 /** Shapes that the outputs of one input may have. */

@@ -105,3 +105,14 @@ it('is measured tensor by tensor with its own scales, which a front takes, too',
   const { stdout } = await succeeds(['front', 'B', ...call, ...all, '--quick', '--dry-run'], folder);
   expect(stdout).toMatch(/^\d+ runs, the report goes to front-quick\/report$/m);
 });
+
+it('trains in float and with learned bits, with notes on its targets told once', async () => {
+  const rows = Array.from({ length: 40 }, (_, line) => `${line},${300 + (line % 2)},${line < 32 ? 'train' : 'test'}`);
+  write('far.csv', `x,target,split\n${rows.join('\n')}\n`);
+  const net = network({ input: [1, 1, 1] }, (n, x) => n.linear(n.flatten(x), 1));
+  write('far.mjs', `export default ${JSON.stringify(net)};`);
+  const call = ['train', '--data', 'csv:far.csv', '--loss', 'values', '--model', './far.mjs', '--epochs', '4'];
+  const { stderr } = await succeeds([...call, '--device', 'cpu', '--no-plots', '--out', 'runs'], folder);
+  expect(stderr.match(/^epoch 2\/2/gm)).toHaveLength(2);
+  expect(stderr.match(/^NOTE: csv:far\.csv: targets .*$/gm)).toHaveLength(1);
+});

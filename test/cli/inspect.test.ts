@@ -112,6 +112,21 @@ describe('inspect', () => {
     await refused('loss = pixels wants 32x32x10 of these data', 'resnet20', '--loss', 'pixels');
   });
 
+  it('refuses another input, or other classes, than a network of one’s own has, by the option', async () => {
+    const definition = network({ input: [8, 8, 3] }, (n, x) => n.linear(n.globalAverage(x), 2));
+    writeFileSync(join(folder, 'two.mjs'), `export default ${JSON.stringify(definition)};`);
+    const refused = (...args: string[]) => mpdnn(['inspect', './two.mjs', ...args], folder);
+    expect(await refused('--input', '32x32x3')).toMatchObject({
+      code: 2,
+      stderr: 'mpdnn: --input 32x32x3: ./two.mjs takes images of 8x8x3; leave it out\n',
+    });
+    expect(await refused('--classes', '5')).toMatchObject({
+      code: 2,
+      stderr: 'mpdnn: --classes 5: ./two.mjs has 2 outputs; leave it out\n',
+    });
+    await succeeds(['inspect', './two.mjs', '--input', '8x8x3', '--classes', '2'], folder);
+  });
+
   it('has an autoencoder put out as many numbers as it reads, whatever the loss', async () => {
     const outputs = async (...args: string[]) => (await inspect('dense_autoencoder', ...args)).outputs;
     expect(await outputs()).toBe(640);

@@ -28,6 +28,8 @@ it('one for other classes gets a last layer for those of the data', async () => 
   writeFileSync(join(folder, 'seven.onnx'), residual(false, { side: 32, classes: 7 }));
   const { stderr } = await succeeds([...train.with(-1, 'seven.onnx'), '--name', 'OTHERS'], folder);
   expect(stderr).toMatch(/starts from seven\.onnx: .*, 2 fresh \(fc\.weight, fc\.bias\).* other classes\n/);
+  const inspected = await succeeds(['inspect', 'seven.onnx', '--classes', '3', '--json'], folder);
+  expect(JSON.parse(inspected.stdout).outputs).toBe(3);
   rmSync(join(folder, 'seven.onnx'));
   const { images } = JSON.parse((await succeeds(['eval', 'experiments/OTHERS', '--json'], folder)).stdout);
   expect(images).toBeGreaterThan(0);

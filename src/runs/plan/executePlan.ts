@@ -245,7 +245,7 @@ async function standingWithData(at: PlanPosition, { bench, events }: ExecuteOpti
     return now;
   }
   try {
-    const data = await bench.data(experiment, events.runs(at).task);
+    const data = await bench.data(experiment, events.runs(at));
     const difference = dataDifference(then, describeData(experiment, data));
     return difference === null ? now : { type: 'other', difference };
   } catch (error) {
