@@ -165,7 +165,7 @@ it('suits inputs that are no pictures: neither shifted nor normalised as pixels,
   writeFileSync(file, `heat,noise,label\n${lines.join('\n')}\n`);
   const { experiments, notes } = await recipe({ data: `csv:${file}` });
   const [float, learned] = experiments;
-  expect(notes[0]).toContain('32 inputs to train with and 8 to test with, 2 classes, inputs of 1x1x2');
+  expect(notes[0]).toContain('32 inputs to train with and 8 to test with, 2 classes, 2 numbers each');
   expect(float.settings).toMatchObject({ normalise: null, mean: null, augment_shift: 0, augment_mirror: false });
   expect([float.input?.kind, learned.input?.kind]).toEqual([null, 'parametric_fp_d_xmax']);
   const shape = { classes: 2, imageShape: [1, 1, 2], trainImages: 29, evaluationImages: 11 } as const;

@@ -190,7 +190,7 @@ function build(asked: Experiment, name: string, choice: Choice): Omit<Recipe, 'n
 
 /** The keys of both sections in the order of the file, with the call's values in place of the chosen ones. */
 function linesOf(
-  { overrides, settings, network, task }: Experiment,
+  { overrides, settings, network }: Experiment,
   floatName: string,
   { seen, model, targets, prunes }: Choice,
 ): Readonly<Record<'shared' | 'float' | 'learned', Lines>> {
@@ -219,9 +219,7 @@ function linesOf(
     lines.set(key, { value: String(value), ...(remark !== undefined && { remark }) });
 
   put(shared, 'data', settings.data);
-  const areImages = network.definition === null && task.target === 'data';
-  const larger = areImages ? 'larger ones: resnet56, resnet18, mobilenetv2' : undefined;
-  put(shared, 'model', model, fromFile ? 'the network of the weights to start from' : larger);
+  put(shared, 'model', model, fromFile ? 'the network of the weights to start from' : largerNetworks(model));
   // Pictures are scaled to squares: others are taken in their own size.
   if (seen.areFiles && !oblongInput({ network })) {
     const remark = 'pixels; half the side trains and predicts four times as fast';
@@ -308,7 +306,8 @@ function answersText({ loss }: Task, { classes }: Survey): string {
 }
 
 function sizeText({ inputSize, side, channels, commonSize }: Survey): string {
-  if (inputSize) return `inputs of ${[...inputSize, channels].join('x')}`;
+  if (inputSize)
+    return areNumbers(inputSize) ? `${channels} numbers each` : `inputs of ${[...inputSize, channels].join('x')}`;
   return `${areEqualSquares(commonSize) ? '' : 'about '}${side} pixels`;
 }
 
@@ -330,11 +329,21 @@ async function modelFor(asked: Experiment, seen: Survey): Promise<string> {
   const startFile = resolveStartingWeights(asked, parseConfig('', source));
   if (startFile !== null) return modelOfWeights(await readStartingWeights(startFile));
   if (asked.task.target === 'input') return 'dense_autoencoder';
-  if (seen.inputSize?.every((size) => size === 1)) return 'mlp';
+  if (seen.inputSize && areNumbers(seen.inputSize)) return 'mlp';
   // Refuses data that the usual network does not suit.
   networkOf(asked, shapeOf(asked, seen));
   const size = overrides.has('image_size') ? (settings.image_size ?? seen.side) : imageSize(seen, false);
   return size <= 96 ? 'resnet20' : 'resnet18';
+}
+
+function areNumbers(size: readonly number[]): boolean {
+  return size.every((length) => length === 1);
+}
+
+/** Where to find networks that are larger than a recommended one; none for others. */
+function largerNetworks(model: string): string | undefined {
+  if (model === 'mlp') return 'a wider one: width_multiplier = 2';
+  return model.startsWith('resnet') ? 'larger ones: resnet56, resnet18, mobilenetv2' : undefined;
 }
 
 /** A power of two up to 64, such that an epoch has at least eight steps if there are enough images. */
