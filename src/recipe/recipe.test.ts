@@ -175,6 +175,7 @@ it('suits inputs that are no pictures: neither shifted nor normalised as pixels,
 
   const usual = await recommend(askedFor({ data: `csv:${file}` }), events);
   expect(usual.experiments.map(({ network }) => network.model)).toEqual(['mlp', 'mlp']);
+  expect(usual.notes.at(-1)).toMatch(/^--target-activation-kbytes 0.0313: .* an eighth of it$/);
   const fault = 'model: the usual one is for images; set model = mlp';
   const unnamed = experimentFromSettings('A', 'a.cfg', { data: `csv:${file}` });
   expect(() => programOptions(unnamed, { ...shape, scaling }, null)).toThrow(fault);
@@ -288,4 +289,14 @@ it.each(['resnet20', 'mobilenetv2'])('makes %s a network that integers can run',
   const [, learned] = (await recipe({ model, width_multiplier: 0.25 })).experiments;
   const shape = { classes: 10, imageShape: [32, 32, 3], trainImages: 87, evaluationImages: 19 } as const;
   expect(shippable(buildTrainingProgram(programOptions(learned, shape, null))).fault).toBe(null);
+});
+
+it('leaves the bytes of a wide input, which devices hold in any case', async () => {
+  const file = join(temporaryFolder(), 'wide.csv');
+  const line = (value: (column: number) => string | number) => Array.from({ length: 200 }, (_, i) => value(i)).join();
+  const lines = Array.from({ length: 20 }, (_, n) => `${line((column) => Math.sin(n * column))},${n % 2}`);
+  writeFileSync(file, `${line((column) => `c${column}`)},label\n${lines.join('\n')}\n`);
+  const { experiments, notes } = await recommend(askedFor({ data: `csv:${file}` }), events);
+  expect(experiments[1].budget.targetActivationKbytes).toBe(0.196);
+  expect(notes.at(-1)).toMatch(/so the input in bytes$/);
 });

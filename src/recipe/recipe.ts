@@ -101,9 +101,11 @@ export async function recommend(asked: Experiment, events: RecipeEvents): Promis
   const inFloat = variables.quantizers.map(() => floatBits);
   const kbytes = (of: keyof typeof sets) => largestSet(sets[of], inFloat).kbytes;
   const type = settings.target_activation_type;
+  const inputs = variables.tensors.find(({ source, row }) => source === 'input' && row !== null);
+  const inputKbytes = (inputs?.count ?? 0) / 1024;
   const targets = {
     weight: target('weights', kbytes('weights'), 10, weight),
-    activation: target(activationWords[type], kbytes(type), 8, activation),
+    activation: target(activationWords[type], kbytes(type), 8, activation, inputKbytes),
   };
   const least = largestSet(sets.weights, variables.quantizers.map(smallestBits)).kbytes;
   const isTight = targets.weight.value > 0 && least > targets.weight.value;
@@ -138,14 +140,20 @@ interface Choice {
   readonly prunes: boolean;
 }
 
-/** The given target in kB, or a fraction of the float network's size, rounded up to three digits; none of nothing. */
-function target(what: string, float: number, part: number, given: number | null): Target {
+/**
+ * The given target in kB, or a fraction of the float network's size, but at least the bytes of the input, which devices
+ * hold in any case, rounded up to three digits; none of nothing.
+ */
+function target(what: string, float: number, part: 8 | 10, given: number | null, inputKbytes = 0): Target {
   const inFloat = `${what} in float: ${float.toPrecision(4)} kB`;
   if (given !== null) return { value: given, remark: inFloat };
   if (float === 0) return { value: -1 };
-  const unit = 10 ** (Math.floor(Math.log10(float / part)) - 2);
-  const value = Number((Math.ceil(float / part / unit - 1e-9) * unit).toPrecision(3));
-  return { value, remark: `${inFloat}; nothing else was asked for, so ${part === 10 ? 'a tenth' : 'an eighth'} of it` };
+  const wanted = Math.max(float / part, inputKbytes);
+  const unit = 10 ** (Math.floor(Math.log10(wanted)) - 2);
+  const value = Number((Math.ceil(wanted / unit - 1e-9) * unit).toPrecision(3));
+  const fraction = { 8: 'an eighth', 10: 'a tenth' }[part];
+  const chosen = wanted > float / part ? 'the input in bytes' : `${fraction} of it`;
+  return { value, remark: `${inFloat}; nothing else was asked for, so ${chosen}` };
 }
 
 /** The two experiments, parsed from the text of their .cfg file. */

@@ -4,7 +4,8 @@ import { loadDataset, measured } from '../data/files/index.js';
 import { type Dataset, type Features, type Images, isStream, type OnProgress } from '../data/index.js';
 import { targetScaleNotes } from '../data/targetScale.js';
 import { cacheFolder } from '../disk/cacheFolder.js';
-import type { Experiment } from '../settings/index.js';
+import { InputError } from '../errors.js';
+import { type Experiment, whereSet } from '../settings/index.js';
 import { heldOut, limited, type TrainingImages } from '../train/openTraining.js';
 
 /** Reports the progress of a task, such as decoding. */
@@ -58,6 +59,7 @@ export async function dataOf(
   onTask: OnTask,
   use: 'all' | 'test' = 'all',
 ): Promise<ExperimentData> {
+  if (use === 'all') refuseMoved(experiment, whole.train);
   const dataset = {
     ...whole,
     train: use === 'test' ? whole.train : limited(experiment, whole.train, 'limit_train'),
@@ -86,6 +88,17 @@ export async function dataOf(
     await close();
     throw error;
   }
+}
+
+/** Throws an `InputError` for shifts and mirrors of inputs of one pixel, such as lines of a table. */
+function refuseMoved(experiment: Experiment, train: Images): void {
+  const { settings, data } = experiment;
+  if (isStream(train) || train.height * train.width > 1) return;
+  const moved = data.augmentShift > 0 ? 'augment_shift' : data.augmentMirror ? 'augment_mirror' : null;
+  if (moved === null) return;
+  throw new InputError(
+    `${whereSet(experiment, moved)} = ${settings[moved]}: moves pixels, and inputs of ${settings.data} are numbers; leave it out`,
+  );
 }
 
 function scaleNotes({ task, settings }: Experiment, { train, classes }: Dataset<Images>): string[] {

@@ -158,5 +158,5 @@ function classifierOf(network: IntegerNetwork): (program: RuntimeProgram) => Flo
 function checkImage(image: Uint8Array, shape: readonly number[]): void {
   const wanted = elementCount(shape);
   if (image.length !== wanted)
-    throw new RangeError(`an image has ${shape.join('×')} = ${wanted} bytes, not ${image.length}`);
+    throw new RangeError(`an input has ${shape.join('×')} = ${wanted} numbers, not ${image.length}`);
 }

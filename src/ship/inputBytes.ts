@@ -3,7 +3,10 @@
 import { clamp, roundHalfAway } from '../quant/rounding.js';
 import type { InputLayer } from './integerNetwork.js';
 
-/** @param values [H, W, C], bytes or numbers as in training */
+/**
+ * @param values [H, W, C], bytes or numbers as in training
+ * @throws TypeError for numbers where the network takes bytes, and for any that are not finite
+ */
 export function inputBytes({ name, offsets, quantization }: InputLayer, values: ArrayLike<number>): Uint8Array {
   if (!quantization) {
     if (values instanceof Uint8Array) return values;
@@ -12,7 +15,9 @@ export function inputBytes({ name, offsets, quantization }: InputLayer, values: 
   const { scale, offset, step, limit } = quantization;
   return Uint8Array.from({ length: values.length }, (_, index) => {
     const channel = index % offsets.length;
-    const steps = roundHalfAway((values[index]! * scale[channel]! + offset[channel]!) / step);
+    const value = values[index]!;
+    if (!Number.isFinite(value)) throw new TypeError(`${name}: number ${index} is ${value}; all have to be finite`);
+    const steps = roundHalfAway((value * scale[channel]! + offset[channel]!) / step);
     return clamp(steps, -limit, limit) + offsets[channel]!;
   });
 }

@@ -79,7 +79,7 @@ it('is exported where its inputs are quantized: the runtime takes numbers, files
   expect(made).toMatchObject({ scale: [0.5], offset: [-0.25] });
   expect(layers.every(({ proven }: { proven: boolean | null }) => proven !== false)).toBe(true);
   expect(String(readFileSync(join(folder, 'runs/Q/export/c/a.h')))).toContain(
-    `(v * scale + offset) / ${made.step}, rounded`,
+    `#define A_INPUT_SCALES {0.5}\n#define A_INPUT_OFFSETS {-0.25}\n#define A_INPUT_STEP ${made.step}\n`,
   );
 
   const network = await load(readFileSync(join(folder, 'runs/Q/export/net.safetensors')));

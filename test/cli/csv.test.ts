@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { network } from '../../src/nn/index.js';
 import { load } from '../../src/runtime/index.js';
+import { folderOf, run, warnings } from '../ship/cProgram.js';
 import { temporaryFolder } from '../temporaryFolder.js';
 import { mpdnn, succeeds } from './runMpdnn.js';
 
@@ -77,7 +78,43 @@ it('is exported in every form where a fully connected layer is the whole network
   const shipped = await load(exported('net.safetensors'));
   expect(shipped.columns).toEqual(['heat', 'noise']);
   expect([...shipped.bytes([-990, 2])]).toEqual(bytes);
+  for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, 'a' as unknown as number]) {
+    expect(() => shipped.bytes([-990, wrong])).toThrow(`number 1 is ${wrong}; all have to be finite`);
+  }
+  // The same with the macros of the header.
+  const program = `#include <math.h>
+#include <stdio.h>
+#include "a.h"
+int main(void) {
+  static const double scale[] = A_INPUT_SCALES, offset[] = A_INPUT_OFFSETS, v[] = {-990, 2};
+  for (int i = 0; i < A_INPUTS; i++) {
+    const double steps = round((v[i] * scale[i] + offset[i]) / A_INPUT_STEP);
+    printf("%d\\n", (uint8_t)(128 + fmax(-A_INPUT_LIMIT, fmin(steps, A_INPUT_LIMIT))));
+  }
+  return 0;
+}
+`;
+  const c = folderOf(
+    new Map([
+      ['main.c', program],
+      ['a.h', header],
+    ]),
+  );
+  run(c, 'gcc', ...warnings, 'main.c', '-lm', '-o', 'main');
+  expect(run(c, './main')).toBe(bytes.map((byte) => `${byte}\n`).join(''));
   expect(shipped.classify([-990, 2])[0]!.name).toBe('cold');
+});
+
+it('has no pixels to move', async () => {
+  const call = ['train', 'A', '--cfg', 'a.cfg', '--data', 'csv:a.csv', '--out', 'moved'];
+  for (const moved of ['--augment-shift 2', '--augment-mirror true']) {
+    const { code, stderr } = await mpdnn([...call, ...moved.split(' ')], folder);
+    const said = moved.replace(' ', ' = ');
+    expect([code, stderr]).toEqual([
+      2,
+      `mpdnn: ${said}: moves pixels, and inputs of csv:a.csv are numbers; leave it out\n`,
+    ]);
+  }
 });
 
 it('is measured tensor by tensor with its own scales, which a front takes, too', async () => {

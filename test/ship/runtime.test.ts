@@ -130,5 +130,5 @@ it('names the classes, the likeliest first', async () => {
   expect(all[0]!.index).toBe(deployed.predict(image));
   expect(all[0]!.name).toBe(`class ${all[0]!.index}`);
   expect(all.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 12);
-  expect(() => deployed.logits(image.subarray(1))).toThrow('an image has 16×16×3 = 768 bytes, not 767');
+  expect(() => deployed.logits(image.subarray(1))).toThrow('an input has 16×16×3 = 768 numbers, not 767');
 });

@@ -27,13 +27,25 @@ export function ramBytes({ arena, buffers }: Plan): number {
   );
 }
 
-/** The conversion of inputs to bytes, in words. */
-function bytesText(input: InputLayer): string {
-  if (!input.quantization) return '';
-  const { scale, offset, step, limit } = input.quantization;
+/** The conversion of inputs to bytes, in words; its numbers are macros. */
+function bytesText(macro: string, { quantization }: InputLayer): string {
+  if (!quantization) return '';
+  const [scale, offset, step, limit] = ['SCALES', 'OFFSETS', 'STEP', 'LIMIT'].map((word) => `${macro}_INPUT_${word}`);
   return `
- * A number v of the network's input becomes (v * scale + offset) / ${step}, rounded, halves away from zero, cut at
- * -${limit} and ${limit}, and then plus 128 a byte. Scale: ${scale.join(', ')}; offset: ${offset.join(', ')}.`;
+ * A number v of channel c becomes (v * ${scale}[c] + ${offset}[c]) / ${step}, rounded, halves away from
+ * zero, cut at -${limit} and ${limit}, and then plus 128 a byte.`;
+}
+
+/** The numbers of the conversion of inputs to bytes. */
+function bytesNumbers(macro: string, { quantization }: InputLayer): string {
+  if (!quantization) return '';
+  const { scale, offset, step, limit } = quantization;
+  return `\
+#define ${macro}_INPUT_SCALES {${scale.join(', ')}}
+#define ${macro}_INPUT_OFFSETS {${offset.join(', ')}}
+#define ${macro}_INPUT_STEP ${step}
+#define ${macro}_INPUT_LIMIT ${limit}
+`;
 }
 
 /** The definition of a list of names. */
@@ -80,12 +92,12 @@ export function header(plan: Plan, name: string): string {
 
 #include <stdint.h>
 
-/* ${inputText(macro, network)}${bytesText(inputs)} */
+/* ${inputText(macro, network)}${bytesText(macro, inputs)} */
 #define ${macro}_HEIGHT ${height}
 #define ${macro}_WIDTH ${width}
 #define ${macro}_CHANNELS ${channels}
 #define ${macro}_INPUTS ${height * width * channels}
-${network.columns ? namesText(`${macro}_COLUMN_NAMES`, network.columns) : ''}
+${bytesNumbers(macro, inputs)}${network.columns ? namesText(`${macro}_COLUMN_NAMES`, network.columns) : ''}
 #define ${macro}_CLASSES ${names.length}
 ${namesText(`${macro}_CLASS_NAMES`, names)}${mapText(macro, outputs)}
 /* Bytes behind the weights and behind the arena, as both are read by words. */
