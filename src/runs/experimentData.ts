@@ -6,6 +6,7 @@ import { targetScaleNotes } from '../data/targetScale.js';
 import { cacheFolder } from '../disk/cacheFolder.js';
 import type { Experiment } from '../settings/index.js';
 import { heldOut, limited, type TrainingImages } from '../train/openTraining.js';
+import { normalFirst, normalNotes, trainedAnomalyNotes } from './anomalies.js';
 
 /** Reports the progress of a task, such as decoding. */
 type OnTask = (task: string, done: number, total: number) => void;
@@ -30,14 +31,17 @@ export async function loadExperimentData(
   return dataOf(experiment, await loadWhole(experiment, onTask, use, features), onTask, use);
 }
 
-/** Loads the whole dataset of an experiment, whatever part of it is used. */
-export function loadWhole(
+/**
+ * Loads the whole dataset of an experiment, whatever part of it is used. For telling anomalies a class called normal is
+ * class 0.
+ */
+export async function loadWhole(
   { data, training, task }: Experiment,
   onTask: OnTask,
   use: 'all' | 'test' = 'all',
   features?: Features,
 ): Promise<Dataset<Images>> {
-  return loadDataset(data.source, {
+  const dataset = await loadDataset(data.source, {
     imageSize: data.imageSize ?? undefined,
     stream: data.stream ?? 'auto',
     framing: data.augment === 'resized_crop' ? 'crop' : 'fill',
@@ -49,6 +53,7 @@ export function loadWhole(
     seed: training.seed,
     onProgress: progressOf(onTask),
   });
+  return normalFirst(dataset, task);
 }
 
 /** The images of an experiment, of its whole dataset. */
@@ -76,7 +81,7 @@ export async function dataOf(
       classes: dataset.classes,
       features: dataset.features,
       moments: dataset.moments,
-      notes: [...(dataset.notes ?? []), ...(use === 'all' ? scaleNotes(experiment, dataset) : [])],
+      notes: [...(dataset.notes ?? []), ...(use === 'all' ? trainingNotes(experiment, dataset) : [])],
       train: await checked(parts.train, use === 'all'),
       validation: parts.validation && (await checked(parts.validation, use === 'all')),
       test: await checked(dataset.test, true),
@@ -88,9 +93,15 @@ export async function dataOf(
   }
 }
 
-function scaleNotes({ task, settings }: Experiment, { train, classes }: Dataset<Images>): string[] {
+/** Notes about the inputs and targets to train with. */
+function trainingNotes({ task, settings }: Experiment, { train, classes }: Dataset<Images>): string[] {
+  const { data } = settings;
   const targets = isStream(train) ? undefined : train.targets;
-  return task.loss === 'values' && targets ? targetScaleNotes(targets, classes, settings.data) : [];
+  return [
+    ...normalNotes(classes, task, data),
+    ...trainedAnomalyNotes(train, task, data),
+    ...(task.loss === 'values' && targets ? targetScaleNotes(targets, classes, data) : []),
+  ];
 }
 
 function progressOf(onTask: OnTask): OnProgress {
