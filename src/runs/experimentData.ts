@@ -7,6 +7,7 @@ import { cacheFolder } from '../disk/cacheFolder.js';
 import type { Experiment } from '../settings/index.js';
 import { heldOut, limited, type TrainingImages } from '../train/openTraining.js';
 import { normalFirst, normalNotes, trainedAnomalyNotes } from './anomalies.js';
+import { classNotes } from './classNotes.js';
 
 /** Reports the progress of a task, such as decoding. */
 type OnTask = (task: string, done: number, total: number) => void;
@@ -81,7 +82,7 @@ export async function dataOf(
       classes: dataset.classes,
       features: dataset.features,
       moments: dataset.moments,
-      notes: [...(dataset.notes ?? []), ...(use === 'all' ? trainingNotes(experiment, dataset) : [])],
+      notes: [...(dataset.notes ?? []), ...(use === 'all' ? trainingNotes(experiment, dataset, whole) : [])],
       train: await checked(parts.train, use === 'all'),
       validation: parts.validation && (await checked(parts.validation, use === 'all')),
       test: await checked(dataset.test, true),
@@ -93,11 +94,16 @@ export async function dataOf(
   }
 }
 
-/** Notes about the inputs and targets to train with. */
-function trainingNotes({ task, settings }: Experiment, { train, classes }: Dataset<Images>): string[] {
+/** Notes about the inputs and targets to train with, some of them on the whole dataset, whatever part of it is used. */
+function trainingNotes(
+  { task, settings, data: { source } }: Experiment,
+  { train, classes }: Dataset<Images>,
+  whole: Dataset<Images>,
+): string[] {
   const { data } = settings;
   const targets = isStream(train) ? undefined : train.targets;
   return [
+    ...classNotes(whole, task, source.kind, data),
     ...normalNotes(classes, task, data),
     ...trainedAnomalyNotes(train, task, data),
     ...(task.loss === 'values' && targets ? targetScaleNotes(targets, classes, data) : []),
