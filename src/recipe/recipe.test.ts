@@ -181,6 +181,29 @@ it('suits inputs that are no pictures: neither shifted nor normalised as pixels,
   expect(() => programOptions(unnamed, { ...shape, scaling }, null)).toThrow(fault);
 });
 
+it('floats may have any mean and deviation, bytes those of pixels', async () => {
+  const folder = temporaryFolder();
+  const asked = (name: string, x: Float32Array | Uint8Array) => {
+    const y = Uint8Array.from({ length: 40 }, (_, line) => line % 2);
+    const [inputs, labels] = [npy([40, 2], x), npy([40], y)];
+    const file = join(folder, name);
+    writeFileSync(
+      file,
+      zip({ 'x_train.npy': inputs, 'x_test.npy': inputs, 'y_train.npy': labels, 'y_test.npy': labels }),
+    );
+    return askedFor({ data: `arrays:${file}`, mean: '-1,0.6', std: '1,10' });
+  };
+  const { experiments } = await recommend(asked('floats.npz', new Float32Array(80)), events);
+  for (const { settings } of experiments)
+    expect([settings.mean, settings.std]).toEqual([
+      [-1, 0.6],
+      [1, 10],
+    ]);
+  await expect(recommend(asked('bytes.npz', new Uint8Array(80)), events)).rejects.toThrow(
+    '--mean = -1,0.6: bytes are divided by 255 first',
+  );
+});
+
 it('counts the same tensors in float and with learned bits', async () => {
   const net: Define = (n, image) => n.linear(n.globalAverage(n.conv(image, 4, { activation: 'silu' })), 10);
   const asked = askedFor({ data: 'synthetic:96', model: './net.mjs' });

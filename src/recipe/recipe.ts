@@ -28,7 +28,7 @@ import {
 } from '../settings/index.js';
 import type { Task } from '../task.js';
 import { budgetOutlook } from '../train/budgetLimits.js';
-import { type DataShape, networkOf, programOptions } from '../train/programOptions.js';
+import { type DataShape, networkOf, normalisation, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
 import { modelOfWeights } from './startingModel.js';
 import { type Survey, survey } from './survey.js';
@@ -394,7 +394,9 @@ function shapeOf(experiment: Experiment, seen: Survey): DataShape {
   const { classes, targetShape, channels, trainImages, testImages } = seen;
   const oblong = seen.areFiles ? oblongInput(experiment) : null;
   const [height, width] = oblong ? takenSize(experiment, seen, oblong) : (seen.inputSize ?? [side, side]);
-  return { classes, targetShape, imageShape: [height, width, channels], trainImages, evaluationImages: testImages };
+  const scaling = normalisation(experiment, channels, seen.values);
+  const imageShape = [height, width, channels] as const;
+  return { classes, targetShape, imageShape, trainImages, evaluationImages: testImages, scaling };
 }
 
 /** The one size of pictures that a network takes as they are. */

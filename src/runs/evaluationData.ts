@@ -2,13 +2,14 @@
 
 import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
-import { fingerprint, inputType, parseDataSpec } from '../data/index.js';
+import { fingerprint, type Images, inputType, parseDataSpec } from '../data/index.js';
 import { readText } from '../disk/readText.js';
 import { InputError } from '../errors.js';
 import { readDefinition } from '../nn/index.js';
 import { type Experiment, experimentOfRun, type Overrides, withDefinition } from '../settings/index.js';
 import { readDescription } from '../train/description.js';
 import { readSafetensors } from '../weights/safetensorsFile.js';
+import { normalNotes } from './anomalies.js';
 import { featureDifference, imageDifference, relabelled } from './dataDescription.js';
 import { type ExperimentData, loadExperimentData } from './experimentData.js';
 import { openRunFolder, type RunConfig, type RunFolder } from './runFolder.js';
@@ -132,6 +133,9 @@ export async function loadEvaluationData(
     const { overrides } = experiment;
     const source = `data ${experiment.settings.data}`;
     const test = relabelled(data.test, data.classes, then.classes, source);
+    // Runs of earlier versions have classes in alphabetical order.
+    const isMoved = data.classes[0] !== then.classes[0];
+    for (const note of isMoved ? normalNotes(then.classes, experiment.task, folder.root) : []) events.line(note);
     const image = [test.height, test.width, test.channels].join('x');
     if (inputType(test) !== then.values) {
       throw new InputError(`${source}: has ${inputType(test)}, the run ${folder.root} takes ${then.values}`);
@@ -142,7 +146,7 @@ export async function loadEvaluationData(
       throw new InputError(`${source}: has images of ${image}, the run ${folder.root} has ${then.image.join('x')}`);
     }
     const isOwn = !['data', 'image_size', 'limit_val'].some((key) => overrides.has(key));
-    const difference = isOwn ? testDifference(then.fingerprints.test, data) : null;
+    const difference = isOwn ? testDifference(then.fingerprints.test, test) : null;
     if (difference) {
       throw new InputError(`${folder.root}: ${difference}; name them with --data to evaluate them all the same`);
     }
@@ -157,8 +161,8 @@ export async function loadEvaluationData(
  * Null if one is of pixels and the other of files, since a limited set may be resident while the whole one was
  * streamed.
  */
-function testDifference(then: string, data: Pick<ExperimentData, 'test'>): string | null {
-  const now = fingerprint(data.test);
+function testDifference(then: string, test: Images): string | null {
+  const now = fingerprint(test);
   const kind = (print: string) => print.split(':', 1)[0];
   return kind(then) === kind(now) ? imageDifference('test images', then, now) : null;
 }

@@ -7,6 +7,8 @@ import { cacheFolder } from '../disk/cacheFolder.js';
 import { InputError } from '../errors.js';
 import { type Experiment, whereSet } from '../settings/index.js';
 import { heldOut, limited, type TrainingImages } from '../train/openTraining.js';
+import { normalFirst, normalNotes, trainedAnomalyNotes } from './anomalies.js';
+import { classNotes } from './classNotes.js';
 
 /** Reports the progress of a task, such as decoding. */
 type OnTask = (task: string, done: number, total: number) => void;
@@ -31,14 +33,17 @@ export async function loadExperimentData(
   return dataOf(experiment, await loadWhole(experiment, onTask, use, features), onTask, use);
 }
 
-/** Loads the whole dataset of an experiment, whatever part of it is used. */
-export function loadWhole(
+/**
+ * Loads the whole dataset of an experiment, whatever part of it is used. For telling anomalies a class called normal is
+ * class 0.
+ */
+export async function loadWhole(
   { data, training, task }: Experiment,
   onTask: OnTask,
   use: 'all' | 'test' = 'all',
   features?: Features,
 ): Promise<Dataset<Images>> {
-  return loadDataset(data.source, {
+  const dataset = await loadDataset(data.source, {
     imageSize: data.imageSize ?? undefined,
     stream: data.stream ?? 'auto',
     framing: data.augment === 'resized_crop' ? 'crop' : 'fill',
@@ -50,6 +55,7 @@ export function loadWhole(
     seed: training.seed,
     onProgress: progressOf(onTask),
   });
+  return normalFirst(dataset, task);
 }
 
 /** The images of an experiment, of its whole dataset. */
@@ -78,7 +84,7 @@ export async function dataOf(
       classes: dataset.classes,
       features: dataset.features,
       moments: dataset.moments,
-      notes: [...(dataset.notes ?? []), ...(use === 'all' ? scaleNotes(experiment, dataset) : [])],
+      notes: [...(dataset.notes ?? []), ...(use === 'all' ? trainingNotes(experiment, dataset, whole) : [])],
       train: await checked(parts.train, use === 'all'),
       validation: parts.validation && (await checked(parts.validation, use === 'all')),
       test: await checked(dataset.test, true),
@@ -101,9 +107,20 @@ function refuseMoved(experiment: Experiment, train: Images): void {
   );
 }
 
-function scaleNotes({ task, settings }: Experiment, { train, classes }: Dataset<Images>): string[] {
+/** Notes about the inputs and targets to train with, some of them on the whole dataset, whatever part of it is used. */
+function trainingNotes(
+  { task, settings, data: { source } }: Experiment,
+  { train, classes }: Dataset<Images>,
+  whole: Dataset<Images>,
+): string[] {
+  const { data } = settings;
   const targets = isStream(train) ? undefined : train.targets;
-  return task.loss === 'values' && targets ? targetScaleNotes(targets, classes, settings.data) : [];
+  return [
+    ...classNotes(whole, task, source.kind, data),
+    ...normalNotes(classes, task, data),
+    ...trainedAnomalyNotes(train, task, data),
+    ...(task.loss === 'values' && targets ? targetScaleNotes(targets, classes, data) : []),
+  ];
 }
 
 function progressOf(onTask: OnTask): OnProgress {

@@ -53,24 +53,6 @@ describe('arrays', () => {
     ]);
   });
 
-  it('with anomalies to train with are told so', async () => {
-    const task = { loss: 'values', target: 'input', metric: 'auc' } as const;
-    const zeros = await loadArrays(
-      at('a.npz', zip({ ...sound, 'y_train.npy': npy([4], Uint8Array.of(0, 0, 0, 0)) })),
-      false,
-      task,
-    );
-    const some = await loadArrays(
-      at('b.npz', zip({ ...sound, 'y_train.npy': npy([4], Uint8Array.of(0, 2, 0, 1)) })),
-      false,
-      task,
-    );
-    expect(zeros.notes).toEqual([]);
-    expect(some.notes).toEqual([
-      expect.stringMatching(/^NOTE: .*b\.npz: y_train has 2 anomalies .* train as normal inputs do$/),
-    ]);
-  });
-
   it('are read from .npz, .safetensors and folders alike', async () => {
     const { train, test, classes, notes } = await load(sound);
     expect(train).toEqual({ images: x, labels: Int32Array.of(0, 1, 2, 1), count: 4, height: 3, width: 2, channels: 1 });

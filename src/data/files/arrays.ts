@@ -59,7 +59,7 @@ export async function loadArrays(
   }
   const notes = [
     ...(others.length > 0 ? [`${location}: left out ${others.join(', ')}; ${wanted}`] : []),
-    ...(testOnly ? [] : [...absentClasses(train, task, classes, location), ...trainedAnomalies(train, task, location)]),
+    ...(testOnly ? [] : absentClasses(train, task, classes, location)),
   ];
   return { name: path.basename(location), classes, train, test, ...(validation && { validation }), notes };
 }
@@ -232,17 +232,6 @@ function absentClasses(
   return [
     `NOTE: ${location}: y_train has no ${loss === 'pixels' ? 'pixel' : 'input'} of ${which}; labels are the numbers of ${classes.length} classes from 0 on`,
   ];
-}
-
-/** A note about anomalies to train with, from which an autoencoder learns to reconstruct them, too; none without any. */
-function trainedAnomalies(
-  { labels }: ImageSet<InputArray>,
-  { metric, target }: Task,
-  location: string,
-): readonly string[] {
-  const { length } = labels.filter((label) => label !== 0);
-  if (metric !== 'auc' || target !== 'input' || length === 0) return [];
-  return [`NOTE: ${location}: y_train has ${length} anomalies (labels other than 0), which train as normal inputs do`];
 }
 
 /** Tells whether a set has no labels: it is empty, or for an autoencoder. */
