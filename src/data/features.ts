@@ -40,6 +40,12 @@ export interface Moments {
   readonly std: readonly number[];
 }
 
+/** The moments by which numbers are standardised. Constant ones are left as large as they are. */
+export function standardising(numbers: ArrayLike<number>, channels: number): Moments {
+  const { mean, std } = momentsOf(numbers, channels);
+  return { mean, std: std.map((deviation) => deviation || 1) };
+}
+
 /** The moments of numbers for each channel; those of one place stand together. */
 export function momentsOf(numbers: ArrayLike<number>, channels: number): Moments {
   const count = Math.max(1, numbers.length / channels);

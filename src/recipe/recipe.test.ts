@@ -323,3 +323,27 @@ it('leaves the bytes of a wide input, which devices hold in any case', async () 
   expect(experiments[1].budget.targetActivationKbytes).toBe(0.196);
   expect(notes.at(-1)).toMatch(/so the input in bytes$/);
 });
+
+it('standardises float features of arrays, by the numbers to train with', async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, 'features.npz');
+  const x = Float32Array.from({ length: 80 }, (_, i) => (i % 2 === 0 ? 100 + (i % 4) : 7));
+  const [inputs, labels] = [
+    npy([40, 2], x),
+    npy(
+      [40],
+      Uint8Array.from({ length: 40 }, (_, i) => i % 2),
+    ),
+  ];
+  writeFileSync(
+    file,
+    zip({ 'x_train.npy': inputs, 'x_test.npy': inputs, 'y_train.npy': labels, 'y_test.npy': labels }),
+  );
+  const [{ settings }] = (await recommend(askedFor({ data: `arrays:${file}` }), events)).experiments;
+  expect([settings.mean, settings.std]).toEqual([
+    [101, 7],
+    [1, 1],
+  ]);
+  const [given] = (await recommend(askedFor({ data: `arrays:${file}`, mean: 100 }), events)).experiments;
+  expect([given.settings.mean, given.settings.std]).toEqual([[100], null]);
+});

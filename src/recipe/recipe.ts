@@ -236,6 +236,10 @@ function linesOf(
   if (!overrides.has('mean') && !overrides.has('std') && arePictures) {
     put(shared, 'normalise', 'shift', 'pixels as integers hold them');
   }
+  if (!overrides.has('mean') && !overrides.has('std') && seen.unscaled) {
+    put(shared, 'mean', listed(seen.unscaled.mean), 'of the numbers to train with, and below their deviations');
+    put(shared, 'std', listed(seen.unscaled.std));
+  }
   if (isShifted) {
     put(shared, 'augment_shift', Math.min(64, Math.round(size / 8)));
     if (seen.areFiles) put(shared, 'augment_mirror', 'true', 'false where left and right matter, as in letters');
@@ -342,6 +346,11 @@ async function modelFor(asked: Experiment, seen: Survey): Promise<string> {
   networkOf(asked, shapeOf(asked, seen));
   const size = overrides.has('image_size') ? (settings.image_size ?? seen.side) : imageSize(seen, false);
   return size <= 96 ? 'resnet20' : 'resnet18';
+}
+
+/** A number for each channel, in six digits. */
+function listed(numbers: readonly number[]): string {
+  return numbers.map((each) => Number(each.toPrecision(6))).join();
 }
 
 function areNumbers(size: readonly number[]): boolean {

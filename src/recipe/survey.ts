@@ -1,7 +1,15 @@
 /** Facts about the images of a dataset before training, by which settings are chosen. */
 
 import { listImageFolder, loadDataset, sampledSizes } from '../data/files/index.js';
-import { arePictures, type InputType, inputType, isStream, type OnProgress } from '../data/index.js';
+import {
+  arePictures,
+  type InputType,
+  inputType,
+  isStream,
+  type Moments,
+  type OnProgress,
+  standardising,
+} from '../data/index.js';
 import { InputError } from '../errors.js';
 import type { Experiment } from '../settings/index.js';
 
@@ -22,6 +30,8 @@ export interface Survey {
   readonly values: InputType;
   /** Height and width of all images (of a sample); null where they differ. */
   readonly commonSize: readonly [height: number, width: number] | null;
+  /** Moments of each number of float inputs of one pixel whose data have none to standardise them by. */
+  readonly unscaled: Moments | null;
   /** True for files, which can be scaled. */
   readonly areFiles: boolean;
 }
@@ -44,12 +54,14 @@ export async function survey({ data, training, task }: Experiment, onProgress: O
       trainImages: limited(train.length, limitTrain),
       hasValidation: false,
       testImages: limited(test.length, limitVal),
+      unscaled: null,
       areFiles: true,
     };
   }
-  const { classes, train, validation, test } = await loadDataset(source, {
+  const { classes, train, validation, test, moments } = await loadDataset(source, {
     ...{ task, sound: data.sound, seed: training.seed, onProgress },
   });
+  const isUnscaled = !isStream(train) && !moments && inputType(train) === 'floats' && train.height * train.width === 1;
   return {
     ...shapeOf([train]),
     classes: classes.length,
@@ -60,6 +72,7 @@ export async function survey({ data, training, task }: Experiment, onProgress: O
     trainImages: limited(train.count, limitTrain),
     hasValidation: validation !== undefined,
     testImages: limited(test.count, limitVal),
+    unscaled: isUnscaled ? standardising(train.images, train.channels) : null,
     areFiles: false,
   };
 }

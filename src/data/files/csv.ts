@@ -10,7 +10,7 @@ import { CsvError, parse } from 'csv-parse/sync';
 import { readFault } from '../../disk/fileFault.js';
 import { InputError } from '../../errors.js';
 import { classification, type Task } from '../../task.js';
-import { type ColumnFeatures, type Moments, momentsOf } from '../features.js';
+import { type ColumnFeatures, standardising } from '../features.js';
 import { choose, type Dataset, type ImageSet, split } from '../imageSet.js';
 
 /** Possible names of the column of classes; one is needed. */
@@ -81,15 +81,9 @@ export async function loadCsv(
     ...{ classes, train, test },
     ...(val.count > 0 && { validation: val }),
     features: { of: 'columns', names: places.map((column) => columns[column]!) },
-    moments: standardising(train),
+    moments: standardising(train.images, train.channels),
     notes: nameOf ? [] : [note],
   };
-}
-
-/** The moments of the features of a set. Constant ones are left as large as they are. */
-function standardising({ images, channels }: ImageSet<Float32Array>): Moments {
-  const { mean, std } = momentsOf(images, channels);
-  return { mean, std: std.map((deviation) => deviation || 1) };
 }
 
 /**
