@@ -76,7 +76,12 @@ async function predict(
 function row({ file, ...found }: FilePrediction, classes: readonly string[]): string[] {
   const short = (value: number) => String(Number(value.toPrecision(5)));
   if ('error' in found) return [file, `squared error ${short(found.error)}`];
-  if ('values' in found) return [file, found.values.map(short).join(' ')];
+  if ('values' in found) {
+    const { length } = found.values;
+    const isNamed = length > 1 && classes.length === length && classes.some((name, output) => name !== String(output));
+    const told = found.values.map((value, output) => (isNamed ? `${classes[output]} ${short(value)}` : short(value)));
+    return [file, told.join(isNamed ? ', ' : ' ')];
+  }
   if ('shares' in found) {
     const own = found.shares.flatMap((share, label) => (share > 0 ? `${classes[label]} ${percent(share, 1)}` : []));
     return [file, own.join(', ')];

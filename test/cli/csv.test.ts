@@ -105,6 +105,17 @@ int main(void) {
   expect(shipped.classify([-990, 2])[0]!.name).toBe('cold');
 });
 
+it('has targets with names, which predictions tell', async () => {
+  write(
+    'two.csv',
+    `x,target_a,target_b\n${Array.from({ length: 20 }, (_, i) => `${i / 9 - 1},${i % 2},${-i / 9}\n`).join('')}`,
+  );
+  const call = ['train', '--data', 'csv:two.csv', '--loss', 'values', '--epochs', '2', '--no-plots', '--device', 'cpu'];
+  await succeeds([...call, '--out', 'named'], folder);
+  const { stdout } = await succeeds(['predict', 'named/two', 'two.csv'], folder);
+  expect(stdout.split('\n')[0]).toMatch(/^two\.csv\[0\] +a -?[\d.e-]+, b -?[\d.e-]+$/);
+});
+
 it('has no pixels to move', async () => {
   const call = ['train', 'A', '--cfg', 'a.cfg', '--data', 'csv:a.csv', '--out', 'moved'];
   for (const moved of ['--augment-shift 2', '--augment-mirror true']) {
