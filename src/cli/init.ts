@@ -15,7 +15,7 @@ const elsewhere = 'name another FILE';
 
 export function initCommand(): Command {
   const command = new Command('init')
-    .description('write the settings recommended for your own pictures as a .cfg file')
+    .description('write the settings recommended for your own data as a .cfg file')
     .argument('[file]', 'file to write (default: NAME.cfg)')
     .option('--data <spec>', 'folder of pictures, images:DIR')
     .option('--model <name>', 'network: a name, or a file, ./net.mjs or net.onnx')
@@ -28,7 +28,7 @@ export function initCommand(): Command {
     .action(async (given: string | undefined, options: Record<string, string | boolean | undefined>) => {
       const { force, ...overrides } = options;
       if (overrides.data === undefined) {
-        throw new InputError('init: which images? name a folder of pictures, --data images:DIR');
+        throw new InputError('init: which data? name a folder of pictures or a table, --data images:DIR or csv:FILE');
       }
       const asked = await withNetworkOfFile(askedFor(overrides));
       const display = progressDisplay(progressFrame(asked));

@@ -44,7 +44,7 @@ import { type Watching, watching } from './watching.js';
 
 export function trainCommand(): Command {
   const command = new Command('train')
-    .description('train a section of a .cfg file, or without one with the settings recommended for your own pictures')
+    .description('train a section of a .cfg file, or without one with the settings recommended for your own data')
     .argument('[experiment]', 'name of the section')
     .option('--cfg <file>', 'the .cfg file')
     .option('--data <spec>', dataForms)
@@ -154,7 +154,7 @@ async function trainSection(
 async function trainRecommended(overrides: Overrides, how: TrainOptions): Promise<boolean> {
   if (overrides.data === undefined) {
     throw new InputError(
-      'train: which images? name a folder of pictures, --data images:DIR, or an EXPERIMENT and its --cfg FILE',
+      'train: which data? name a folder of pictures or a table, --data images:DIR or csv:FILE, or an EXPERIMENT and its --cfg FILE',
     );
   }
   const asked = await withNetworkOfFile(askedFor(overrides));

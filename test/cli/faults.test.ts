@@ -133,11 +133,11 @@ describe('the call', () => {
     ['missing option', ['train', 'FLOAT'], 'train FLOAT: which file is it in? name it: --cfg FILE'],
     ['missing section', ['train', '--cfg', 'tiny.cfg'], 'train --cfg tiny.cfg: which section?'],
     ['a file without sections', ['experiments', '--cfg', 'remarks.cfg'], 'remarks.cfg: holds no section; begin one'],
-    ['missing images', ['train'], 'train: which images? name a folder of pictures, --data images:DIR'],
+    ['missing data', ['train'], 'train: which data? name a folder of pictures or a table, --data images:DIR'],
     [
       'missing images of a recommendation',
       ['init'],
-      'init: which images? name a folder of pictures, --data images:DIR',
+      'init: which data? name a folder of pictures or a table, --data images:DIR',
     ],
     [
       'options of ONNX without ONNX',
