@@ -1,8 +1,9 @@
-/** `mpdnn init`: writes a .cfg file with the settings recommended for the user's own pictures. */
+/** `mpdnn init`: writes a .cfg file with the settings recommended for the user's own data. */
 
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Command } from 'commander';
+import { dataForms } from '../data/dataSpec.js';
 import { userPath } from '../disk/userPath.js';
 import { InputError } from '../errors.js';
 import { askedFor, recommend } from '../recipe/index.js';
@@ -17,7 +18,7 @@ export function initCommand(): Command {
   const command = new Command('init')
     .description('write the settings recommended for your own data as a .cfg file')
     .argument('[file]', 'file to write (default: NAME.cfg)')
-    .option('--data <spec>', 'folder of pictures, images:DIR')
+    .option('--data <spec>', dataForms)
     .option('--model <name>', 'network: a name, or a file, ./net.mjs or net.onnx')
     .option('--weights <file>', 'file of parameters to start from')
     .option('--target-weight-kbytes <n>', 'budget of all weights together')
@@ -28,7 +29,7 @@ export function initCommand(): Command {
     .action(async (given: string | undefined, options: Record<string, string | boolean | undefined>) => {
       const { force, ...overrides } = options;
       if (overrides.data === undefined) {
-        throw new InputError('init: which data? name a folder of pictures or a table, --data images:DIR or csv:FILE');
+        throw new InputError('init: which data? name them, such as --data images:DIR or csv:FILE');
       }
       const asked = await withNetworkOfFile(askedFor(overrides));
       const display = progressDisplay(progressFrame(asked));

@@ -154,7 +154,7 @@ async function trainSection(
 async function trainRecommended(overrides: Overrides, how: TrainOptions): Promise<boolean> {
   if (overrides.data === undefined) {
     throw new InputError(
-      'train: which data? name a folder of pictures or a table, --data images:DIR or csv:FILE, or an EXPERIMENT and its --cfg FILE',
+      'train: which data? name them, such as --data images:DIR or csv:FILE, or an EXPERIMENT and its --cfg FILE',
     );
   }
   const asked = await withNetworkOfFile(askedFor(overrides));

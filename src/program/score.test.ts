@@ -51,8 +51,8 @@ describe('labels', () => {
       expect(() => scoreOf(task, set({ targets: known }), scaling, part)).toThrow(
         `no label is there in some of the ${part} inputs and not in others; ${message}`,
       );
-    refused('test', 'give some of both (y_test)');
-    refused('validation', 'set select = test or last, or a larger validation_split, or give some of both (x_val and');
+    refused('test', 'give some of both');
+    refused('validation', 'set select = test or last, or a larger validation_split, or give some of both');
   });
 });
 
@@ -73,11 +73,11 @@ describe('anomalies', () => {
       expect(() => scoreOf(task, images, scaling, part)).toThrow(
         `wants normal inputs (label 0) and others; ${message}`,
       );
-    refused(set({}), 'test', 'all test inputs have label 0, as inputs without labels do; give labels of both (y_test)');
+    refused(set({}), 'test', 'all test inputs have label 0, as inputs without labels do; give labels of both');
     refused(
       set({}),
       'validation',
-      'all validation inputs have label 0, as inputs without labels do; set select = test or last, or a larger validation_split, or give labels of both (x_val',
+      'all validation inputs have label 0, as inputs without labels do; set select = test or last, or a larger validation_split, or give labels of both',
     );
     refused(set({ labels: Int32Array.of(1, 2, 1, 1) }), 'test', 'all test inputs have other labels; give labels of');
     const groups = Int32Array.of(1, 2, 2, 3);
@@ -109,7 +109,7 @@ it('maps without any class are refused, of which there is no mean', () => {
     expect(() => scoreOf({ target: 'data', metric: 'iou' }, set({ count: 2, targets }), scaling, part)).toThrow(
       `metric = iou: no pixel of the ${part} inputs has a class; ${message}`,
     );
-  refused('test', 'give maps of classes from 0 on (y_test)');
+  refused('test', 'give maps of classes from 0 on');
   refused('validation', 'set select = test or last, or a larger validation_split, or give maps of classes from 0 on');
 });
 

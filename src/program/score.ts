@@ -57,8 +57,8 @@ function resident(images: Images, metric: Task['metric']): ImageSet<InputArray> 
 
 /** What to do about a part of the data that lacks what a metric needs: give it, or judge other inputs. */
 function remedy(part: EvaluatedPart, needed: string): string {
-  if (part === 'test') return `give ${needed} (y_test)`;
-  return `set select = test or last, or a larger validation_split, or give ${needed} (x_val and y_val)`;
+  const other = part === 'test' ? '' : 'set select = test or last, or a larger validation_split, or ';
+  return `${other}give ${needed}`;
 }
 
 /** 1 − the mean AUC over labels that occur both as 1 and as 0. */

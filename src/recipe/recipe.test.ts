@@ -17,6 +17,18 @@ function recipe(options: Overrides): Promise<Recipe> {
   return recommend(askedFor({ data: 'synthetic:96', model: 'tiny', ...options }), events);
 }
 
+/** The name of data with 40 inputs of two features each. */
+function featuresFile(name: string, x: Float32Array | Uint8Array): string {
+  const y = Uint8Array.from({ length: 40 }, (_, input) => input % 2);
+  const [inputs, labels] = [npy([40, 2], x), npy([40], y)];
+  const file = join(temporaryFolder(), name);
+  writeFileSync(
+    file,
+    zip({ 'x_train.npy': inputs, 'x_test.npy': inputs, 'y_train.npy': labels, 'y_test.npy': labels }),
+  );
+  return `arrays:${file}`;
+}
+
 describe('what is recommended', () => {
   it('follows from the images, with a budget relative to the network', async () => {
     const { name, experiments } = await recipe({});
@@ -176,23 +188,14 @@ it('suits inputs that are no pictures: neither shifted nor normalised as pixels,
   const usual = await recommend(askedFor({ data: `csv:${file}` }), events);
   expect(usual.experiments.map(({ network }) => network.model)).toEqual(['mlp', 'mlp']);
   expect(usual.notes.at(-1)).toMatch(/^--target-activation-kbytes 0.0313: .* an eighth of it$/);
-  const fault = 'model: the usual one is for images; set model = mlp';
+  const fault = 'model: the usual one is for images; set mlp or dense_autoencoder';
   const unnamed = experimentFromSettings('A', 'a.cfg', { data: `csv:${file}` });
   expect(() => programOptions(unnamed, { ...shape, scaling }, null)).toThrow(fault);
 });
 
 it('floats may have any mean and deviation, bytes those of pixels', async () => {
-  const folder = temporaryFolder();
-  const asked = (name: string, x: Float32Array | Uint8Array) => {
-    const y = Uint8Array.from({ length: 40 }, (_, line) => line % 2);
-    const [inputs, labels] = [npy([40, 2], x), npy([40], y)];
-    const file = join(folder, name);
-    writeFileSync(
-      file,
-      zip({ 'x_train.npy': inputs, 'x_test.npy': inputs, 'y_train.npy': labels, 'y_test.npy': labels }),
-    );
-    return askedFor({ data: `arrays:${file}`, mean: '-1,0.6', std: '1,10' });
-  };
+  const asked = (name: string, x: Float32Array | Uint8Array) =>
+    askedFor({ data: featuresFile(name, x), mean: '-1,0.6', std: '1,10' });
   const { experiments } = await recommend(asked('floats.npz', new Float32Array(80)), events);
   for (const { settings } of experiments)
     expect([settings.mean, settings.std]).toEqual([
@@ -325,25 +328,16 @@ it('leaves the bytes of a wide input, which devices hold in any case', async () 
 });
 
 it('standardises float features of arrays, by the numbers to train with', async () => {
-  const folder = temporaryFolder();
-  const file = join(folder, 'features.npz');
-  const x = Float32Array.from({ length: 80 }, (_, i) => (i % 2 === 0 ? 100 + (i % 4) : 7));
-  const [inputs, labels] = [
-    npy([40, 2], x),
-    npy(
-      [40],
-      Uint8Array.from({ length: 40 }, (_, i) => i % 2),
-    ),
-  ];
-  writeFileSync(
-    file,
-    zip({ 'x_train.npy': inputs, 'x_test.npy': inputs, 'y_train.npy': labels, 'y_test.npy': labels }),
-  );
-  const [{ settings }] = (await recommend(askedFor({ data: `arrays:${file}` }), events)).experiments;
+  const x = Float32Array.from({ length: 80 }, (_, i) => (i % 2 === 0 ? 100 + (i % 4) : 123_456_792));
+  const asked = (options: Overrides) => askedFor({ data: featuresFile('far.npz', x), ...options });
+  const [{ settings }] = (await recommend(asked({}), events)).experiments;
   expect([settings.mean, settings.std]).toEqual([
-    [101, 7],
+    [101, 123_456_792],
     [1, 1],
   ]);
-  const [given] = (await recommend(askedFor({ data: `arrays:${file}`, mean: 100 }), events)).experiments;
+  const [given] = (await recommend(asked({ mean: 100 }), events)).experiments;
   expect([given.settings.mean, given.settings.std]).toEqual([[100], null]);
+  await expect(recommend(asked({ normalise: 'shift' }), events)).rejects.toThrow(
+    'is for bytes, and the data are floats',
+  );
 });

@@ -4,7 +4,7 @@
  */
 
 import { basename, resolve } from 'node:path';
-import { usualSplit } from '../data/index.js';
+import { type Moments, usualSplit } from '../data/index.js';
 import { InputError } from '../errors.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { floatBits, largestSet, memorySets, smallestBits } from '../quant/index.js';
@@ -28,6 +28,7 @@ import {
 } from '../settings/index.js';
 import type { Task } from '../task.js';
 import { budgetOutlook } from '../train/budgetLimits.js';
+import { readDescription } from '../train/description.js';
 import { type DataShape, networkOf, normalisation, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
 import { modelOfWeights } from './startingModel.js';
@@ -83,7 +84,8 @@ export async function recommend(asked: Experiment, events: RecipeEvents): Promis
   const name = nameOf(asked);
   const seen = await survey(asked, ({ task, done, total }) => events.task(task, done, total));
   const model = await modelFor(asked, seen);
-  const draft = (targets: Targets, prunes: boolean) => build(asked, name, { seen, model, targets, prunes });
+  const numbers = await numbersFor(asked, seen);
+  const draft = (targets: Targets, prunes: boolean) => build(asked, name, { seen, model, numbers, targets, prunes });
   const mayPrune = !overrides.has('budget_prune') || settings.budget_prune;
 
   // No target for what stays in float; null for one that the size of the float network decides.
@@ -102,10 +104,14 @@ export async function recommend(asked: Experiment, events: RecipeEvents): Promis
   const kbytes = (of: keyof typeof sets) => largestSet(sets[of], inFloat).kbytes;
   const type = settings.target_activation_type;
   const inputs = variables.tensors.find(({ source, row }) => source === 'input' && row !== null);
-  const inputKbytes = (inputs?.count ?? 0) / 1024;
   const targets = {
-    weight: target('weights', kbytes('weights'), 10, weight),
-    activation: target(activationWords[type], kbytes(type), 8, activation, inputKbytes),
+    weight: target('weights', kbytes('weights'), tenth, weight),
+    activation: target(
+      activationWords[type],
+      kbytes(type),
+      { ...eighth, least: (inputs?.count ?? 0) / 1024 },
+      activation,
+    ),
   };
   const least = largestSet(sets.weights, variables.quantizers.map(smallestBits)).kbytes;
   const isTight = targets.weight.value > 0 && least > targets.weight.value;
@@ -135,24 +141,32 @@ interface Targets {
 interface Choice {
   readonly seen: Survey;
   readonly model: string;
+  /** By what float features without moments of their own are standardised. */
+  readonly numbers: Moments | null;
   readonly targets: Targets;
   /** True if channels are pruned, too. */
   readonly prunes: boolean;
 }
 
-/**
- * The given target in kB, or a fraction of the float network's size, but at least the bytes of the input, which devices
- * hold in any case, rounded up to three digits; none of nothing.
- */
-function target(what: string, float: number, part: 8 | 10, given: number | null, inputKbytes = 0): Target {
+/** A part of the float network's size, but at least so many kB: those of an input in bytes, which devices hold in any case. */
+interface Part {
+  readonly words: string;
+  readonly divisor: number;
+  readonly least: number;
+}
+
+const tenth: Part = { words: 'a tenth', divisor: 10, least: 0 };
+const eighth: Part = { words: 'an eighth', divisor: 8, least: 0 };
+
+/** The given target in kB, or a part of the float network's size, rounded up to three digits; none of nothing. */
+function target(what: string, float: number, { words, divisor, least }: Part, given: number | null): Target {
   const inFloat = `${what} in float: ${float.toPrecision(4)} kB`;
   if (given !== null) return { value: given, remark: inFloat };
   if (float === 0) return { value: -1 };
-  const wanted = Math.max(float / part, inputKbytes);
+  const wanted = Math.max(float / divisor, least);
   const unit = 10 ** (Math.floor(Math.log10(wanted)) - 2);
   const value = Number((Math.ceil(wanted / unit - 1e-9) * unit).toPrecision(3));
-  const fraction = { 8: 'an eighth', 10: 'a tenth' }[part];
-  const chosen = wanted > float / part ? 'the input in bytes' : `${fraction} of it`;
+  const chosen = wanted > float / divisor ? 'the input in bytes' : `${words} of it`;
   return { value, remark: `${inFloat}; nothing else was asked for, so ${chosen}` };
 }
 
@@ -200,7 +214,7 @@ function build(asked: Experiment, name: string, choice: Choice): Omit<Recipe, 'n
 function linesOf(
   { overrides, settings, network }: Experiment,
   floatName: string,
-  { seen, model, targets, prunes }: Choice,
+  { seen, model, numbers, targets, prunes }: Choice,
 ): Readonly<Record<'shared' | 'float' | 'learned', Lines>> {
   const fromFile = settings.weightfile !== null || isOnnxFile(settings.model);
   const usualSize = network.definition?.input[0] ?? imageSize(seen, fromFile);
@@ -236,9 +250,12 @@ function linesOf(
   if (!overrides.has('mean') && !overrides.has('std') && arePictures) {
     put(shared, 'normalise', 'shift', 'pixels as integers hold them');
   }
-  if (!overrides.has('mean') && !overrides.has('std') && seen.unscaled) {
-    put(shared, 'mean', listed(seen.unscaled.mean), 'of the numbers to train with, and below their deviations');
-    put(shared, 'std', listed(seen.unscaled.std));
+  if (numbers) {
+    const whose = fromFile
+      ? 'those of the weights to start from'
+      : 'of the numbers to train with, std their deviations';
+    put(shared, 'mean', numbers.mean.join(), whose);
+    put(shared, 'std', numbers.std.join());
   }
   if (isShifted) {
     put(shared, 'augment_shift', Math.min(64, Math.round(size / 8)));
@@ -348,9 +365,16 @@ async function modelFor(asked: Experiment, seen: Survey): Promise<string> {
   return size <= 96 ? 'resnet20' : 'resnet18';
 }
 
-/** A number for each channel, in six digits. */
-function listed(numbers: readonly number[]): string {
-  return numbers.map((each) => Number(each.toPrecision(6))).join();
+/** The moments to standardise float features by, unless the call says otherwise: those of the weights to start from. */
+async function numbersFor(asked: Experiment, { unscaled }: Survey): Promise<Moments | null> {
+  const { overrides, settings } = asked;
+  if (!unscaled || ['mean', 'std', 'normalise'].some((key) => overrides.has(key))) return null;
+  const startFile = resolveStartingWeights(asked, parseConfig('', source));
+  if (startFile === null) return isOnnxFile(settings.model) ? null : unscaled;
+  const { metadata } = await readStartingWeights(startFile);
+  if (metadata?.settings === undefined) return null;
+  const { mean, std } = readDescription(metadata, startFile).experiment.settings;
+  return mean && std && { mean, std };
 }
 
 function areNumbers(size: readonly number[]): boolean {

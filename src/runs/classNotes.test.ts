@@ -43,7 +43,9 @@ it('more classes than half of the inputs are told, with what they may be', async
 
 it.each(['csv', 'arrays'] as const)('one class of all inputs of %s is told', async (kind) => {
   const [notes, source] = await notesOn(kind, () => 0);
-  expect(notes).toEqual([`NOTE: ${source}: all 16 training inputs are of class 0; nothing to tell apart`]);
+  expect(notes).toEqual([
+    `NOTE: ${source}: all 16 training ${kind === 'csv' ? 'lines' : 'inputs'} are of class 0; nothing to tell apart`,
+  ]);
 });
 
 it('nothing is told of fewer classes, of numbers, and of an evaluation', async () => {

@@ -18,7 +18,7 @@ const section = (body: string, overrides?: Overrides, origin?: 'plan') =>
 
 describe('a key without effect', () => {
   it.each([
-    ['image_size = 64', 'a.cfg:3: [A] image_size = 64: has no effect with data = cifar10: it is of images:DIR'],
+    ['image_size = 64', 'a.cfg:3: [A] image_size = 64: has no effect with data = cifar10: only images:DIR is scaled'],
     ['image_size = 64\ndata = synthetic', 'has no effect with data = synthetic'],
     [
       'augment = shift\ndata = csv:x',

@@ -38,7 +38,7 @@ const idleKeys: readonly IdleKeys[] = [
     keys: ['image_size'],
     because: ['data'],
     areIdle: ({ data }) => !isFolder(data),
-    reason: ({ data }) => `with data = ${data}: it is of images:DIR`,
+    reason: ({ data }) => `with data = ${data}: only images:DIR is scaled`,
   },
   {
     keys: ['augment'],

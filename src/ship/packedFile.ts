@@ -1,7 +1,7 @@
 /**
  * The packed file: an integer network as a safetensors file of bit streams, whose weights take as many bytes as the
- * budget says. Metadata: `format`, `version`, `network` (JSON: classes, a table's columns, loss, tensors, layers) and `crc32` of all else. A
- * layer names its tensors. Its vectors of channels are tensors of the file called LAYER:multipliers, LAYER:biases,
+ * budget says. Metadata: `format`, `version`, `network` (JSON: classes, a table's columns, loss, tensors, layers) and
+ * `crc32` of all else. A layer names its tensors. Its vectors of channels are tensors of the file called LAYER:multipliers, LAYER:biases,
  * LAYER:shifts, LAYER:thresholds and LAYER:values, which are absent if they are all powers of two of the output's grid.
  * Weights are streams under their own names; those of 0 bits are ones, and have none. `packedReader.ts` reads it.
  */

@@ -160,7 +160,7 @@ function modelOptions(experiment: Experiment, data: NetworkShape): ModelOptions 
   if (!definition) {
     const [height, width] = imageShape;
     if (height * width === 1 && !sources.has('model') && !sources.has('num_layers')) {
-      throw new InputError('model: the usual one is for images; set model = mlp');
+      throw new InputError('model: the usual one is for images; set mlp or dense_autoencoder');
     }
     const features = wanted.find((shape) => shape.length === 1);
     if (features) return { ...network, classes: features[0]! };

@@ -224,7 +224,7 @@ async function readSums(run: TrainingRun, state: CheckpointState): Promise<Sums>
 export function noNumber({ experiment }: TrainingRun, when: string, place: string): TrainingFault {
   return new TrainingFault(
     `${experiment.name}: not a finite number ${when}, first in ${place}; ` +
-      'the last checkpoint is kept; lower initial_learning_rate, or scale targets, and start anew',
+      'the last checkpoint is kept; lower initial_learning_rate and start anew',
   );
 }
 

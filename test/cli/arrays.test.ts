@@ -117,3 +117,33 @@ it('ends with what learned bits save, in digits that small networks need, and wi
   const exported = await succeeds(['export', 'experiments/bytes', '--no-plots'], folder);
   expect(exported.stdout).toMatch(/experiments\/bytes\/export: net\.safetensors, net\.onnx, c\/.* test-images\/0\.png/);
 });
+
+it('standardises features as the weights were that a recommended training starts from', async () => {
+  const features = (file: string, scale: number) => {
+    const x = npy(
+      [40, 2],
+      Float32Array.from({ length: 80 }, (_, i) => scale * Math.sin(i) + (i % 2)),
+    );
+    const y = npy(
+      [40],
+      Uint8Array.from({ length: 40 }, (_, i) => i % 2),
+    );
+    write(file, zip({ 'x_train.npy': x, 'x_test.npy': x, 'y_train.npy': y, 'y_test.npy': y }));
+  };
+  features('old.npz', 1);
+  features('new.npz', 9);
+  const short = ['--epochs', '2', '--no-plots', '--device', 'cpu'];
+  const meanIn = (file: string) => /^mean = .*$/m.exec(readFileSync(join(folder, file), 'utf8'))?.[0];
+  await succeeds(['train', '--data', 'arrays:old.npz', ...short, '--out', 'std'], folder);
+  await succeeds(['train', '--data', 'arrays:old.npz', '--mean', '0', ...short, '--out', 'raw'], folder);
+  await succeeds(['init', 'old.cfg', '--data', 'arrays:old.npz'], folder);
+  for (const [out, mean] of [
+    ['std', meanIn('old.cfg')],
+    ['raw', 'mean = 0'],
+  ] as const) {
+    const weights = ['--weights', `${out}/old-float/params_best.safetensors`];
+    await succeeds(['init', `${out}.cfg`, '--data', 'arrays:new.npz', ...weights], folder);
+    expect(meanIn(`${out}.cfg`), out).toBe(mean);
+  }
+  expect(meanIn('old.cfg')).toMatch(/^mean = -?0\.\d+,0\.\d+$/);
+});

@@ -133,12 +133,8 @@ describe('the call', () => {
     ['missing option', ['train', 'FLOAT'], 'train FLOAT: which file is it in? name it: --cfg FILE'],
     ['missing section', ['train', '--cfg', 'tiny.cfg'], 'train --cfg tiny.cfg: which section?'],
     ['a file without sections', ['experiments', '--cfg', 'remarks.cfg'], 'remarks.cfg: holds no section; begin one'],
-    ['missing data', ['train'], 'train: which data? name a folder of pictures or a table, --data images:DIR'],
-    [
-      'missing images of a recommendation',
-      ['init'],
-      'init: which data? name a folder of pictures or a table, --data images:DIR',
-    ],
+    ['missing data', ['train'], 'train: which data? name them, such as --data images:DIR'],
+    ['missing images of a recommendation', ['init'], 'init: which data? name them, such as --data images:DIR'],
     [
       'options of ONNX without ONNX',
       ['export', 'runs/FLOAT', '--to', 'c', '--profile', 'npu', '--packed'],

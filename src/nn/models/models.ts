@@ -24,7 +24,7 @@ export interface ModelOptions {
   readonly classes: number;
   readonly shortcutType: '' | 'b' | 'c';
   readonly scaleLayer: boolean;
-  /** Factor for the numbers of channels of MobileNets and of ResNets other than ResNet-8, and of units of the perceptron. */
+  /** Factor for the numbers of channels of MobileNets and of ResNets but ResNet-8, and of units of the perceptron. */
   readonly widthMultiplier: number;
 }
 

@@ -33,7 +33,7 @@ function bytesText(macro: string, { quantization }: InputLayer): string {
   const [scale, offset, step, limit] = ['SCALES', 'OFFSETS', 'STEP', 'LIMIT'].map((word) => `${macro}_INPUT_${word}`);
   return `
  * A number v of channel c becomes (v * ${scale}[c] + ${offset}[c]) / ${step}, rounded, halves away from
- * zero, cut at -${limit} and ${limit}, and then plus 128 a byte.`;
+ * zero, cut at -${limit} and ${limit}, and 128 more is the byte.`;
 }
 
 /** The numbers of the conversion of inputs to bytes. */
