@@ -41,6 +41,8 @@ export interface Dataset<T extends Images = ImageSet> {
   readonly test: T;
   /** A set for choosing the best parameters, if the dataset has one. */
   readonly validation?: T;
+  /** Those of the sets whose inputs have no labels, and label 0 all the same. */
+  readonly unlabelled?: readonly T[];
   /** Meaning of inputs that are not pixels. */
   readonly features?: Features;
   /** Mean and deviation for normalising inputs, unless the experiment gives others. */

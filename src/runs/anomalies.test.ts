@@ -8,6 +8,7 @@ import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { type Images, isStream } from '../data/index.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { describeData } from '../train/dataDescription.js';
+import { dataDifference } from './dataDescription.js';
 import { loadEvaluationData } from './evaluationData.js';
 import { loadExperimentData } from './experimentData.js';
 
@@ -59,20 +60,49 @@ it('inputs of one class have nothing to tell', async () => {
   expect((await load(`arrays:${file}`)).notes).toEqual([]);
 });
 
-it('a run is evaluated in its own order, which is told where it is another', async () => {
+it('inputs without labels are normal, whatever the order of names', async () => {
+  const file = join(folder, 'unlabelled.npz');
+  const [x, y] = [npy([2, 1], Float32Array.of(1, 2)), npy([2], Uint8Array.of(0, 1))];
+  const names = npy([2], Buffer.from('anomalynormal\0'), "{'descr': '|S7', 'fortran_order': False, 'shape': (2,), }");
+  const arrays = { 'x_train.npy': x, 'x_val.npy': x, 'x_test.npy': x, 'y_test.npy': y, 'class_names.npy': names };
+  writeFileSync(file, zip(arrays));
+  const source = `arrays:${file}`;
+  const { train, validation, test, notes } = await loadExperimentData(
+    experimentFromSettings('A', 'a.cfg', { data: source, ...anomalies, select: 'validation' }),
+    () => {},
+  );
+  expect([train, validation!, test].map(labelsOf)).toEqual([
+    [0, 0],
+    [0, 0],
+    [1, 0],
+  ]);
+  expect(notes).toEqual([`NOTE: ${source}: class normal is normal, all others are anomalies`]);
+});
+
+it('a run is evaluated and measured in its own order, which is told where it is another', async () => {
   const source = table('normal', 'anomaly');
-  const evaluated = async (metric: 'auc' | 'mse') => {
+  const onlyAnomalies = join(folder, 'anomalies.csv');
+  writeFileSync(onlyAnomalies, 'x,class,split\n1,anomaly,train\n2,anomaly,test\n');
+  const trainedWith = async (metric: 'auc' | 'mse') => {
     const trained = experimentOf(source, metric);
-    const data = describeData(trained, await loadExperimentData(trained, () => {}));
+    return describeData(trained, await loadExperimentData(trained, () => {}));
+  };
+  const evaluated = async (metric: 'auc' | 'mse', given = source) => {
     const lines: string[] = [];
     const folderOf = { root: 'runs/A', config: '', paramsBest: '', paramsLast: '' };
-    const run = { folder: folderOf, config: { experiment: 'A', settings: {}, definition: null, data } };
+    const config = { experiment: 'A', settings: {}, definition: null, data: await trainedWith(metric) };
     const events = { task: () => {}, line: (text: string) => lines.push(text) };
-    const { classes, test } = await loadEvaluationData(experimentOf(source), run, events);
+    const overrides = new Map(given === source ? [] : [['data', given]]);
+    const asked = { ...experimentOf(given), overrides };
+    const { classes, test } = await loadEvaluationData(asked, { folder: folderOf, config }, events);
     return [classes, labelsOf(test), lines];
   };
   expect(await evaluated('auc')).toEqual([['normal', 'anomaly'], [0, 1], []]);
+  expect(await evaluated('auc', `csv:${onlyAnomalies}`)).toEqual([['normal', 'anomaly'], [1], []]);
   // The order of classes of earlier versions.
   const told = ['NOTE: runs/A: class anomaly is normal, all others are anomalies'];
   expect(await evaluated('mse')).toEqual([['anomaly', 'normal'], [1, 0], told]);
+  const earlier = await trainedWith('mse');
+  const measured = await loadExperimentData(experimentOf(source), () => {}, 'all', earlier);
+  expect(dataDifference(earlier, describeData(experimentOf(source), measured))).toBeNull();
 });

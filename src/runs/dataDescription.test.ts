@@ -18,7 +18,10 @@ describe('data', () => {
 
   it.each<[string, Partial<DataDescription>]>([
     ["class 2 was 'blue', now it is 'sky'", { classes: ['red', 'green', 'sky'] }],
-    ["class 0 was 'red', now it is 'green'", { classes: ['green', 'red', 'blue'] }],
+    [
+      "class 0 was 'red', now it is 'green', since the order of the classes has changed",
+      { classes: ['green', 'red', 'blue'] },
+    ],
     ['there were 3 classes, now there are 2', { classes: ['red', 'green'] }],
     ['images were 32x32x3, now they are 28x28x3', { image: [28, 28, 3] }],
     ['scales of pixels were 0.5,1,1, now they are 2,1,1', { scale: [2, 1, 1] }],

@@ -76,7 +76,13 @@ function difference(what: string, then: string, now: string): string | null {
 function classDifference(then: readonly string[], now: readonly string[]): string | null {
   const changed = then.findIndex((name, label) => now[label] !== name);
   if (then.length !== now.length) return `there were ${then.length} classes, now there are ${now.length}`;
-  return changed < 0 ? null : `class ${changed} was '${then[changed]}', now it is '${now[changed]}'`;
+  const why = areSameClasses(then, now) ? ', since the order of the classes has changed' : '';
+  return changed < 0 ? null : `class ${changed} was '${then[changed]}', now it is '${now[changed]}'${why}`;
+}
+
+/** Tells whether the classes are the same, in whatever order. */
+export function areSameClasses(then: readonly string[], now: readonly string[]): boolean {
+  return then.toSorted().join('\n') === now.toSorted().join('\n');
 }
 
 /**

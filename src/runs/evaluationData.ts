@@ -9,7 +9,7 @@ import { readDefinition } from '../nn/index.js';
 import { type Experiment, experimentOfRun, type Overrides, withDefinition } from '../settings/index.js';
 import { readDescription } from '../train/description.js';
 import { readSafetensors } from '../weights/safetensorsFile.js';
-import { normalNotes } from './anomalies.js';
+import { earlierNormalNotes } from './anomalies.js';
 import { featureDifference, imageDifference, relabelled } from './dataDescription.js';
 import { type ExperimentData, loadExperimentData } from './experimentData.js';
 import { openRunFolder, type RunConfig, type RunFolder } from './runFolder.js';
@@ -121,7 +121,7 @@ export async function loadEvaluationData(
     throw new InputError(`${folder.root}: does not say where its images lie; name them with --data`);
   }
   const { data: then } = config;
-  const data = await loadExperimentData(experiment, events.task, 'test', then?.features);
+  const data = await loadExperimentData(experiment, events.task, 'test', then ?? undefined);
   for (const note of data.notes) events.line(note);
   if (!then) {
     events.line(
@@ -133,9 +133,7 @@ export async function loadEvaluationData(
     const { overrides } = experiment;
     const source = `data ${experiment.settings.data}`;
     const test = relabelled(data.test, data.classes, then.classes, source);
-    // Runs of earlier versions have classes in alphabetical order.
-    const isMoved = data.classes[0] !== then.classes[0];
-    for (const note of isMoved ? normalNotes(then.classes, experiment.task, folder.root) : []) events.line(note);
+    for (const note of earlierNormalNotes(then.classes, experiment.task, folder.root)) events.line(note);
     const image = [test.height, test.width, test.channels].join('x');
     if (inputType(test) !== then.values) {
       throw new InputError(`${source}: has ${inputType(test)}, the run ${folder.root} takes ${then.values}`);

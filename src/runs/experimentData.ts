@@ -1,17 +1,21 @@
 /** Loads the images of an experiment: limited, split, and checked if they are streamed. */
 
 import { loadDataset, measured } from '../data/files/index.js';
-import { type Dataset, type Features, type Images, isStream, type OnProgress } from '../data/index.js';
+import { type Dataset, type Images, isStream, type OnProgress } from '../data/index.js';
 import { targetScaleNotes } from '../data/targetScale.js';
 import { cacheFolder } from '../disk/cacheFolder.js';
 import { InputError } from '../errors.js';
 import { type Experiment, whereSet } from '../settings/index.js';
+import type { DataDescription } from '../train/dataDescription.js';
 import { heldOut, limited, type TrainingImages } from '../train/openTraining.js';
 import { normalFirst, normalNotes, trainedAnomalyNotes } from './anomalies.js';
 import { classNotes } from './classNotes.js';
 
 /** Reports the progress of a task, such as decoding. */
 type OnTask = (task: string, done: number, total: number) => void;
+
+/** Features and classes of a trained network. */
+type TrainedData = Pick<DataDescription, 'features' | 'classes'>;
 
 export interface ExperimentData extends TrainingImages {
   /** Notes for the user, such as the number of ignored files. */
@@ -21,16 +25,16 @@ export interface ExperimentData extends TrainingImages {
 }
 
 /**
- * Loads the images. `features`: those of the network to evaluate. `test`: only test images are needed, and of streamed
- * images only their files are checked; `train` may be empty then, and nothing is held out.
+ * Loads the images. `trained`: data of the network to evaluate or measure. `test`: only test images are needed, and of
+ * streamed images only their files are checked; `train` may be empty then, and nothing is held out.
  */
 export async function loadExperimentData(
   experiment: Experiment,
   onTask: OnTask,
   use: 'all' | 'test' = 'all',
-  features?: Features,
+  trained?: TrainedData,
 ): Promise<ExperimentData> {
-  return dataOf(experiment, await loadWhole(experiment, onTask, use, features), onTask, use);
+  return dataOf(experiment, await loadWhole(experiment, onTask, use, trained), onTask, use);
 }
 
 /**
@@ -41,7 +45,7 @@ export async function loadWhole(
   { data, training, task }: Experiment,
   onTask: OnTask,
   use: 'all' | 'test' = 'all',
-  features?: Features,
+  trained?: TrainedData,
 ): Promise<Dataset<Images>> {
   const dataset = await loadDataset(data.source, {
     imageSize: data.imageSize ?? undefined,
@@ -51,11 +55,11 @@ export async function loadWhole(
     testOnly: use === 'test',
     task,
     sound: data.sound,
-    features,
+    features: trained?.features,
     seed: training.seed,
     onProgress: progressOf(onTask),
   });
-  return normalFirst(dataset, task);
+  return normalFirst(dataset, task, trained?.classes);
 }
 
 /** The images of an experiment, of its whole dataset. */

@@ -30,6 +30,18 @@ it('has other images for another loss, and the same for other shifts, with their
   expect([classes.train, values.train].map((train) => 'targets' in train)).toEqual([false, true]);
   const before = told.length;
   expect(await imagesOf({ augment_shift: 1 })).toBe(classes);
-  expect([before, told.length]).toEqual([2, 2]);
+  expect([before, told.length]).toEqual([1, 1]);
+  await bench.dispose();
+});
+
+it('tells the notes on images that were loaded without telling them, once', async () => {
+  const file = join(temporaryFolder(), 'b.csv');
+  writeFileSync(file, `x,label\n${Array.from({ length: 10 }, (_, line) => `${line},${line % 2}\n`).join('')}`);
+  const bench = openWorkbench();
+  const told: string[] = [];
+  const experiment = experimentFromSettings('A', 'a.cfg', { data: `csv:${file}` });
+  const line = (text: string) => void told.push(text);
+  for (const events of [{}, { line }, { line }]) await bench.data(experiment, { task: () => {}, ...events });
+  expect(told).toEqual([expect.stringContaining('2 of 10 lines, chosen by the seed, are for testing')]);
   await bench.dispose();
 });

@@ -16,8 +16,8 @@ export interface Workbench {
   /** Disposes of the engine and its GPU, before work that does not need it; the next experiment gets a new one. */
   disposeEngine(): Promise<void>;
   /**
-   * The images of an experiment; notes on them are told as they are loaded. `whole`: its whole dataset, if that is loaded
-   * already.
+   * The images of an experiment; each note on them is told once, to the first call with `line`. `whole`: its whole
+   * dataset, if that is loaded already.
    */
   data(experiment: Experiment, events: LoadingEvents, whole?: Dataset<Images>): Promise<ExperimentData>;
   dispose(): Promise<void>;
@@ -43,6 +43,13 @@ export interface WorkbenchOptions {
 export function openWorkbench({ tuningFile, keepsImages = false }: WorkbenchOptions = {}): Workbench {
   let engine: { readonly key: string; readonly value: Engine } | null = null;
   const images = new Map<string, ExperimentData>();
+  const told = new Set<string>();
+  const tell = ({ notes }: ExperimentData, line: LoadingEvents['line']): void => {
+    for (const note of line ? notes : []) {
+      if (!told.has(note)) line?.(note);
+      told.add(note);
+    }
+  };
   const disposeEngine = async (): Promise<void> => {
     const last = engine?.value;
     engine = null;
@@ -70,12 +77,11 @@ export function openWorkbench({ tuningFile, keepsImages = false }: WorkbenchOpti
       const { seed, select } = experiment.training;
       const key = JSON.stringify([ofImages, experiment.task, seed, select]);
       const known = images.get(key);
-      if (known) return known;
-      if (!keepsImages) await closeData();
-      const loaded = await dataOf(experiment, whole ?? (await loadWhole(experiment, task)), task);
-      images.set(key, loaded);
-      for (const note of loaded.notes) line?.(note);
-      return loaded;
+      if (!known && !keepsImages) await closeData();
+      const data = known ?? (await dataOf(experiment, whole ?? (await loadWhole(experiment, task)), task));
+      images.set(key, data);
+      tell(data, line);
+      return data;
     },
     dispose: async () => {
       await closeData();

@@ -41,7 +41,7 @@ export async function runSensitivity(
   const run = openRunFolder(root);
   const experiment = trainedExperiment(run, overrides);
   const weights = await readStartingWeights(evaluatedParameters(run.folder, last));
-  const data = await loadExperimentData(experiment, onTask);
+  const data = await loadExperimentData(experiment, onTask, 'all', run.config.data ?? undefined);
   try {
     const description = describeData(experiment, data);
     const difference = run.config.data && dataDifference(run.config.data, description);

@@ -194,6 +194,20 @@ it('sensitivity wants no anomalies among the inputs that it measures', async () 
   });
 });
 
+it('an anomaly run of before, with its classes in alphabetical order, is measured, but not resumed', async () => {
+  const lines = Array.from({ length: 40 }, (_, n) => `${n % 7},${n % 5},1,2,${n % 2 ? 'anomaly' : 'normal'}`);
+  write('order.csv', `a,b,c,d,class\n${lines.join('\n')}\n`);
+  const call = ['train', 'ANOMALY', '--cfg', 'a.cfg', '--data', 'csv:order.csv', ...quantized, '--no-plots'];
+  await succeeds([...call, '--metric', 'mse', '--out', 'before'], folder);
+  const config = read('before/ANOMALY/config.json');
+  write('before/ANOMALY/config.json', config.replace('"metric": "mse"', '"metric": "auc"'));
+  const { stdout } = await succeeds(['sensitivity', 'before/ANOMALY', '--no-plots'], folder);
+  expect(stdout).toMatch(/^MSE /m);
+  const { stderr } = await mpdnn([...call, '--out', 'before', '--resume'], folder);
+  expect(stderr).toContain('cannot resume, class 0 was');
+  expect(stderr).toContain('since the order of the classes has changed');
+});
+
 it.each([
   [
     'VALUES',

@@ -61,7 +61,8 @@ export async function loadArrays(
     ...(others.length > 0 ? [`${location}: left out ${others.join(', ')}; ${wanted}`] : []),
     ...(testOnly ? [] : absentClasses(train, task, classes, location)),
   ];
-  return { name: path.basename(location), classes, train, test, ...(validation && { validation }), notes };
+  const unlabelled = [train, test, ...(validation ? [validation] : [])].filter((_, at) => !arrays.has(`y_${sets[at]}`));
+  return { name: path.basename(location), classes, train, test, ...(validation && { validation }), unlabelled, notes };
 }
 
 /** Reads inputs for `predict` from a .npy file: [count, …shape of one input], or one input. */

@@ -167,6 +167,18 @@ it('runs that differ in numbers only take a lane together, as many as it has pla
   expect(ends).toEqual(['A finished: ', 'C failed: lost', 'E finished: ', 'D finished: ', 'B finished: ']);
 });
 
+it('notes on the images of runs are told once, though lines of single runs are not', async () => {
+  const data: Workbench['data'] = async (_experiment, { line }) => {
+    line?.('NOTE: few inputs');
+    throw new Error('lost');
+  };
+  const seeds = planRuns(planned.slice(0, 1), { seeds: [0, 1], out, settings: {}, budgetSettings: {} });
+  const lines: string[] = [];
+  const how = { force: false, signal: new AbortController().signal, onTraining: () => {} };
+  await executePlan(seeds, { ...how, bench: { ...openWorkbench(), data }, events: told([], lines) });
+  expect(lines).toEqual(['NOTE: few inputs']);
+});
+
 it('many lanes may listen to the signal without a warning', async () => {
   const warned = vi.spyOn(process, 'emitWarning');
   const { lanes } = lanesOf([1], async (_run, { signal }) => {

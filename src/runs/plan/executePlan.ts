@@ -128,10 +128,15 @@ export async function executePlan(plan: readonly PlannedRun[], options: ExecuteO
     if (!told.has(text)) events.line(text);
     told.add(text);
   };
+  /** Displays leave out the lines of single runs; notes on images are told all the same. */
+  const telling = (bench: Workbench): Workbench => ({
+    ...bench,
+    data: (experiment, { task }, whole) => bench.data(experiment, { task, line: note }, whole),
+  });
   const faults: unknown[] = [];
   const settle = async (at: PlanPosition, { bench, lane }: Place, onTraining: () => void): Promise<void> => {
     try {
-      const end = await endOf(at, { ...options, bench, signal: stop.signal, onTraining, lane, note });
+      const end = await endOf(at, { ...options, bench: telling(bench), signal: stop.signal, onTraining, lane, note });
       if (end?.type === 'failed' || end?.type === 'left out') failed++;
       if (end) events.ends(at, end);
       else isComplete = false;
