@@ -317,6 +317,15 @@ it.each(['resnet20', 'mobilenetv2'])('makes %s a network that integers can run',
   expect(shippable(buildTrainingProgram(programOptions(learned, shape, null))).fault).toBe(null);
 });
 
+it('tells where an autoencoder is not narrower than its input', async () => {
+  const asked = askedFor({ data: featuresFile('few.npz', new Float32Array(80)), loss: 'values', target: 'input' });
+  expect((await recommend(asked, events)).notes.at(-1)).toMatch(
+    /^NOTE: .* 8 units, which hold all 2 numbers of an input/,
+  );
+  const wide = await recommend(askedFor({ data: 'synthetic:96', loss: 'values', target: 'input' }), events);
+  expect(wide.notes.join()).not.toContain('NOTE');
+});
+
 it('leaves the bytes of a wide input, which devices hold in any case', async () => {
   const file = join(temporaryFolder(), 'wide.csv');
   const line = (value: (column: number) => string | number) => Array.from({ length: 200 }, (_, i) => value(i)).join();

@@ -207,7 +207,7 @@ function build(asked: Experiment, name: string, choice: Choice): Omit<Recipe, 'n
   const choices = chosen.length > 0 ? [`${chosen.join(' ')}: by their number and size`] : [];
   const select = shared.get('select')!;
   const kept = asked.overrides.has('select') ? [] : [`--select ${select.value}: ${select.remark}`];
-  return { text, file, experiments, notes: [summary, ...choices, ...kept, ...budget] };
+  return { text, file, experiments, notes: [summary, ...choices, ...kept, ...budget, ...bottleneckNotes(choice)] };
 }
 
 /** The keys of both sections in the order of the file, with the call's values in place of the chosen ones. */
@@ -375,6 +375,16 @@ async function numbersFor(asked: Experiment, { unscaled }: Survey): Promise<Mome
   if (metadata?.settings === undefined) return null;
   const { mean, std } = readDescription(metadata, startFile).experiment.settings;
   return mean && std && { mean, std };
+}
+
+/** A note where the autoencoder's narrowest layer holds all that its input says, so that it need not learn what is normal. */
+function bottleneckNotes({ model, seen: { inputSize, channels } }: Choice): string[] {
+  const count = inputSize ? inputSize[0] * inputSize[1] * channels : Number.POSITIVE_INFINITY;
+  if (model !== 'dense_autoencoder' || count > 8) return [];
+  return [
+    `NOTE: the narrowest layer of dense_autoencoder has 8 units, which hold all ${count} numbers of an input; ` +
+      'give a narrower network, --model ./net.mjs (docs/own-networks.md#tables)',
+  ];
 }
 
 function areNumbers(size: readonly number[]): boolean {
