@@ -77,7 +77,9 @@ export function trainCommand(): Command {
       const { cfg, force, plots, autotune, watch, ...given } = options;
       const overrides = withCards(given, gpus);
       if (startsRanks(gpus)) {
-        const asked = isSection(name, cfg) ? sectionOf(name, cfg, overrides, force).experiment : askedFor(overrides);
+        const asked = isSection(name, cfg)
+          ? sectionOf(name, cfg, overrides, force === true).experiment
+          : askedFor(overrides);
         checkRanks(asked, gpus, '--gpus');
         process.exitCode = await runOnCards(gpus);
         return;
@@ -122,7 +124,7 @@ function isSection(name: string | undefined, cfg: SectionWord): boolean {
   return name !== undefined || cfg !== undefined;
 }
 
-function sectionOf(name: string | undefined, cfg: SectionWord, overrides: Overrides, force: SectionWord) {
+function sectionOf(name: string | undefined, cfg: SectionWord, overrides: Overrides, force: boolean) {
   if (name === undefined) {
     throw new InputError(`train --cfg ${cfg}: which section? ${programName()} experiments --cfg ${cfg} lists them`);
   }
