@@ -20,6 +20,7 @@ export { type BatchNormNames, batchNormEpsilon, type Network } from './layerNode
 export { type Define, defined, type NetworkOptions, network } from './layers.js';
 export { fromStored, type Layout, storedShape, toStored } from './layouts.js';
 export { liveActivations } from './liveActivations.js';
+export { autoencoderBottleneck } from './models/dense.js';
 export { buildModel, type ModelOptions, modelDefinition } from './models/models.js';
 export { productsOf } from './products.js';
 export { quantizableTensors } from './quantizableTensors.js';

@@ -4,11 +4,10 @@
  */
 
 import { basename, resolve } from 'node:path';
-import { type Moments, usualSplit } from '../data/index.js';
+import { usualSplit } from '../data/index.js';
 import { InputError } from '../errors.js';
 import { buildTrainingProgram } from '../program/trainingProgram.js';
 import { floatBits, largestSet, memorySets, smallestBits } from '../quant/index.js';
-import { resolveStartingWeights } from '../runs/index.js';
 import {
   type ConfigFile,
   canPrune,
@@ -28,10 +27,19 @@ import {
 } from '../settings/index.js';
 import type { Task } from '../task.js';
 import { budgetOutlook } from '../train/budgetLimits.js';
-import { readDescription } from '../train/description.js';
-import { type DataShape, networkOf, normalisation, programOptions } from '../train/programOptions.js';
-import { readStartingWeights } from '../weights/index.js';
-import { modelOfWeights } from './startingModel.js';
+import { programOptions } from '../train/programOptions.js';
+import {
+  areEqualSquares,
+  areNumbers,
+  bottleneckNotes,
+  chooseNetwork,
+  imageSize,
+  largerNetworks,
+  type NetworkChoice,
+  oblongInput,
+  shapeOf,
+  source,
+} from './network.js';
 import { type Survey, survey } from './survey.js';
 
 export interface Recipe {
@@ -50,8 +58,6 @@ interface RecipeEvents {
   /** Reports the progress of a task before training: loading, counting. */
   task(name: string, done: number, total: number): void;
 }
-
-const source = 'recommended settings';
 
 /** Keys that say how bits are searched for; one of them in a call leaves all to it. */
 const search = [
@@ -83,9 +89,8 @@ export async function recommend(asked: Experiment, events: RecipeEvents): Promis
   const { overrides, settings } = asked;
   const name = nameOf(asked);
   const seen = await survey(asked, ({ task, done, total }) => events.task(task, done, total));
-  const model = await modelFor(asked, seen);
-  const numbers = await numbersFor(asked, seen);
-  const draft = (targets: Targets, prunes: boolean) => build(asked, name, { seen, model, numbers, targets, prunes });
+  const network = await chooseNetwork(asked, seen);
+  const draft = (targets: Targets, prunes: boolean) => build(asked, name, { seen, ...network, targets, prunes });
   const mayPrune = !overrides.has('budget_prune') || settings.budget_prune;
 
   // No target for what stays in float; null for one that the size of the float network decides.
@@ -138,11 +143,8 @@ interface Targets {
 }
 
 /** What the images and the budget decide. */
-interface Choice {
+interface Choice extends NetworkChoice {
   readonly seen: Survey;
-  readonly model: string;
-  /** By what float features without moments of their own are standardised. */
-  readonly numbers: Moments | null;
   readonly targets: Targets;
   /** True if channels are pruned, too. */
   readonly prunes: boolean;
@@ -207,7 +209,12 @@ function build(asked: Experiment, name: string, choice: Choice): Omit<Recipe, 'n
   const choices = chosen.length > 0 ? [`${chosen.join(' ')}: by their number and size`] : [];
   const select = shared.get('select')!;
   const kept = asked.overrides.has('select') ? [] : [`--select ${select.value}: ${select.remark}`];
-  return { text, file, experiments, notes: [summary, ...choices, ...kept, ...budget, ...bottleneckNotes(choice)] };
+  return {
+    text,
+    file,
+    experiments,
+    notes: [summary, ...choices, ...kept, ...budget, ...bottleneckNotes(choice.model, seen)],
+  };
 }
 
 /** The keys of both sections in the order of the file, with the call's values in place of the chosen ones. */
@@ -340,63 +347,6 @@ function sizeText({ inputSize, side, channels, commonSize }: Survey): string {
   return `${areEqualSquares(commonSize) ? '' : 'about '}${side} pixels`;
 }
 
-function areEqualSquares(size: Survey['commonSize']): boolean {
-  return size !== null && size[0] === size[1];
-}
-
-/** The image size: small images as they are, others at a size at which a small network trains quickly. */
-function imageSize({ side, commonSize, areFiles }: Survey, fromFile: boolean): number {
-  if (!areFiles || (areEqualSquares(commonSize) && side <= 96)) return side;
-  // The size on which most pretrained networks were trained.
-  if (fromFile && side >= 224) return 224;
-  return Math.max(8, Math.min(128, 8 * Math.floor(side / 8)));
-}
-
-async function modelFor(asked: Experiment, seen: Survey): Promise<string> {
-  const { settings, overrides } = asked;
-  if (overrides.has('model') || overrides.has('num_layers')) return settings.model;
-  const startFile = resolveStartingWeights(asked, parseConfig('', source));
-  if (startFile !== null) return modelOfWeights(await readStartingWeights(startFile));
-  if (asked.task.target === 'input') return 'dense_autoencoder';
-  if (seen.inputSize && areNumbers(seen.inputSize)) return 'mlp';
-  // Refuses data that the usual network does not suit.
-  networkOf(asked, shapeOf(asked, seen));
-  const size = overrides.has('image_size') ? (settings.image_size ?? seen.side) : imageSize(seen, false);
-  return size <= 96 ? 'resnet20' : 'resnet18';
-}
-
-/** The moments to standardise float features by, unless the call says otherwise: those of the weights to start from. */
-async function numbersFor(asked: Experiment, { unscaled }: Survey): Promise<Moments | null> {
-  const { overrides, settings } = asked;
-  if (!unscaled || ['mean', 'std', 'normalise'].some((key) => overrides.has(key))) return null;
-  const startFile = resolveStartingWeights(asked, parseConfig('', source));
-  if (startFile === null) return isOnnxFile(settings.model) ? null : unscaled;
-  const { metadata } = await readStartingWeights(startFile);
-  if (metadata?.settings === undefined) return null;
-  const { mean, std } = readDescription(metadata, startFile).experiment.settings;
-  return mean && std && { mean, std };
-}
-
-/** A note where the autoencoder's narrowest layer holds all that its input says, so that it need not learn what is normal. */
-function bottleneckNotes({ model, seen: { inputSize, channels } }: Choice): string[] {
-  const count = inputSize ? inputSize[0] * inputSize[1] * channels : Number.POSITIVE_INFINITY;
-  if (model !== 'dense_autoencoder' || count > 8) return [];
-  return [
-    `NOTE: the narrowest layer of dense_autoencoder has 8 units, which hold all ${count} numbers of an input; ` +
-      'give a narrower network, --model ./net.mjs (docs/own-networks.md#tables)',
-  ];
-}
-
-function areNumbers(size: readonly number[]): boolean {
-  return size.every((length) => length === 1);
-}
-
-/** Where to find networks that are larger than a recommended one; none for others. */
-function largerNetworks(model: string): string | undefined {
-  if (model === 'mlp') return 'a wider one: width_multiplier = 2';
-  return model.startsWith('resnet') ? 'larger ones: resnet56, resnet18, mobilenetv2' : undefined;
-}
-
 /** A power of two up to 64, such that an epoch has at least eight steps if there are enough images. */
 function batchSize(images: number): number {
   const wanted = Math.min(64, Math.max(8, images / 8));
@@ -423,29 +373,5 @@ function nameOf({ overrides, data: { source } }: Experiment): string {
   if (!/[\]\s]/.test(name) && name !== 'DEFAULT') return name;
   throw new InputError(
     `${name}: is no name for a section of a .cfg file; give another without blanks and brackets: --name`,
-  );
-}
-
-/** Height and width of the images of a network of one's own that are no squares; null for squares. */
-function oblongInput({ network: { definition } }: Pick<Experiment, 'network'>): readonly [number, number] | null {
-  const [height, width] = definition?.input ?? [0, 0];
-  return height === width ? null : [height, width];
-}
-
-function shapeOf(experiment: Experiment, seen: Survey): DataShape {
-  const side = experiment.data.imageSize ?? seen.side;
-  const { classes, targetShape, channels, trainImages, testImages } = seen;
-  const oblong = seen.areFiles ? oblongInput(experiment) : null;
-  const [height, width] = oblong ? takenSize(experiment, seen, oblong) : (seen.inputSize ?? [side, side]);
-  const scaling = normalisation(experiment, channels, seen.values);
-  const imageShape = [height, width, channels] as const;
-  return { classes, targetShape, imageShape, trainImages, evaluationImages: testImages, scaling };
-}
-
-/** The one size of pictures that a network takes as they are. */
-function takenSize({ settings }: Experiment, { commonSize }: Survey, [height, width]: readonly [number, number]) {
-  if (commonSize) return commonSize;
-  throw new InputError(
-    `data = ${settings.data}: pictures of different sizes; the network takes ${height}x${width} as they are: give all that size`,
   );
 }

@@ -18,12 +18,15 @@ export function mlp({ classes, widthMultiplier }: MlpOptions): Define {
   return dense([units, units], classes);
 }
 
+/** Number of units of the autoencoder's narrowest layer. */
+export const autoencoderBottleneck = 8;
+
 /**
  * MLPerf Tiny's autoencoder for anomaly detection in sound: github.com/mlcommons/tiny,
  * benchmark/training/anomaly_detection. The biases before batch normalisations, which have no effect, are left out.
  */
 export function denseAutoencoder({ classes }: DenseOptions): Define {
-  return dense([128, 128, 128, 128, 8, 128, 128, 128, 128], classes);
+  return dense([128, 128, 128, 128, autoencoderBottleneck, 128, 128, 128, 128], classes);
 }
 
 function dense(widths: readonly number[], outputs: number): Define {
