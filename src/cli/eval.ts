@@ -7,7 +7,8 @@ import { openTrained } from '../deploy/trainedNetwork.js';
 import { usableCores } from '../engine/cpu/nodePlatform.js';
 import { gbopsText } from '../gbops.js';
 import { kilobytesText } from '../kilobytes.js';
-import { type InferenceEvents, openInference } from '../program/inference.js';
+import { type EachScore, eachOutput } from '../program/eachOutput.js';
+import { evaluationScaling, type InferenceEvents, openInference } from '../program/inference.js';
 import type { Sizes } from '../program/quantizerReport.js';
 import type { ProgramOptions } from '../program/trainingProgram.js';
 import { evaluatedExperiment, evaluatedParameters, loadEvaluationData, openEvaluated } from '../runs/evaluationData.js';
@@ -18,6 +19,7 @@ import { predictionOf } from '../ship/interpreter.js';
 import { metricNames, metrics, namedMetric, type Task } from '../task.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { type LoadedWeights, readStartingWeights } from '../weights/index.js';
+import { eachTable } from './eachTable.js';
 import { addEvaluationOptions } from './evaluationOptions.js';
 import { progressDisplay, progressFrame } from './progress.js';
 
@@ -32,11 +34,13 @@ export function evalCommand(): Command {
     .option('--image-size <n>', 'side of the square images of images:DIR')
     .option('--limit-val <n>', 'number of images to use')
     .option('--decode-threads <n>', 'number of images decoded at a time')
+    .option('--each', 'also the error of each class, or of each number, label or class of pixels')
     .option('--deployed', 'evaluate the exported integer network, too')
     .option('--json', 'one JSON object on stdout')
     .action(async (root: string, options: Record<string, string | boolean | undefined>) => {
-      const { last, json, deployed, ...overrides } = options;
-      const result = await evaluateRun(root, overrides, { last: last === true, deployed: deployed === true });
+      const { last, json, each, deployed, ...overrides } = options;
+      const how = { last: last === true, each: each === true, deployed: deployed === true };
+      const result = await evaluateRun(root, overrides, how);
       process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${describe(result)}\n`);
     });
   return addEvaluationOptions(command);
@@ -58,6 +62,8 @@ interface EvalResult extends Sizes, NamedMetrics {
   readonly images: number;
   readonly bits: Readonly<Record<string, number>>;
   readonly device: string;
+  /** The scores of single classes or outputs, with `--each`. */
+  readonly each?: readonly EachScore[];
   /** Evaluation of the integer network, with `--deployed`. */
   readonly deployed?: NamedMetrics & {
     readonly loss: number;
@@ -73,7 +79,7 @@ interface EvalResult extends Sizes, NamedMetrics {
 async function evaluateRun(
   root: string,
   overrides: Record<string, string | boolean | undefined>,
-  { last, deployed }: { readonly last: boolean; readonly deployed: boolean },
+  { last, each, deployed }: { readonly last: boolean; readonly each: boolean; readonly deployed: boolean },
 ): Promise<EvalResult> {
   const run = openEvaluated(root);
   const { folder, config } = run;
@@ -90,18 +96,23 @@ async function evaluateRun(
     const { test } = data;
     const shape = { ...dataShape(data, config.data ?? undefined, test.count), trainImages: 1 };
     const options = programOptions(experiment, shape, null);
+    const { task, threads } = experiment;
+    const byOutput = each
+      ? eachOutput(task, test, config.data?.classes ?? data.classes, evaluationScaling(options))
+      : null;
     const predictions = new Int32Array(test.count);
-    const keep = (logits: Float64Array, image: number) => {
-      predictions[image] = predictionOf(logits);
+    const keep = (outputs: Float64Array, image: number) => {
+      predictions[image] = predictionOf(outputs);
+      byOutput?.add(outputs, image);
     };
-    const events = { visit: trained ? keep : undefined, onProgress: progressOf('evaluating') };
+    const events = { visit: trained || byOutput ? keep : undefined, onProgress: progressOf('evaluating') };
     const { error, loss, ...told } = await evaluateOnEngine(experiment, options, starting, test, events).finally(
       display.stop,
     );
     if (!Number.isFinite(loss)) throw new Error(`${parameters}: gives a loss that is no finite number`);
-    const { task, threads } = experiment;
     const images = test.count;
-    const result = { run: config.experiment, parameters, ...metricsOf(task, error), loss, images, ...told };
+    const scores = byOutput && { each: byOutput.scores() };
+    const result = { run: config.experiment, parameters, ...metricsOf(task, error), loss, images, ...told, ...scores };
     if (!trained) return result;
     const how = { threads: threads ?? usableCores(), onProgress: progressOf('in integers') };
     const integers = await evaluateDeployed(trained, test, how).finally(display.stop);
@@ -154,11 +165,13 @@ function metricWords(result: NamedMetrics): string {
 }
 
 function describe(result: EvalResult): string {
-  const { deployed, weights_kb, activations_max_kb, activations_sum_kb, activations_peak_kb, gbops, cost } = result;
+  const { each, deployed, weights_kb, activations_max_kb, activations_sum_kb, activations_peak_kb, gbops, cost } =
+    result;
   const kb = (kbytes: number) => kilobytesText(kbytes, 2);
   return [
     `${result.run}  ${metricWords(result)}  loss ${result.loss.toFixed(4)}  on ${result.images} images`,
     `weights ${kb(weights_kb)} kB  activations max ${kb(activations_max_kb)} kB, sum ${kb(activations_sum_kb)} kB, peak ${activations_peak_kb === null ? '–' : kb(activations_peak_kb)} kB  ${gbops === null ? '–' : gbopsText(gbops)} GBOPs${cost === null ? '' : `  cost ${Number(cost.toPrecision(4))}`}`,
+    ...(each ? [eachTable(each)] : []),
     ...(deployed
       ? [
           `in integers  ${metricWords(deployed)}  loss ${deployed.loss.toFixed(4)}` +

@@ -12,6 +12,7 @@ import { type Evaluation, type EvaluationSet, evaluate, loadScores } from './eva
 import { restoreParameters, useFixedPairs } from './parameters.js';
 import { countChannels } from './prunedChannels.js';
 import { type QuantizerReport, quantizerReport } from './quantizerReport.js';
+import type { Scaling } from './score.js';
 import { buildEvaluationProgram, type ProgramOptions } from './trainingProgram.js';
 
 /** Callbacks during an evaluation. */
@@ -34,6 +35,12 @@ export interface Inference {
   logits(images: Images): Promise<Float64Array>;
 }
 
+/** The scaling of the inputs of an evaluation program. */
+export function evaluationScaling({ evaluation }: Pick<ProgramOptions, 'evaluation'>): Scaling {
+  if (evaluation.type === 'batch') throw new Error('an evaluation program gathers its batches');
+  return evaluation;
+}
+
 /**
  * Loads the network of `options` with the parameters of a file, for images of that network's size. Throws an
  * `InputError` if they do not fit together.
@@ -48,9 +55,9 @@ export async function openInference(
   countChannels(built, (name) => weights.get(name)?.values);
   const program = await engine.load(built.plan);
   restoreParameters(built, program, weights);
-  const { batchSize, task = classification, evaluation: scaling } = options;
+  const { batchSize, task = classification } = options;
+  const scaling = evaluationScaling(options);
   const scoresOf = await loadScores(task);
-  if (scaling.type === 'batch') throw new Error('an evaluation program gathers its batches');
   const outputShape = [modelDefinition(options.model, options.imageShape).outputs].flat();
   const outputs = elementCount(outputShape);
   const visitAll = (

@@ -3,7 +3,7 @@
  * 1 − mean IoU.
  */
 
-import { type ImageSet, type InputArray, targetLength } from '../data/imageSet.js';
+import { type ImageSet, type InputArray, type Targets, targetLength } from '../data/imageSet.js';
 import { type Images, isStream } from '../data/imageStream.js';
 import { InputError } from '../errors.js';
 import { predictedClass } from '../ops/softmaxCrossEntropy.js';
@@ -62,32 +62,54 @@ function remedy(part: EvaluatedPart, needed: string): string {
 }
 
 /** 1 − the mean AUC over labels that occur both as 1 and as 0. */
-function labelScore({ targets, count }: ImageSet<InputArray>, part: EvaluatedPart): () => Score {
-  const labels = targets!.shape.at(-1)!;
-  const isThere = (label: number) =>
-    Array.from({ length: count }, (_, image) => targets!.values[image * labels + label]!);
-  const known = Array.from({ length: labels }, (_, label) => label).filter((label) => {
-    const all = new Set(isThere(label));
-    return all.has(0) && all.has(1);
-  });
-  if (known.length === 0) {
+function labelScore(set: ImageSet<InputArray>, part: EvaluatedPart): () => Score {
+  const known = labelColumns(set).map((column) => column.includes(0) && column.includes(1));
+  if (!known.includes(true)) {
     throw new InputError(
       `metric = auc: no label is there in some of the ${part} inputs and not in others; ${remedy(part, 'some of both')}`,
     );
   }
   return () => {
-    const outputs = new Float64Array(count * labels);
+    const { add, areas } = labelAreas(set);
     return {
-      add: (own, image) => outputs.set(own, image * labels),
+      add,
       error: () => {
-        const all = known.map((label) => {
-          const scores = Array.from({ length: count }, (_, image) => outputs[image * labels + label]!);
-          return areaUnderCurve(scores, isThere(label));
-        });
+        const all = areas().filter((_, label) => known[label]);
         return 1 - all.reduce((sum, area) => sum + area, 0) / all.length;
       },
     };
   };
+}
+
+/** For each label the targets of all inputs: 1, 0, or −1. */
+function labelColumns({ targets, count }: ImageSet<InputArray>): number[][] {
+  const labels = targets!.shape.at(-1)!;
+  return Array.from({ length: labels }, (_, label) =>
+    Array.from({ length: count }, (_input, image) => targets!.values[image * labels + label]!),
+  );
+}
+
+/**
+ * Collects the outputs of all inputs. `columns`: for each label the targets of all inputs; `areas`: its AUC, NaN if the
+ * label does not occur both as 1 and as 0.
+ */
+export function labelAreas(set: ImageSet<InputArray>): LabelAreas {
+  const columns = labelColumns(set);
+  const outputs = columns.map(() => new Float64Array(set.count));
+  return {
+    columns,
+    add: (own, image) => {
+      outputs.forEach((column, label) => {
+        column[image] = own[label]!;
+      });
+    },
+    areas: () => columns.map((column, label) => areaUnderCurve(outputs[label]!, column)),
+  };
+}
+
+interface LabelAreas extends Pick<Score, 'add'> {
+  readonly columns: readonly (readonly number[])[];
+  areas(): number[];
 }
 
 /** 1 − AUC of an autoencoder's errors, of single inputs or of groups, as scores of anomalies; label 0 is normal. */
@@ -156,34 +178,54 @@ function pixelScore({ targets }: ImageSet<InputArray>, part: EvaluatedPart): () 
       `metric = iou: no pixel of the ${part} inputs has a class; ${remedy(part, 'maps of classes from 0 on')}`,
     );
   }
-  const pixels = targetLength(targets!);
   return () => {
-    /** For each class: pixels in the maps, in the predictions, and in both. */
-    const counts = new Map<number, { actual: number; predicted: number; both: number }>();
-    const of = (label: number) => {
-      const known = counts.get(label) ?? { actual: 0, predicted: 0, both: 0 };
-      counts.set(label, known);
-      return known;
-    };
+    const { add, counts } = pixelCounts(targets!);
     return {
-      add: (outputs, image) => {
-        const classes = outputs.length / pixels;
-        for (let pixel = 0; pixel < pixels; pixel++) {
-          const actual = values[image * pixels + pixel]!;
-          if (actual < 0) continue;
-          const predicted = predictedClass(outputs, pixel * classes, classes);
-          of(actual).actual++;
-          if (predicted < 0) continue;
-          of(predicted).predicted++;
-          if (actual === predicted) of(actual).both++;
-        }
-      },
+      add,
       error: () => {
-        const ratios = [...counts.values()].map(({ actual, predicted, both }) => both / (actual + predicted - both));
+        const ratios = [...counts.values()].map(intersectionOverUnion);
         return 1 - ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length;
       },
     };
   };
+}
+
+/** Pixels of one class: in the maps, in the predictions, and in both. */
+interface PixelCounts {
+  actual: number;
+  predicted: number;
+  both: number;
+}
+
+/** Counts pixels by class, for classes that are in the maps or in the predictions; those of no class are left out. */
+export function pixelCounts(targets: Targets): Pick<Score, 'add'> & { counts: ReadonlyMap<number, PixelCounts> } {
+  const { values } = targets;
+  const pixels = targetLength(targets);
+  const counts = new Map<number, PixelCounts>();
+  const of = (label: number) => {
+    const known = counts.get(label) ?? { actual: 0, predicted: 0, both: 0 };
+    counts.set(label, known);
+    return known;
+  };
+  return {
+    counts,
+    add: (outputs, image) => {
+      const classes = outputs.length / pixels;
+      for (let pixel = 0; pixel < pixels; pixel++) {
+        const actual = values[image * pixels + pixel]!;
+        if (actual < 0) continue;
+        const predicted = predictedClass(outputs, pixel * classes, classes);
+        of(actual).actual++;
+        if (predicted < 0) continue;
+        of(predicted).predicted++;
+        if (actual === predicted) of(actual).both++;
+      }
+    },
+  };
+}
+
+export function intersectionOverUnion({ actual, predicted, both }: PixelCounts): number {
+  return both / (actual + predicted - both);
 }
 
 /**

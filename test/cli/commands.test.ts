@@ -340,6 +340,17 @@ describe('eval', () => {
     expect(JSON.parse(last.stdout)).toMatchObject({ images: 19, error: rows.at(-1)?.[7] });
   });
 
+  it('tells the errors of the classes, whose wrong predictions are those of all inputs', async () => {
+    const { stdout } = await succeeds(['eval', 'experiments/FLOAT', '--each', '--json'], folder);
+    const { each, error, images } = JSON.parse(stdout);
+    const sum = (of: (row: { inputs: number; error: number }) => number) =>
+      each.reduce((total: number, row: { inputs: number; error: number }) => total + of(row), 0);
+    expect(sum(({ inputs }) => inputs)).toBe(images);
+    expect(sum((row) => row.error * row.inputs)).toBeCloseTo(error * images, 9);
+    const told = await succeeds(['eval', 'experiments/FLOAT', '--each'], folder);
+    expect(told.stdout).toMatch(/^class +inputs +error +mostly taken for$/m);
+  });
+
   it('says it in words without --json', async () => {
     const { stdout } = await succeeds(['eval', 'experiments/FLOAT', '--limit-val', '10'], folder);
     expect(stdout).toMatch(/^FLOAT {2}error .* % {2}loss .* {2}on 10 images\nweights 6\.01 kB/);

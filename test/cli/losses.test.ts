@@ -99,11 +99,11 @@ metric = auc
 });
 
 describe.each([
-  ['VALUES', 'iter,train_mse,val_mse,', 'train MSE ', 'test MSE ', 'mse'],
-  ['LABELS', 'iter,train_err,val_auc,', 'train err ', 'test AUC ', 'auc'],
-  ['PIXELS', 'iter,train_err,val_iou,', 'train err ', 'test mean IoU ', 'iou'],
-  ['ANOMALY', 'iter,train_mse,val_auc,', 'train MSE ', 'test AUC ', 'auc'],
-])('a run of %s', (name, header, trained, tested, metric) => {
+  ['VALUES', 'iter,train_mse,val_mse,', 'train MSE ', 'test MSE ', 'mse', /^output +RMSE +mean error +R²$/m],
+  ['LABELS', 'iter,train_err,val_auc,', 'train err ', 'test AUC ', 'auc', /^label +there +not there +AUC$/m],
+  ['PIXELS', 'iter,train_err,val_iou,', 'train err ', 'test mean IoU ', 'iou', /^class +pixels +IoU$/m],
+  ['ANOMALY', 'iter,train_mse,val_auc,', 'train MSE ', 'test AUC ', 'auc', /^class +inputs +MSE$/m],
+])('a run of %s', (name, header, trained, tested, metric, columns) => {
   it('is trained and evaluated under the name of its metric', async () => {
     const { stderr, stdout } = await succeeds(['train', name, '--cfg', 'a.cfg', '--no-plots', '--out', 'runs'], folder);
     expect(stderr).toContain(trained);
@@ -130,6 +130,17 @@ describe.each([
     const evaluated = JSON.parse((await succeeds(['eval', `runs/${name}`, '--json'], folder)).stdout);
     expect(evaluated[metric]).toBeCloseTo(best, 6);
     expect(evaluated.error).toBeUndefined();
+    expect(evaluated.each).toBeUndefined();
+  });
+
+  it('is told by class or output where it errs', async () => {
+    expect((await succeeds(['eval', `runs/${name}`, '--each'], folder)).stdout).toMatch(columns);
+    const { each, ...all } = JSON.parse((await succeeds(['eval', `runs/${name}`, '--each', '--json'], folder)).stdout);
+    expect(each).toHaveLength(2);
+    const mean = (key: string) => (each[0][key] + each[1][key]) / 2;
+    if (name === 'VALUES') expect((each[0].rmse ** 2 + each[1].rmse ** 2) / 2).toBeCloseTo(all.mse, 5);
+    else if (name === 'ANOMALY') expect(each[0].inputs + each[1].inputs).toBe(all.images);
+    else expect(mean(metric)).toBeCloseTo(all[metric], 6);
   });
 });
 
