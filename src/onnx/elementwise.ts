@@ -42,12 +42,23 @@ function biased(context: NodeContext, index: number, bias: Constant): Known {
 export function activated(context: NodeContext, activation: Exclude<Activation, 'none'>): Known {
   const x = context.output();
   const pending = context.pending();
-  if (pending?.activation === 'none') {
-    pending.activation = activation;
+  const both = pending && together(pending.activation, activation);
+  if (both) {
+    pending.activation = both;
     return x;
   }
   const name = context.plainName(activation);
   return { shape: x.shape, value: once(() => context.n.activation(x.value(), activation, { name })) };
+}
+
+/**
+ * The activation that two do, one behind the other; null if there is none. PyTorch writes `relu6`, the function, as a
+ * ReLU and a clip.
+ */
+function together(first: Activation, second: Exclude<Activation, 'none'>): Activation | null {
+  if (first === 'none') return second;
+  if (first === 'relu' && (second === 'relu' || second === 'relu6')) return second;
+  return first === 'relu6' && (second === 'relu' || second === 'relu6') ? first : null;
 }
 
 /** A sigmoid. If its operand has other readers, it may be half of a SiLU or a hard-swish. */

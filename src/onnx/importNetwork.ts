@@ -16,6 +16,7 @@ import {
   type Attribute,
   type Constant,
   Faults,
+  isConstant,
   noSuchLayer,
   type OnnxGraph,
   type OnnxNode,
@@ -78,7 +79,7 @@ export class Importer {
   /** Visits all nodes. Returns the output; undefined, with faults, if there is none. */
   run(x: Value): Value | undefined {
     const { input, output, nodes } = this.#graph;
-    const value = input.sizes.length === 1 ? this.#n.globalAverage(x) : x;
+    const value = input.sizes.length === 1 ? this.#n.flatten(x) : x;
     this.#known.set(input.name, { shape: [1, ...input.sizes], value: () => value });
     for (const node of nodes) this.#take(node);
     const result = this.#known.get(output);
@@ -122,7 +123,7 @@ export class Importer {
     if (!constants.includes(undefined)) {
       const result = folded(node, constants as (Constant | null)[]);
       if (result) return result;
-      throw new NodeFault(`${node.op}: of constants`);
+      throw new NodeFault(`${node.op}: of constants alone; onnx-simplifier (onnxsim) computes such nodes`);
     }
     if (!make) throw new NodeFault(noSuchLayer(node.op));
     return make(new NodeContext(this, node, inputs));
@@ -187,7 +188,7 @@ function sizesOf({ attributes: { start, end } }: OnnxNode, { shape }: Known): Co
 }
 
 function constantOf({ attributes: { value, value_float, value_int, value_floats, value_ints } }: OnnxNode): Constant {
-  if (value !== undefined && typeof value === 'object' && 'values' in value) return value as Constant;
+  if (isConstant(value)) return value;
   if (typeof value_int === 'number') return whole([], [value_int]);
   if (Array.isArray(value_ints)) return whole([value_ints.length], value_ints);
   if (typeof value_float === 'number') return { ...whole([], [value_float]), isWhole: false };

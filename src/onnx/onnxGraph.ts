@@ -26,6 +26,11 @@ export interface Constant {
 
 export type Attribute = number | string | readonly number[] | Constant;
 
+/** Tells whether an attribute is a tensor. */
+export function isConstant(attribute: Attribute | undefined): attribute is Constant {
+  return typeof attribute === 'object' && !Array.isArray(attribute);
+}
+
 export interface OnnxNode {
   readonly op: string;
   /** Its name, or its first result. */
@@ -304,5 +309,7 @@ function inputOf(
 
 /** The fault of an unsupported operator. */
 export function noSuchLayer(op: string): string {
-  return `${op}: there is no such layer`;
+  const remedy =
+    op === 'Sub' || op === 'Div' ? '; inputs are normalised by --mean and --std, outside of the network' : '';
+  return `${op}: there is no such layer${remedy}`;
 }

@@ -9,14 +9,14 @@ import { linear } from './linear.js';
 import type { NodeContext } from './nodeContext.js';
 import type { Known } from './outputs.js';
 import { averagePool, globalAverage, pad, pool, reduceMean } from './pooling.js';
-import { reshaped, transposed } from './shapeArithmetic.js';
+import { reshaped, transposed, unsqueezed } from './shapeArithmetic.js';
 import { dropout, flattened, lastOnly, passedOn, turned } from './shapes.js';
 
 export type Handler = (context: NodeContext) => Known | readonly Known[];
 
 /** Operators that have no layer and vanish once shapes are known. */
 export const arithmetic: ReadonlySet<string> = new Set([
-  ...['Constant', 'Shape', 'Gather', 'Unsqueeze', 'Slice', 'Cast', 'Sub', 'Div'],
+  ...['Constant', 'Shape', 'Gather', 'ConstantOfShape', 'Cast', 'Sub', 'Div'],
 ]);
 
 export const handlers: ReadonlyMap<string, Handler> = new Map(
@@ -70,6 +70,11 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
         context,
         shape.filter((size, axis) => !isDropped(size, axis)),
       );
+    },
+    Unsqueeze: (context) => {
+      const { shape } = context.output();
+      if (shape.slice(2).some((size) => size > 1)) throw context.fault(`of [${shape}], features are wanted`);
+      return flattened(context, unsqueezed(shape, context.numbers('axes') ?? [...context.needed(1).values]));
     },
     Pad: pad,
     Identity: passedOn,

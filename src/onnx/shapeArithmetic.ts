@@ -1,15 +1,16 @@
 /**
  * Constant folding for the arithmetic by which exporters compute shapes (Shape → Gather → Unsqueeze → Concat →
- * Reshape). Since all shapes are known, nothing of it remains. Numbers have at most one axis, as shapes do; views of
- * constants have any shape.
+ * Reshape) and tables of zeros around images (ConstantOfShape → Concat → Reshape → Slice → Transpose → Reshape). Since
+ * all shapes are known, nothing of it remains. Numbers to compute with have at most one axis, as shapes do; views and
+ * parts of constants have any shape.
  */
 
 import { elementCount } from '../elementCount.js';
-import type { Constant, OnnxNode } from './onnxGraph.js';
+import { type Constant, isConstant, type OnnxNode } from './onnxGraph.js';
 
 /** The result of a node with constant operands (null for an absent one); null if the operator is not supported. */
 export function folded(node: OnnxNode, inputs: readonly (Constant | null)[]): Constant | null {
-  const [x, second, third] = inputs;
+  const [x, second] = inputs;
   if (!x) return null;
   const list = (constant: Constant | null | undefined): number[] | null =>
     constant && constant.shape.length <= 1 ? [...constant.values] : null;
@@ -26,11 +27,15 @@ export function folded(node: OnnxNode, inputs: readonly (Constant | null)[]): Co
     }
     case 'Unsqueeze': {
       const axes = axesOf();
-      if (!axes) return null;
-      const rank = x.shape.length + axes.length;
-      const added = new Set(axes.map((axis) => (axis < 0 ? axis + rank : axis)));
-      const sizes = [...x.shape];
-      return { ...x, shape: Array.from({ length: rank }, (_, axis) => (added.has(axis) ? 1 : sizes.shift()!)) };
+      return axes && { ...x, shape: unsqueezed(x.shape, axes) };
+    }
+    case 'ConstantOfShape': {
+      const sizes = list(x);
+      const { value } = node.attributes;
+      const fill = isConstant(value) ? value : { values: [0], isWhole: false };
+      // More numbers than a shape or a table of pads has are no such arithmetic.
+      if (!sizes || elementCount(sizes) > mostNumbers) return null;
+      return { ...whole(sizes, Array(elementCount(sizes)).fill(fill.values[0])), isWhole: fill.isWhole };
     }
     case 'Reshape': {
       const wanted = list(second);
@@ -38,7 +43,7 @@ export function folded(node: OnnxNode, inputs: readonly (Constant | null)[]): Co
       return shape && { ...x, shape };
     }
     case 'Transpose':
-      return numbers(node.attributes.perm)?.every((axis, at) => axis === at) ? x : transposed(x);
+      return reordered(x, numbers(node.attributes.perm) ?? x.shape.map((_, axis) => x.shape.length - 1 - axis));
     case 'Gather': {
       const [from, at] = [list(x), list(second)];
       if (!from || !at) return null;
@@ -51,13 +56,15 @@ export function folded(node: OnnxNode, inputs: readonly (Constant | null)[]): Co
       return all && { ...whole([all.length], all), isWhole: x.isWhole };
     }
     case 'Slice': {
-      const from = list(x);
-      const bound = (name: string, input: Constant | null | undefined) =>
-        (numbers(node.attributes[name]) ?? list(input))?.[0];
-      const [start, end, step] = [bound('starts', second), bound('ends', third), list(inputs[4])?.[0] ?? 1];
-      if (!from || start === undefined || end === undefined || step !== 1) return null;
-      const values = from.slice(start, end);
-      return { ...whole([values.length], values), isWhole: x.isWhole };
+      const bounds = (name: string, index: number) => numbers(node.attributes[name]) ?? list(inputs[index]);
+      const [starts, ends] = [bounds('starts', 1), bounds('ends', 2)];
+      if (!starts || !ends) return null;
+      const axes = bounds('axes', 3) ?? starts.map((_, axis) => axis);
+      const steps = bounds('steps', 4) ?? starts.map(() => 1);
+      return axes.reduce((from, given, at) => {
+        const axis = given < 0 ? given + x.shape.length : given;
+        return taken(from, axis, placesOf(from.shape[axis]!, starts[at]!, ends[at]!, steps[at]!));
+      }, x);
     }
     case 'Add':
     case 'Sub':
@@ -84,12 +91,61 @@ const arithmetic = {
   Div: (a: number, b: number) => a / b,
 };
 
+/** Shapes and tables of pads have fewer numbers. */
+const mostNumbers = 64;
+
+/** A shape with axes of size 1 put in, which count in the result, from its end if they are negative. */
+export function unsqueezed(shape: readonly number[], axes: readonly number[]): number[] {
+  const rank = shape.length + axes.length;
+  const added = new Set(axes.map((axis) => (axis < 0 ? axis + rank : axis)));
+  const sizes = [...shape];
+  return Array.from({ length: rank }, (_, axis) => (added.has(axis) ? 1 : sizes.shift()!));
+}
+
+/** The places along an axis from `start` to before `end`, which count from its end if they are negative. */
+function placesOf(size: number, start: number, end: number, step: number): number[] {
+  const within = (bound: number, least: number, most: number) =>
+    Math.min(Math.max(bound < 0 ? bound + size : bound, least), most);
+  const [from, to] =
+    step > 0 ? [within(start, 0, size), within(end, 0, size)] : [within(start, 0, size - 1), within(end, -1, size - 1)];
+  const count = Math.max(Math.ceil((to - from) / step), 0);
+  return Array.from({ length: count }, (_, at) => from + at * step);
+}
+
+/** The parts of a constant at these places of an axis, in this order. */
+function taken(x: Constant, axis: number, places: readonly number[]): Constant {
+  const inner = elementCount(x.shape.slice(axis + 1));
+  const size = x.shape[axis]!;
+  const shape = x.shape.with(axis, places.length);
+  const values = Float64Array.from({ length: elementCount(shape) }, (_, at) => {
+    const [before, place, behind] = [
+      Math.floor(at / inner / places.length),
+      Math.floor(at / inner) % places.length,
+      at % inner,
+    ];
+    return x.values[(before * size + places[place]!) * inner + behind]!;
+  });
+  return { ...x, shape, values };
+}
+
+/** A constant whose axis i is the axis `order[i]` of `x`. */
+function reordered(x: Constant, order: readonly number[]): Constant {
+  const shape = order.map((axis) => x.shape[axis]!);
+  const strides = order.map((axis) => elementCount(x.shape.slice(axis + 1)));
+  const values = x.values.map((_, at) => {
+    let [rest, from] = [at, 0];
+    for (let axis = order.length - 1; axis >= 0; axis--) {
+      from += (rest % shape[axis]!) * strides[axis]!;
+      rest = Math.floor(rest / shape[axis]!);
+    }
+    return x.values[from]!;
+  });
+  return { ...x, shape, values };
+}
+
 /** The transposed matrix; null for other shapes. */
-export function transposed({ shape, values, ...rest }: Constant): Constant | null {
-  const [rows, columns] = shape;
-  if (shape.length !== 2) return null;
-  const turned = values.map((_, at) => values[(at % rows!) * columns! + Math.floor(at / rows!)]!);
-  return { ...rest, shape: [columns!, rows!], values: turned };
+export function transposed(x: Constant): Constant | null {
+  return x.shape.length === 2 ? reordered(x, [1, 0]) : null;
 }
 
 /** The shape made by Reshape: 0 keeps a size, one −1 is inferred; null if the number of elements does not fit. */

@@ -19,8 +19,8 @@ import {
 import { elementCount } from '../../src/elementCount.js';
 import { mulberry32 } from '../mulberry32.js';
 
-/** A whole number, a number with a fraction as `{ float }`, a list of whole numbers, a text. */
-type AttributeValue = number | { readonly float: number } | readonly number[] | string;
+/** A whole number, a number with a fraction as `{ float }`, a list of whole numbers, a tensor of one as `{ tensor }`, a text. */
+type AttributeValue = number | { readonly float: number } | { readonly tensor: number } | readonly number[] | string;
 
 export class OnnxModel {
   readonly #nodes: ReturnType<typeof create<typeof NodeProtoSchema>>[] = [];
@@ -109,6 +109,12 @@ function attributeOf(name: string, value: AttributeValue) {
   if (typeof value === 'number') return of(AttributeType.INT, { i: BigInt(value) });
   if (typeof value === 'string') return of(AttributeType.STRING, { s: new TextEncoder().encode(value) });
   if ('float' in value) return of(AttributeType.FLOAT, { f: value.float });
+  if ('tensor' in value) {
+    const int64Data = [BigInt(value.tensor)];
+    return of(AttributeType.TENSOR, {
+      t: create(TensorProtoSchema, { dataType: DataType.INT64, dims: [1n], int64Data }),
+    });
+  }
   return of(AttributeType.INTS, { ints: value.map(BigInt) });
 }
 
