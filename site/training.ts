@@ -4,7 +4,7 @@
  */
 
 import type { Train, TrainingData, TrainingResult } from '../src/library/train.js';
-import { readRunFile } from '../src/train/memoryRecorder.js';
+import { readRunFile } from '../src/train/readRunFile.js';
 import type { Lines, Part } from './parts.js';
 import {
   EPOCHS_AFTER_CHANGE,

@@ -78,6 +78,7 @@ export async function tinyRun(
     },
     sizes: () => reports.map(({ epoch, quantizers }) => ({ epoch, ...quantizers.sizes })),
     quantizers: () => reports.flatMap(({ quantizers }) => quantizers.rows),
+    keptFault: (fault) => fault,
     finish: () => {},
   };
   return {

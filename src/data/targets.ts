@@ -10,7 +10,8 @@ export const mostClasses = 65_536;
 const noClass = 255;
 
 /**
- * The targets with these numbers, of length [count, ...shape]; an empty shape of values is one number an input.
+ * The targets with these numbers, of length [count, ...shape]; an empty shape of values is one number an input. `classes`:
+ * number of classes of pixels, if it is known.
  *
  * @throws InputError, beginning with `source`, for numbers that are no targets of the loss
  */
@@ -19,6 +20,7 @@ export function checkedTargets(
   values: ArrayLike<number | bigint>,
   shape: readonly number[],
   source: string,
+  classes = mostClasses,
 ): Targets {
   // `from(values, …)` would make a list of all numbers first.
   const { length } = values;
@@ -35,7 +37,7 @@ export function checkedTargets(
       return { values: refuse((value) => [1, 0, -1].includes(value), 'labels are 1, 0, or -1'), shape };
     case 'pixels':
       return {
-        values: Int32Array.from({ length }, (_, index) => pixelClass(Number(values[index]), index, source)),
+        values: Int32Array.from({ length }, (_, index) => pixelClass(Number(values[index]), index, source, classes)),
         shape,
       };
     default:
@@ -43,8 +45,10 @@ export function checkedTargets(
   }
 }
 
-function pixelClass(label: number, index: number, source: string): number {
+function pixelClass(label: number, index: number, source: string, classes: number): number {
   if (label === -1 || label === noClass) return -1;
-  if (Number.isInteger(label) && label >= 0 && label < mostClasses) return label;
-  throw new InputError(`${source}: pixel ${index} is ${label}; classes are numbered from 0 on, -1 or 255 is none`);
+  if (Number.isInteger(label) && label >= 0 && label < classes) return label;
+  throw new InputError(
+    `${source}: pixel ${index} is ${label}; classes are numbered from 0 ${classes === mostClasses ? 'on' : `to ${classes - 1}`}, -1 or 255 is none`,
+  );
 }

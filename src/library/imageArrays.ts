@@ -1,7 +1,6 @@
-/** Images given by callers of the library: bytes or floats in typed arrays, or read on demand. */
+/** Images given by callers of the library: bytes or floats in typed arrays. */
 
 import { type ImageSet, type InputArray, type Targets, targetLength } from '../data/imageSet.js';
-import type { ImageStream } from '../data/imageStream.js';
 import { checkedTargets } from '../data/targets.js';
 import { InputError } from '../errors.js';
 import type { Task } from '../task.js';
@@ -17,7 +16,7 @@ export interface LabelledImages {
   readonly labels: ArrayLike<number>;
   /**
    * Targets [count, ...shape] with `loss` = values, labels or pixels; `shape` is that of one input's targets. Labels
-   * are 1, 0, or −1 for unknown; pixels are class indices, or −1 for none.
+   * are 1, 0, or −1 for unknown; pixels are class indices, or −1 or 255 for none.
    */
   readonly targets?: { readonly values: ArrayLike<number>; readonly shape: readonly number[] };
 }
@@ -56,7 +55,7 @@ export function imageSet(
   const unlabelled = unlabelledSet(given.images, shape, what);
   const { count } = unlabelled;
   if (task.loss !== 'classes' && task.target === 'data') {
-    return { ...unlabelled, targets: targetsOf(given, task.loss, count, what) };
+    return { ...unlabelled, targets: targetsOf(given, task.loss, count, classes, what) };
   }
   if (task.target === 'input' && given.labels.length === 0) return unlabelled;
   const { labels } = given;
@@ -64,33 +63,12 @@ export function imageSet(
   return { ...unlabelled, labels: checkedLabels(labels, classes, what) };
 }
 
-/** The image stream of a source. Throws as {@link imageSet} does. */
-export function imageStream(
-  { labels, read }: ImageSource,
-  shape: ImageShape,
-  classes: number,
-  what: string,
-  { loss }: Task,
-): ImageStream {
-  checkShape(shape, what);
-  if (loss !== 'classes') throw new InputError(`${what}: loss = ${loss}: images to read have classes; give arrays`);
-  if (labels.length === 0) throw new InputError(`${what}: has no labels, as many as there are images are right`);
-  const files = Array.from(checkedLabels(labels, classes, what), (label, index) => ({
-    ...{ file: `${index}`, name: `${what}[${index}]`, label, bytes: 0, modifiedMs: 0 },
-  }));
-  const decoders = {
-    threads: 1,
-    measure: async () => shape,
-    decode: async (file: string, _framing: unknown, target: Uint8Array) => {
-      await read(Number(file), target);
-      return shape;
-    },
-    close: async () => {},
-  };
-  return { ...shape, files, count: files.length, framing: 'fill', sizes: null, decoders };
-}
-
-function checkedLabels(labels: ArrayLike<number>, classes: number, what: string): Int32Array {
+/**
+ * The labels.
+ *
+ * @throws InputError that begins with `what` for a label that is the index of no class
+ */
+export function checkedLabels(labels: ArrayLike<number>, classes: number, what: string): Int32Array {
   for (let index = 0; index < labels.length; index++) {
     const label = labels[index]!;
     if (Number.isInteger(label) && label >= 0 && label < classes) continue;
@@ -103,11 +81,14 @@ function targetsOf(
   { targets }: LabelledImages,
   loss: Exclude<Task['loss'], 'classes'>,
   count: number,
+  classes: number,
   what: string,
 ): Targets {
   if (!targets) throw new InputError(`${what}: loss = ${loss} wants targets`);
   const { values, shape } = targets;
-  if (values.length === count * targetLength({ shape })) return checkedTargets(loss, values, shape, `${what}.targets`);
+  if (values.length === count * targetLength({ shape })) {
+    return checkedTargets(loss, values, shape, `${what}.targets`, classes);
+  }
   throw new InputError(`${what}: ${values.length} targets for ${count} images, ${shape.join('x')} each`);
 }
 
@@ -124,7 +105,8 @@ export function unlabelledSet(images: LabelledImages['images'], shape: ImageShap
   );
 }
 
-function checkShape({ height, width, channels }: ImageShape, what: string): void {
+/** @throws InputError that begins with `what` for sizes that no image has */
+export function checkShape({ height, width, channels }: ImageShape, what: string): void {
   for (const [name, value] of Object.entries({ height, width, channels })) {
     if (Number.isInteger(value) && value >= 1) continue;
     throw new InputError(`${what}: ${name} is ${value}; it must be a whole number from 1 on`);
@@ -134,7 +116,8 @@ function checkShape({ height, width, channels }: ImageShape, what: string): void
 function asInputs(images: LabelledImages['images'], what: string): InputArray {
   if (!(images instanceof Float32Array)) {
     // Callers without types may give any array: those of other numbers must not be taken for bytes.
-    if (images.BYTES_PER_ELEMENT === 1) return new Uint8Array(images.buffer, images.byteOffset, images.byteLength);
+    if (images instanceof Uint8Array || images instanceof Uint8ClampedArray)
+      return new Uint8Array(images.buffer, images.byteOffset, images.byteLength);
     throw new InputError(`${what}: values must be a Uint8Array or a Float32Array`);
   }
   const strange = images.findIndex((value) => !Number.isFinite(value));

@@ -8,13 +8,13 @@ import { type NetworkDefinition, readDefinition } from '../nn/index.js';
 import { type Experiment, experimentFromSettings, soundKeys, withDefinition } from '../settings/index.js';
 import type { SettingKey } from '../settings/settings.js';
 import { describeData } from '../train/dataDescription.js';
-import { memoryRecorder, type RunRecord, readRunFile, runFile } from '../train/memoryRecorder.js';
+import { freshRun, memoryRecorder, type RunRecord, runFile } from '../train/memoryRecorder.js';
 import { heldOut, limited, type OpenTraining, openTraining, type TrainingImages } from '../train/openTraining.js';
 import type { EpochReport, Recorder, StepReport } from '../train/recorder.js';
 import type { RunSummary } from '../train/summary.js';
 import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
 import { weightsToStartFrom } from '../weights/loadedWeights.js';
-import { type ImageShape, type ImageSource, imageSet, imageStream, type LabelledImages } from './imageArrays.js';
+import { type ImageShape, type ImageSource, imageSet, type LabelledImages } from './imageArrays.js';
 
 /** Training and test images, and their classes. */
 export interface TrainingData<Given extends LabelledImages | ImageSource = LabelledImages> extends ImageShape {
@@ -26,7 +26,7 @@ export interface TrainingData<Given extends LabelledImages | ImageSource = Label
   readonly test: Given;
 }
 
-/** .cfg keys with their values, without those of paths. */
+/** .cfg keys with their values, without those of paths; `undefined` is as good as left out. */
 export type TrainingSettings = Readonly<
   Partial<Record<Exclude<SettingKey, CommandLineKey>, string | number | boolean | readonly (string | number)[] | null>>
 >;
@@ -49,7 +49,8 @@ export interface TrainingOptions {
   readonly weights?: Uint8Array | ArrayBuffer;
   /**
    * A checkpoint, of `onCheckpoint` or of an aborted call, to go on from; the result is bit for bit that of an
-   * uninterrupted run.
+   * uninterrupted run. Settings and data have to be the same; other `epochs` are allowed, and where earlier ones depended on
+   * their number, as with a cosine or a guaranteed budget, a remark says that the result is another.
    */
   readonly resume?: Uint8Array | ArrayBuffer;
   /**
@@ -90,14 +91,23 @@ export type Train = (options: TrainingOptions) => Promise<TrainingResult>;
 /** Makes the function `train` for the engines of Node or of a browser. */
 export function trainWith(selectEngine: SelectEngine): Train {
   return async ({ data, network, settings = {}, weights, resume, hasNewTargets = false, signal, ...told }) => {
+    for (const part of ['train', 'test'] as const) {
+      if (!data[part]) throw new InputError(`data.${part}: images with their labels are wanted`);
+    }
+    if (!data.classes?.length) throw new InputError('data.classes: names are wanted');
+    if (hasNewTargets && !resume) throw new InputError('hasNewTargets: there is no run to resume');
     const given = inputKind(data.train) === 'floats' ? { ...floatDefaults(settings), ...settings } : settings;
     const experiment = experimentOf(given, network ?? null);
-    const images = imagesOf(data, experiment);
-    const begun = resume && readRunFile(resume, 'resume');
-    if (begun && weights) throw new InputError('weights: a run that is resumed has its own; leave them out, or resume');
+    const images = await imagesOf(data, experiment);
+    if (resume && weights)
+      throw new InputError('weights: a run that is resumed has its own; leave them out, or resume');
     const { device, threads, matmulPrecision } = experiment;
     const options = { threads: threads ?? undefined, matmulPrecision };
     const { onProgress, onEpoch, onLive, onCheckpoint, onLine } = told;
+    const description = describeData(experiment, images);
+    const identity = { settings: experiment.settings, data: description };
+    const how = { hasNewTargets, line: onLine };
+    const begun = resume && (await import('./resumedRun.js')).resumedRun(resume, experiment, description, how);
     const engine = await selectEngine(device, options);
     try {
       const run = await openTraining(experiment, images, {
@@ -105,10 +115,10 @@ export function trainWith(selectEngine: SelectEngine): Train {
         checkpoint: begun ? { file: begun.checkpoint, source: 'resume', hasNewTargets } : null,
         engine: async () => engine,
         cpuEngine: () => selectEngine('cpu', options),
-        description: describeData(experiment, images),
+        description,
         events: onLine ? { line: onLine } : {},
       });
-      const record = begun && hasNewTargets ? { ...begun, best: null } : begun;
+      const record = { ...(begun ?? freshRun), identity, ...(hasNewTargets && { best: null }) };
       const recorder = memoryRecorder(record, onCheckpoint && ((record) => onCheckpoint(runFile(record))));
       try {
         await run.train(onLive ? await withLines(recorder, experiment, run, onLive) : recorder, {
@@ -165,8 +175,11 @@ function floatDefaults({ normalise }: TrainingSettings): TrainingSettings {
   return { augment: 'none', ...(normalise === undefined && { mean: 0, std: 1 }) };
 }
 
-function experimentOf(settings: TrainingSettings, network: NetworkDefinition | null): Experiment {
-  const strange = commandLineKeys.find((key) => (settings as Readonly<Record<string, unknown>>)[key] !== undefined);
+function experimentOf(given: TrainingSettings, network: NetworkDefinition | null): Experiment {
+  const settings: TrainingSettings = Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== undefined),
+  );
+  const strange = commandLineKeys.find((key) => key in settings);
   if (strange)
     throw new InputError(`settings: ${strange}: is of the command line; give images, weights and resume as arrays`);
   if (!network) return experimentFromSettings('library', 'settings', settings);
@@ -183,19 +196,19 @@ function inputKind(given: LabelledImages | ImageSource): 'bytes' | 'floats' | 'i
 }
 
 /** Prepares the images as the command line does: limited, and a part of the training images held out for selection. */
-function imagesOf(
+async function imagesOf(
   { classes, train, validation, test, height, width, channels }: TrainingOptions['data'],
   experiment: Experiment,
-): TrainingImages {
+): Promise<TrainingImages> {
+  const streams = 'read' in train ? await import('./imageStreams.js') : null;
   const imagesFrom = (given: LabelledImages | ImageSource, what: string): Images => {
-    const words = [{ height, width, channels }, classes.length, `data.${what}`, experiment.task] as const;
-    const images = 'read' in given ? imageStream(given, ...words) : imageSet(given, ...words);
     if (inputKind(given) !== inputKind(train)) {
       throw new InputError(
         `data.${what}: has ${inputKind(given)}, data.train has ${inputKind(train)}; all are of one kind`,
       );
     }
-    return images;
+    const words = [{ height, width, channels }, classes.length, `data.${what}`, experiment.task] as const;
+    return 'read' in given ? streams!.imageStream(given, ...words) : imageSet(given, ...words);
   };
   const all = limited(experiment, imagesFrom(train, 'train'), 'limit_train');
   const choosing = validation && imagesFrom(validation, 'validation');

@@ -24,7 +24,7 @@ export { autoencoderBottleneck } from './models/dense.js';
 export { buildModel, type ModelOptions, modelDefinition } from './models/models.js';
 export { productsOf } from './products.js';
 export { quantizableTensors } from './quantizableTensors.js';
-export { type ActivationSettings, type QuantizerSettings, unquantized } from './quantizerSettings.js';
+export { type ActivationSettings, exceptionOf, type QuantizerSettings, unquantized } from './quantizerSettings.js';
 export { sharedQuantizers } from './sharedQuantizers.js';
 export { averageStorages, STORAGE } from './storages.js';
 export {

@@ -32,7 +32,13 @@ import {
 import { type Initializer, startValues } from './initializers.js';
 import { type BatchNormLayer, type ConvLayer, type DepthwiseLayer, inputName, type LinearLayer } from './layer.js';
 import { type Layout, storedShape } from './layouts.js';
-import { type ActivationSettings, type QuantizerSettings, settingsOfSource, withSign } from './quantizerSettings.js';
+import {
+  type ActivationSettings,
+  exceptionOf,
+  type QuantizerSettings,
+  settingsOfSource,
+  withSign,
+} from './quantizerSettings.js';
 import { exponentsName, type NetworkTensor, type Variables } from './variables.js';
 
 export interface Network extends ActivationSettings {
@@ -181,7 +187,7 @@ function quantizedActivation(
   const { graph, variables } = network;
   const count = elementCount(x.shape) / dimension(x, 0);
   const usual = settingsOfSource(network, source);
-  const settings = network.exceptions?.[name] ?? usual;
+  const settings = exceptionOf(network, name) ?? usual;
   if (!settings?.kind) {
     if (usual) variables.countUnquantized('activation', name, count, source);
     const y = float();
@@ -254,7 +260,7 @@ function quantizedWeight(
     role,
   );
   const count = elementCount(shape);
-  const settings = network.exceptions?.[name] ?? network.weights;
+  const settings = exceptionOf(network, name) ?? network.weights;
   if (!settings.kind) {
     variables.countUnquantized(role, name, count);
     return parameter;

@@ -30,6 +30,12 @@ export interface ActivationSettings {
   readonly exceptions?: Readonly<Record<string, QuantizerSettings>>;
 }
 
+/** The settings of one tensor that replace those of its role; undefined if there are none. */
+export function exceptionOf({ exceptions }: Pick<ActivationSettings, 'exceptions'>, name: string) {
+  // A layer may be called `constructor`.
+  return exceptions && Object.hasOwn(exceptions, name) ? exceptions[name] : undefined;
+}
+
 /** The settings of activations from a source; null if they are neither quantized nor counted. */
 export function settingsOfSource(
   { activations, linear = null, input = null }: ActivationSettings,

@@ -10,7 +10,13 @@
 import { InputError } from '../errors.js';
 import { type Graph, operandsOf, resultsOf, type Tensor } from '../graph/index.js';
 import { activationOf, definitionOf } from '../ops/index.js';
-import { type ActivationSettings, type QuantizerSettings, settingsOfSource, withSign } from './quantizerSettings.js';
+import {
+  type ActivationSettings,
+  exceptionOf,
+  type QuantizerSettings,
+  settingsOfSource,
+  withSign,
+} from './quantizerSettings.js';
 import type { NetworkTensor, SharedQuantizer, Variables } from './variables.js';
 
 /**
@@ -25,7 +31,7 @@ export function sharedQuantizers(
   settings: ActivationSettings,
 ): SharedQuantizer[] {
   const settingsOf = ({ name, source }: NetworkTensor) =>
-    settings.exceptions?.[name] ?? settingsOfSource(settings, source!);
+    exceptionOf(settings, name) ?? settingsOfSource(settings, source!);
   const sharing = tensors.filter((tensor) => tensor.role === 'activation' && settingsOf(tensor)?.shared);
   return groupsOfRows(graph).flatMap((rows): SharedQuantizer[] => {
     const group = sharing.filter(({ row }) => row !== null && rows.has(row));

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../test/temporaryFolder.js';
 import { type Images, isStream } from '../data/index.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { describeData } from '../train/dataDescription.js';
-import { dataDifference } from './dataDescription.js';
+import { dataDifference } from '../train/dataDifference.js';
 import { loadEvaluationData } from './evaluationData.js';
 import { loadExperimentData } from './experimentData.js';
 

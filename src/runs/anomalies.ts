@@ -2,7 +2,8 @@
 
 import { type Dataset, type Images, isStream } from '../data/index.js';
 import type { Task } from '../task.js';
-import { areSameClasses, relabelled } from './dataDescription.js';
+import { areSameClasses } from '../train/dataDifference.js';
+import { relabelled } from './dataDescription.js';
 
 function judgesAnomalies({ metric, target }: Task): boolean {
   return metric === 'auc' && target === 'input';

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { generateSynthetic } from '../data/index.js';
 import { experimentFromSettings } from '../settings/index.js';
 import { type DataDescription, describeData } from '../train/dataDescription.js';
-import { dataDifference, relabelled } from './dataDescription.js';
+import { dataDifference } from '../train/dataDifference.js';
+import { relabelled } from './dataDescription.js';
 
 const { train, test } = generateSynthetic(1, 20);
 const experiment = experimentFromSettings('A', 'a', { mean: 0, std: 1 });

@@ -1,7 +1,7 @@
-/** Comparison of a run's data with the present ones, by their descriptions. */
+/** The description of a run's data in config.json, and images whose labels are those of a run. */
 
 import { z } from 'zod';
-import type { Features, Images } from '../data/index.js';
+import type { Images } from '../data/index.js';
 import { InputError } from '../errors.js';
 import type { DataDescription } from '../train/dataDescription.js';
 
@@ -35,55 +35,6 @@ export const dataSchema = z.object({
   offset: z.array(z.number()).readonly(),
   fingerprints: z.object({ train: z.string(), validation: z.string().nullable(), test: z.string() }).readonly(),
 }) satisfies z.ZodType<DataDescription>;
-
-/** The first difference in words, such as `class 2 was 'blue', now it is 'sky'`; `null` for none. */
-export function dataDifference(then: DataDescription, now: DataDescription): string | null {
-  return (
-    inputDifference(then, now) ??
-    difference('scales of pixels', then.scale.join(), now.scale.join()) ??
-    difference('offsets of pixels', then.offset.join(), now.offset.join()) ??
-    imageDifference('training images', then.fingerprints.train, now.fingerprints.train) ??
-    imageDifference('validation images', then.fingerprints.validation, now.fingerprints.validation) ??
-    imageDifference('test images', then.fingerprints.test, now.fingerprints.test)
-  );
-}
-
-/** The first difference in inputs and outputs of a network, whatever their normalisation; `null` for none. */
-export function inputDifference(then: DataDescription, now: DataDescription): string | null {
-  return (
-    classDifference(then.classes, now.classes) ??
-    difference('images', then.image.join('x'), now.image.join('x')) ??
-    difference('targets', String(then.targets?.join('x')), String(now.targets?.join('x'))) ??
-    featureDifference(then.features, now.features) ??
-    difference('values', then.values, now.values)
-  );
-}
-
-/** The difference between features in words; `null` for none. */
-export function featureDifference(then: Features | undefined, now: Features | undefined): string | null {
-  return difference('features', JSON.stringify(then ?? null), JSON.stringify(now ?? null));
-}
-
-/** The difference between two fingerprints of `what` in words; `null` for none. */
-export function imageDifference(what: string, then: string | null, now: string | null): string | null {
-  return then === now ? null : `the ${what} are others (fingerprint ${then}, now ${now})`;
-}
-
-function difference(what: string, then: string, now: string): string | null {
-  return then === now ? null : `${what} were ${then}, now they are ${now}`;
-}
-
-function classDifference(then: readonly string[], now: readonly string[]): string | null {
-  const changed = then.findIndex((name, label) => now[label] !== name);
-  if (then.length !== now.length) return `there were ${then.length} classes, now there are ${now.length}`;
-  const why = areSameClasses(then, now) ? ', since the order of the classes has changed' : '';
-  return changed < 0 ? null : `class ${changed} was '${then[changed]}', now it is '${now[changed]}'${why}`;
-}
-
-/** Tells whether the classes are the same, in whatever order. */
-export function areSameClasses(then: readonly string[], now: readonly string[]): boolean {
-  return then.toSorted().join('\n') === now.toSorted().join('\n');
-}
 
 /**
  * The images with their labels as indices into `classes`, the names with which a network was trained, instead of into

@@ -7,10 +7,11 @@ import { readText } from '../disk/readText.js';
 import { InputError } from '../errors.js';
 import { readDefinition } from '../nn/index.js';
 import { type Experiment, experimentOfRun, type Overrides, withDefinition } from '../settings/index.js';
+import { featureDifference, imageDifference } from '../train/dataDifference.js';
 import { readDescription } from '../train/description.js';
 import { readSafetensors } from '../weights/safetensorsFile.js';
 import { earlierNormalNotes } from './anomalies.js';
-import { featureDifference, imageDifference, relabelled } from './dataDescription.js';
+import { relabelled } from './dataDescription.js';
 import { type ExperimentData, loadExperimentData } from './experimentData.js';
 import { openRunFolder, type RunConfig, type RunFolder } from './runFolder.js';
 

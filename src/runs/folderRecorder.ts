@@ -3,6 +3,7 @@
 import { writeDurably } from '../disk/durableFile.js';
 import type { EpochReport, Recorder } from '../train/recorder.js';
 import { appendEpoch, type EpochRows, readQuantizers, readSizes, truncateRun } from './folderTables.js';
+import { keptFault } from './keptFault.js';
 import type { Lock } from './lock.js';
 import { type RunFolder, writeSummary } from './runFolder.js';
 
@@ -40,6 +41,7 @@ export function folderRecorder(folder: RunFolder, lock: Pick<Lock, 'check'>, wat
       for (const watcher of watchers) watcher.parameters?.(which, file);
     }),
     checkpoint: locked((file) => writeDurably(folder.checkpoint, file)),
+    keptFault,
     sizes: () => readSizes(folder),
     quantizers: () => readQuantizers(folder),
     finish: locked((summary) => {

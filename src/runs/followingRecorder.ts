@@ -3,6 +3,7 @@
 import type { QuantizerRow, SizesRow } from '../program/quantizerReport.js';
 import type { Recorder } from '../train/recorder.js';
 import { readQuantizers, readSizes } from './folderTables.js';
+import { keptFault } from './keptFault.js';
 import type { RunFolder } from './runFolder.js';
 
 /** @param folder that of a resumed run, `null` for a new one */
@@ -22,6 +23,7 @@ export function followingRecorder(folder: RunFolder | null): Recorder {
     },
     parameters: () => {},
     checkpoint: () => {},
+    keptFault,
     sizes: () => sizes,
     quantizers: () => quantizers,
     finish: () => {},

@@ -16,10 +16,10 @@ import { type ConfigFile, decidingSettings, type Experiment, quantizes, whereSet
 import { shippable } from '../ship/shippable.js';
 import { eventFile } from '../tensorboard/eventFile.js';
 import { type DataDescription, describeData } from '../train/dataDescription.js';
+import { dataDifference } from '../train/dataDifference.js';
 import { openTraining } from '../train/openTraining.js';
 import type { RunSummary } from '../train/summary.js';
 import { readWeightFile } from '../weights/index.js';
-import { dataDifference } from './dataDescription.js';
 import type { ExperimentData } from './experimentData.js';
 import { folderRecorder, type Watcher } from './folderRecorder.js';
 import { followingRecorder } from './followingRecorder.js';

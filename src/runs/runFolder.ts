@@ -14,12 +14,13 @@ import { isMissing, readFault, writeFault } from '../disk/fileFault.js';
 import { InputError } from '../errors.js';
 import type { NetworkDescription } from '../program/networkDescription.js';
 import { didYouMean } from '../settings/didYouMean.js';
+import { epochsFault } from '../settings/epochsFault.js';
 import type { Experiment } from '../settings/experiment.js';
 import { quantizesAnything } from '../settings/layerRules.js';
 import { namedMetrics, type Task, taskOf } from '../task.js';
 import type { RunSummary } from '../train/summary.js';
 import { tables } from './folderTables.js';
-import { epochsFault, networkDifference, runDifference } from './runDifference.js';
+import { networkDifference, runDifference } from './runDifference.js';
 import { configSchema, json, type RunConfig, readJson, summarySchema } from './runDocuments.js';
 
 export type { RunConfig } from './runDocuments.js';

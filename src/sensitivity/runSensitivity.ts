@@ -3,7 +3,6 @@
 import { limit } from '../data/index.js';
 import { InputError } from '../errors.js';
 import { openInference } from '../program/inference.js';
-import { dataDifference } from '../runs/dataDescription.js';
 import { evaluatedParameters, trainedExperiment } from '../runs/evaluationData.js';
 import { loadExperimentData } from '../runs/experimentData.js';
 import { openRunFolder } from '../runs/index.js';
@@ -11,6 +10,7 @@ import { engineOf } from '../runs/workbench.js';
 import type { Overrides } from '../settings/index.js';
 import { type MetricName, trainingMetric } from '../task.js';
 import { describeData } from '../train/dataDescription.js';
+import { dataDifference } from '../train/dataDifference.js';
 import { dataShape, programOptions } from '../train/programOptions.js';
 import { readStartingWeights } from '../weights/index.js';
 import { measureSensitivity, type Reach, type Sensitivity } from './sensitivity.js';

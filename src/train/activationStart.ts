@@ -8,7 +8,7 @@ import { evaluationBatches } from '../data/batches.js';
 import { limit } from '../data/imageSet.js';
 import { type Images, withoutTargets } from '../data/imageStream.js';
 import type { Engine, StorageArray } from '../engine/engine.js';
-import type { StartingWeights } from '../nn/index.js';
+import { exceptionOf, type StartingWeights } from '../nn/index.js';
 import { quantizerValueName } from '../program/learnedValues.js';
 import { openSession } from '../program/session.js';
 import { buildFloatForward, type TrainingProgram } from '../program/trainingProgram.js';
@@ -62,7 +62,7 @@ export async function startOnActivations(
 function openActivations({ options, variables }: TrainingProgram): { readonly name: string; readonly row: number }[] {
   return variables.tensors.flatMap(({ name, role, row }) => {
     if (role !== 'activation' || row === null) return [];
-    const { stepSize } = options.exceptions?.[name] ?? options.activations;
+    const { stepSize } = exceptionOf(options, name) ?? options.activations;
     return stepSize === 'auto' && !isGiven(variables.quantizers[row]!, variables.starting) ? [{ name, row }] : [];
   });
 }

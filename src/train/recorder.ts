@@ -86,6 +86,8 @@ export interface Recorder {
   parameters(which: 'best' | 'last', file: Uint8Array): void;
   /** Replaces the checkpoint by the bytes of a file. */
   checkpoint(file: Uint8Array): void;
+  /** The error to throw for one that ends a run behind its checkpoint: it says how the run goes on. */
+  keptFault(fault: Error): Error;
   /** The rows of all epochs so far, in order. */
   sizes(): readonly SizesRow[];
   quantizers(): readonly QuantizerRow[];

@@ -12,7 +12,6 @@
 import { type BatchTable, trainingEpoch } from '../data/batches.js';
 import { type Images, sizesOf } from '../data/imageStream.js';
 import { createRandom, type RandomState, randomStreams } from '../data/random.js';
-import { InputError } from '../errors.js';
 import { STORAGE } from '../nn/index.js';
 import { METRICS_LENGTH } from '../ops/attributes.js';
 import type { Session } from '../program/session.js';
@@ -177,22 +176,14 @@ async function orKept<T>(run: TrainingRun, state: CheckpointState, work: Promise
   });
 }
 
-/**
- * Writes a checkpoint after an image could not be decoded, if the engine still answers. Returns the error, which then
- * mentions it.
- */
+/** Records a checkpoint after an image could not be decoded, if the engine still answers. Returns the error to throw. */
 async function keptFault({ session, recorder }: TrainingRun, state: CheckpointState, fault: Error): Promise<Error> {
   try {
     recorder.checkpoint(await checkpointFile(session.training, session.program, state));
   } catch {
     return fault;
   }
-  const kept = `${fault.message}; the run is kept up to here`;
-  if (!(fault instanceof InputError)) return new Error(`${kept}, --resume goes on with it`);
-  return new InputError(
-    `${kept}: --resume goes on with a copy of as many bytes; another makes other data, so start anew ` +
-      '(--weights params_last.safetensors keeps what is trained)',
-  );
+  return recorder.keptFault(fault);
 }
 
 /**

@@ -130,8 +130,61 @@ describe('training from arrays', () => {
     expect(resumed.parameters).toEqual(whole.parameters);
     expect(resumed.summary?.bits).toEqual(whole.summary?.bits);
     const other = train({ data, settings: { ...learned, seed: 2 }, resume: stopped.checkpoint });
-    await expect(other).rejects.toThrow('resume: is of a run with other settings: seed was 313, now it is 2');
+    await expect(other).rejects.toThrow(
+      'resume: seed was 313, now it is 2; set it back, or begin a run from its parameters with weights',
+    );
     await expect(train({ data, resume: stopped.lastParameters! })).rejects.toThrow('is no checkpoint that the library');
+  });
+
+  it('goes on with the same settings and data only', async () => {
+    let kept: Uint8Array | undefined;
+    const { checkpoint } = await train({ data, settings: learned, onCheckpoint: (file) => (kept ??= file) });
+    const refused = async (change: Partial<Parameters<typeof train>[0]>, words: string) =>
+      expect(train({ data, settings: learned, resume: kept!, ...change })).rejects.toThrow(`resume: ${words}`);
+    const rate = { ...learned, initial_learning_rate: 0.5 };
+    await refused({ settings: rate }, 'initial_learning_rate was 0.1, now it is 0.5; set it back, or begin a run from');
+    await refused({ settings: { ...learned, warmup_epochs: 1 } }, 'warmup_epochs was 0, now it is 1');
+    await refused({ settings: { ...learned, augment_mirror: false } }, 'augment_mirror was ');
+    const images = data.train.images.map((pixel) => 255 - pixel) as Uint8Array;
+    await refused({ data: { ...data, train: { ...data.train, images } } }, 'the training images are others');
+    const [first, ...classes] = data.classes;
+    await refused({ data: { ...data, classes: [`${first}!`, ...classes] } }, `class 0 was '${first}', now it is`);
+    const lines: string[] = [];
+    const settings = { ...learned, epochs: 3 };
+    const { history } = await train({ data, settings, resume: checkpoint, onLine: (line) => lines.push(line) });
+    expect(history).toHaveLength(3);
+    expect(lines.join()).toContain('NOTE: epochs was 2, now it is 3, and the learning rate would drop after epochs 2');
+    expect(lines.join()).toContain('so this is not what a run of 3 epochs from the start would be');
+  });
+
+  it('tells the image that cannot be read, and why', async () => {
+    const cause = new TypeError('fetch failed');
+    const read = { labels: data.train.labels, read: () => Promise.reject(cause) };
+    const fault = await train({ data: { ...data, train: read, test: read }, settings: learned }).catch(
+      (error) => error,
+    );
+    expect(fault.message).toMatch(/^data\.train: image \d+: fetch failed$/);
+    expect(fault.cause).toBe(cause);
+  });
+
+  it('takes settings that are undefined as left out', async () => {
+    const settings: TrainingSettings = {
+      ...learned,
+      seed: undefined as never,
+      target_weight_kbytes: undefined as never,
+    };
+    const [given, left] = [await train({ data, settings }), await train({ data, settings: learned })];
+    expect(given.lastParameters).toEqual(left.lastParameters);
+  });
+
+  it('quantizes the activations of layers with whatever name', async () => {
+    const named = (name: string) =>
+      network({ input: [shape.height, shape.width, shape.channels] }, (n, x) =>
+        n.linear(n.globalAverage(n.conv(x, 4, { name })), data.classes.length),
+      );
+    const { model: _, ...settings } = { ...learned, a_quantize: 'fp_relu', a_bitwidth: 4 };
+    const bits = async (name: string) => (await train({ data, settings, network: named(name) })).summary!.bits[name];
+    expect([await bits('constructor'), await bits('__proto__')]).toEqual([await bits('plain'), await bits('plain')]);
   });
 
   it('goes on under other targets where that is said, with frozen bits too', async () => {
@@ -142,7 +195,7 @@ describe('training from arrays', () => {
     expect(lines.filter(({ type }) => type === 'epoch')).toHaveLength(2);
     const goOn = (target_weight_kbytes: number, hasNewTargets: boolean) =>
       train({ data, settings: { ...begun, epochs: 3, target_weight_kbytes }, resume: checkpoint, hasNewTargets });
-    await expect(goOn(0.5, false)).rejects.toThrow('other settings: budget.weightKbytes was 0.8, now it is 0.5');
+    await expect(goOn(0.5, false)).rejects.toThrow('resume: target_weight_kbytes was 0.8, now it is 0.5');
     const [less, more] = [await goOn(0.5, true), await goOn(1.2, true)];
     const sizes = [less, more].map(({ history: rows }) => rows.map(({ quantizers }) => quantizers.sizes.weights_kb));
     expect(sizes.map((kb) => kb.slice(0, 2))).toEqual(
@@ -168,7 +221,7 @@ describe('training from arrays', () => {
     const read = { ...data, train: source(data.train, () => true), test: source(data.test, () => isMended) };
     let kept: Uint8Array | undefined;
     const onCheckpoint = (checkpoint: Uint8Array) => (kept = checkpoint);
-    const message = 'gone; the run is kept up to here';
+    const message = 'data.test: image 0: gone; resume goes on with the last checkpoint';
     await expect(train({ data: read, settings: begun, onCheckpoint })).rejects.toThrow(message);
     isMended = true;
     const settings = { ...begun, target_weight_kbytes: 0.55 };
@@ -239,6 +292,24 @@ describe('training from arrays', () => {
       'a label of no class',
       { data: { ...data, classes: ['a'] } },
       'data.train: label 1 is 1; it must be a whole number from 0 to 0',
+    ],
+    [
+      'no test images',
+      { data: { ...data, test: undefined as never } },
+      'data.test: images with their labels are wanted',
+    ],
+    ['no classes', { data: { ...data, classes: [] } }, 'data.classes: names are wanted'],
+    ['other targets without a run', { hasNewTargets: true }, 'hasNewTargets: there is no run to resume'],
+    [
+      'a pixel of no class',
+      {
+        data: {
+          ...plainImages(1, 24),
+          train: { ...plainImages(1, 24).train, targets: { values: Array(24 * 64).fill(2), shape: [8, 8] } },
+        },
+        settings: { loss: 'pixels' },
+      },
+      'data.train.targets: pixel 0 is 2; classes are numbered from 0 to 1, -1 or 255 is none',
     ],
     ['half an image', { data: { ...data, height: 31.5 } }, 'data.train: height is 31.5'],
     ['bytes that are no images', { data: { ...data, channels: 7 } }, 'are no whole number of images of 32x32x7'],

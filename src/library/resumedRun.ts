@@ -1,0 +1,45 @@
+/** A run to go on with, checked to be the same: its settings and its images. */
+
+import { InputError } from '../errors.js';
+import { epochsFault } from '../settings/epochsFault.js';
+import type { Experiment } from '../settings/index.js';
+import { settingsDifference } from '../settings/settingsDifference.js';
+import type { DataDescription } from '../train/dataDescription.js';
+import { dataDifference } from '../train/dataDifference.js';
+import type { RunRecord } from '../train/memoryRecorder.js';
+import { readRunFile } from '../train/readRunFile.js';
+
+/** A run that has reached a checkpoint. */
+export type ResumedRun = RunRecord & { readonly checkpoint: Uint8Array };
+
+/**
+ * Reads a run from the bytes of its file. `hasNewTargets`: it may have had other targets. `line` is told where it was to
+ * have another number of epochs on which earlier ones depended.
+ *
+ * @throws InputError if they are damaged, or for a run of other settings or images
+ */
+export function resumedRun(
+  bytes: Uint8Array | ArrayBuffer,
+  experiment: Experiment,
+  data: DataDescription,
+  { hasNewTargets, line }: { readonly hasNewTargets: boolean; readonly line?: ((text: string) => void) | undefined },
+): ResumedRun {
+  const run = readRunFile(bytes, 'resume');
+  if (!run.identity) return run;
+  const { identity } = run;
+  const { settings } = experiment;
+  const { epochs, learning_rate_drops, target_weight_kbytes, target_activation_kbytes } = settings;
+  const then = {
+    ...identity.settings,
+    // Drops follow from the number of epochs unless they are given.
+    ...(identity.settings.epochs !== epochs && { epochs, learning_rate_drops }),
+    ...(hasNewTargets && { target_weight_kbytes, target_activation_kbytes }),
+  };
+  const difference = settingsDifference(then, settings) ?? dataDifference(identity.data, data);
+  if (difference) {
+    throw new InputError(`resume: ${difference}; set it back, or begin a run from its parameters with weights`);
+  }
+  const fault = epochsFault(identity.settings, experiment);
+  if (fault) line?.(`NOTE: ${fault}, so this is not what a run of ${epochs} epochs from the start would be`);
+  return run;
+}
