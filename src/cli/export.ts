@@ -113,8 +113,8 @@ function describe(summary: ExportSummary, folder: string): string {
   return [
     textTable(table),
     '',
-    `weights ${bytes.weights} B (${kilobytesText(weights_kb, 2)} kB${budget}), constants ${bytes.constants} B, ` +
-      `activations at once ${bytes.ram} B${program(bytes)}, ${macs} MACs an image`,
+    `weights ${bytes.weights} B; training counts ${kilobytesText(weights_kb, 2)} kB${budget}, with all biases`,
+    `constants ${bytes.constants} B, activations at once ${bytes.ram} B${program(bytes)}, ${macs} MACs an image`,
     ...Object.entries(checks).map(
       ([engine, { activations, logits, images }]) =>
         `${engine}: ${activations} activations and ${logits} logits differ over ${images} images`,

@@ -17,10 +17,17 @@ import { fewestChannels } from '../program/prunedChannels.js';
 import { declaredVariables } from '../program/trainingProgram.js';
 import { floatBits, largestSet, memorySets, smallestBits, tableBits } from '../quant/index.js';
 import { withNetworkOfFile } from '../runs/index.js';
-import { concernsSizes, type Experiment, experimentFromSettings, settingKeys } from '../settings/index.js';
+import {
+  concernsSizes,
+  type Experiment,
+  experimentFromSettings,
+  optionWords,
+  settingKeys,
+  withDefinition,
+} from '../settings/index.js';
 import type { Task } from '../task.js';
 import { type BudgetOutlook, outlookOf } from '../train/budgetLimits.js';
-import { type DataShape, networkOf, programOptions, withClasses } from '../train/programOptions.js';
+import { type DataShape, type NetworkShape, networkOf, programOptions, withClasses } from '../train/programOptions.js';
 import { addKeyOptions, positive } from './options.js';
 import { textTable } from './textTable.js';
 
@@ -102,8 +109,16 @@ interface Inspection {
   readonly fewest: Kbytes;
   readonly float: Kbytes;
   /** Whether the given budget can be kept; null without one. */
-  readonly budget: BudgetOutlook | null;
+  readonly budget: InspectedOutlook | null;
 }
+
+interface InspectedOutlook extends BudgetOutlook {
+  /** The outlook with `pruning`, if the budget cannot be kept without and it was not asked for; null elsewhere. */
+  readonly pruned: BudgetOutlook | null;
+}
+
+/** What takes channels, too. `mpdnn train` without a section sets it by itself for weights that need it. */
+const pruning = { budget: 'guaranteed', budget_prune: 'true' } as const;
 
 function inspect(experiment: Experiment, given: Pick<InspectOptions, 'input' | 'classes'>): Inspection {
   const { model, definition } = experiment.network;
@@ -124,14 +139,15 @@ function inspect(experiment: Experiment, given: Pick<InspectOptions, 'input' | '
   // Data that suit the network, as far as its loss allows.
   const maps = (isImage ? outputs : imageShape).slice(0, -1);
   const data = { imageShape, classes: outputs.at(-1)!, targetShape: task.loss === 'pixels' ? maps : outputs };
-  const options = programOptions(inspected, { ...data, trainImages: 1, evaluationImages: 1 }, null);
+  const declared = declaredFor(inspected, data);
+  const { variables } = declared;
   const network = networkOf(inspected, data);
-  const variables = declaredVariables(options);
   const { quantizers, table } = variables;
   const bits = tableBits(quantizers, table);
   const smallest = quantizers.map(smallestBits);
   // All channels unless they may be pruned, which they are for weights only.
-  const thin = fewestChannels({ options, variables }, experiment.budget.pruneStep);
+  const thin = fewestChannels(declared, experiment.budget.pruneStep);
+  const outlook = outlookOf(inspected, declared);
   const facts = layerFacts(network);
   const total = (of: 'parameters' | 'multiplications') => facts.reduce((sum, own) => sum + own[of], 0);
   return {
@@ -148,8 +164,28 @@ function inspect(experiment: Experiment, given: Pick<InspectOptions, 'input' | '
       variables,
       quantizers.map(() => floatBits),
     ),
-    budget: outlookOf(inspected, { options, variables }),
+    budget: outlook && { ...outlook, pruned: outlook.canBeMet ? null : prunedOutlook(inspected, data, outlook) },
   };
+}
+
+function declaredFor(experiment: Experiment, data: NetworkShape) {
+  const options = programOptions(experiment, { ...data, trainImages: 1, evaluationImages: 1 }, null);
+  return { options, variables: declaredVariables(options) };
+}
+
+/** The outlook with pruned channels; null if the call decides about these, if none can go, or if that changes nothing. */
+function prunedOutlook(experiment: Experiment, data: NetworkShape, { line }: BudgetOutlook): BudgetOutlook | null {
+  const { name, overrides, network, task } = experiment;
+  if (overrides.has('budget_prune')) return null;
+  try {
+    const asked = experimentFromSettings(name, '', quantized, { ...Object.fromEntries(overrides), ...pruning });
+    const pruned = { ...withDefinition(asked, network.definition), task };
+    const outlook = outlookOf(pruned, declaredFor(pruned, data));
+    return outlook?.line === line ? null : outlook;
+  } catch (error) {
+    if (error instanceof InputError) return null;
+    throw error;
+  }
 }
 
 /** Throws an `InputError` for options that contradict a network of one's own. */
@@ -245,6 +281,11 @@ function describe(found: Inspection): string {
     textTable([header, ...rows], process.stdout.columns),
     '',
     textTable(budget),
-    ...(found.budget ? ['', found.budget.line] : []),
+    ...(found.budget ? ['', found.budget.line, ...prunedLines(found.budget)] : []),
   ].join('\n');
+}
+
+function prunedLines({ pruned }: InspectedOutlook): string[] {
+  const options = optionWords(Object.entries(pruning)).join(' ');
+  return pruned ? [`${pruned.canBeMet ? 'it can' : 'nor can it'} with ${options}; ${pruned.line}`] : [];
 }

@@ -21,8 +21,8 @@ export function exportDocument(summary: ExportSummary, budgetOf: ActivationType)
     '',
     '| | bytes | |',
     '|---|---:|---|',
-    `| weights | ${bytes.weights} | training counts ${kilobytesText(summary.weights_kb, 2)} kB${ofBudget(budget_kb.weights)} |`,
-    `| constants | ${bytes.constants} | multipliers, biases, shifts, tables; in no budget |`,
+    `| weights | ${bytes.weights} | training counts ${kilobytesText(summary.weights_kb, 2)} kB${ofBudget(budget_kb.weights)}, with all biases |`,
+    `| constants | ${bytes.constants} | multipliers, biases, shifts, tables |`,
     `| activations at once | ${bytes.ram} | the arena${summary.activations_peak_kb === null ? '' : `; training counts ${kilobytesText(summary.activations_peak_kb, 2)} kB`}${budgetOf === 'peak' ? ofBudget(budget_kb.activations) : ''} |`,
     ...(bytes.c_ram === null
       ? []

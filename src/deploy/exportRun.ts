@@ -66,9 +66,9 @@ export interface ExportSummary {
   readonly input_quantization: InputBytes | null;
   readonly layers: readonly ExportedLayer[];
   readonly bytes: {
-    /** Packed weights: the sizes that training counts, each tensor rounded up to whole bytes. */
+    /** Packed weights: what training counts save biases that are constants here, each tensor rounded up to whole bytes. */
     readonly weights: number;
-    /** Multipliers, biases, shifts and tables in the packed file, which no budget counts. */
+    /** Multipliers, biases, shifts and tables in the packed file. */
     readonly constants: number;
     /** The largest sum of activations in memory at once. */
     readonly ram: number;

@@ -20,7 +20,7 @@ export interface ExportedLayer {
   readonly weightBytes: number;
   /** Multipliers, biases, shifts and tables. */
   readonly constantBytes: number;
-  /** Multiply-adds for one image. */
+  /** Multiplications for one image. */
   readonly macs: number;
   /** True if its integers equal the float64 reference at every reachable accumulator; null if nothing is rounded. */
   readonly proven: boolean | null;

@@ -12,7 +12,7 @@ export interface LayerFacts {
   readonly shape: Shape;
   /** Number of parameters, those of batch normalisation included. */
   readonly parameters: number;
-  /** Multiply-adds for one image. */
+  /** Multiplications of convolutions and linear layers for one image. */
   readonly multiplications: number;
 }
 

@@ -24,6 +24,9 @@ export async function withNetworkOfFile(experiment: Experiment): Promise<Experim
     const { importOnnx } = await import('../onnx/index.js');
     return withDefinition(experiment, importOnnx(readWeightFile(path), where).definition);
   }
+  if (!/\.m?[jt]s$/.test(path)) {
+    throw new InputError(`${where}: is no file of a network: a module ends in .mjs, .js, .mts or .ts, ONNX in .onnx`);
+  }
   if (/\.m?ts$/.test(path) && !(process.features as { readonly typescript?: unknown }).typescript) {
     throw new InputError(
       `${where}: this Node runs no TypeScript (22.18 and newer do); compile it and name the .mjs file`,

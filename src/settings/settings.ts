@@ -32,18 +32,17 @@ export const modelNames = [
 /** Models that are accepted but not listed: the tests' network, and a network defined by a caller of the library. */
 const unlistedModels = ['tiny', 'own'] as const;
 
-const modelFileEndings = ['mjs', 'js', 'mts', 'ts', 'onnx'] as const;
-/** The path of a file that defines a network. */
-export type ModelFile = `${string}.${(typeof modelFileEndings)[number]}`;
+/** The path of a file that defines a network, which no model's name looks like. */
+export type ModelFile = `${string}${'.' | '/' | '\\'}${string}`;
 export type ModelName = (typeof modelNames | typeof unlistedModels)[number] | ModelFile;
 
 /** Tells whether a model is a file that holds weights beside the network. */
 export function isOnnxFile(model: ModelName): boolean {
-  return model.endsWith('.onnx');
+  return /\.onnx$/i.test(model);
 }
 
 export function isModelFile(model: string): model is ModelFile {
-  return modelFileEndings.some((ending) => model.endsWith(`.${ending}`));
+  return /[./\\]/.test(model);
 }
 
 const model: Reader<ModelName> = {

@@ -390,7 +390,7 @@ export const largestMultiplier = 2 ** 31 - 1;
 /** The largest shift of a sum of 64 bits. */
 export const largestShift = 62;
 
-/** Multiply-adds of a layer for one image. */
+/** Multiplications of a layer for one image; weights of 1, those of averages and of tensors as they are, count, too. */
 export function multiplicationsOf(layer: IntegerLayer): number {
   if (layer.op === 'classifier') return layer.weights.values.length;
   if (!convolves(layer)) return 0;

@@ -17,6 +17,11 @@ import { evaluationStorages, oneBatchFeed } from '../program/batchFeed.js';
 import { openSession } from '../program/session.js';
 import { buildNormalisationInputs, type ProgramOptions } from '../program/trainingProgram.js';
 
+/** Told where moments are measured. Placeholders come from ONNX files alone. */
+export const measuredRemark =
+  'batch normalisations that had been folded into the weights: their moments are measured on training images; an ONNX ' +
+  'export with training=PRESERVE, do_constant_folding=False keeps them and starts better (docs/own-networks.md#from-onnx)';
+
 /** Few, since the inputs of all of them are held at once. */
 const SAMPLE_IMAGES = 32;
 

@@ -204,15 +204,11 @@ async function buildProgram(
   const options = { ...programOptions(experiment, shape, starting), distillation: distillation(experiment, teacher) };
   if (!starting) return buildTrainingProgram(options);
   // A page that starts from random weights fetches neither.
-  const { withMeasuredMoments } = await import('./batchNormStart.js');
+  const { measuredRemark, withMeasuredMoments } = await import('./batchNormStart.js');
   const { startLine } = await import('../weights/loadReport.js');
   const measured = await withMeasuredMoments(starting, options, images.train, cpuEngine);
   const built = buildTrainingProgram({ ...options, starting: measured });
-  if (measured !== starting) {
-    events.line?.(
-      'batch normalisations that had been folded into the weights: their moments are measured on training images',
-    );
-  }
+  if (measured !== starting) events.line?.(measuredRemark);
   const line = startLine(built.variables, starting, images.classes);
   events.line?.(line);
   return built;

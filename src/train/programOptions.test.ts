@@ -1,8 +1,9 @@
-/** Inputs of a network, bytes and floats, as an experiment describes them. */
+/** Inputs of a network, bytes and floats, as an experiment describes them, and a network that is for others. */
 
 import { describe, expect, it } from 'vitest';
-import { experimentFromSettings } from '../settings/index.js';
-import { normalisation } from './programOptions.js';
+import { network } from '../nn/index.js';
+import { experimentFromSettings, withDefinition } from '../settings/index.js';
+import { networkOf, normalisation } from './programOptions.js';
 
 const scaling = (settings: Readonly<Record<string, unknown>>, values: 'bytes' | 'floats') =>
   normalisation(experimentFromSettings('A', 'a', { data: 'arrays:a.npz', ...settings }), 2, values);
@@ -39,4 +40,18 @@ describe('arrays', () => {
     ['a: mean = 128: bytes are divided by 255 first, so this is a number from 0 to 1', { mean: 128 }, 'bytes'],
     ['a: std = 1,1,1: 3 numbers for images of 2 channels', { std: [1, 1, 1] }, 'floats'],
   ])('refused: %s', (message, settings, values) => expect(() => scaling(settings, values)).toThrow(message));
+});
+
+it('says the order of arrays where the data have their channels first', () => {
+  const ofImages = (imageShape: readonly [number, number, number], input: typeof imageShape = [28, 24, 1]) => {
+    const definition = network({ input }, (n, x) => n.linear(n.globalAverage(n.conv(x, 4)), 3));
+    const experiment = withDefinition(experimentFromSettings('A', 'a', { model: 'net.mjs' }), definition);
+    return () => networkOf(experiment, { classes: 10, imageShape });
+  };
+  expect(ofImages([1, 28, 24])).toThrow(
+    /takes images of 28x24x1 .* has images of 1x28x24 and 10 classes; arrays are \[N, H, W, C\]$/,
+  );
+  for (const fault of [ofImages([28, 24, 3]), ofImages([28, 24, 1]), ofImages([3, 3, 3], [3, 3, 3])]) {
+    expect(fault).toThrow(/and 10 classes$/);
+  }
 });

@@ -171,15 +171,17 @@ function modelOptions(experiment: Experiment, data: NetworkShape): ModelOptions 
   }
   const outputs = [definition.outputs].flat().join('x');
   const isRight = wanted.some((shape) => shape.join('x') === outputs);
-  const hasInput = definition.input.join() === imageShape.join();
+  const [height, width, channels] = definition.input;
+  const [own, first, given] = [definition.input, [channels, height, width], imageShape].map((s) => s.join('x'));
+  const hasInput = own === given;
   if (!hasInput || !isRight) {
     const other = hasInput && withClasses(experiment, data.classes);
     if (other) return { ...network, definition: other, classes: data.classes };
-    const [own, given] = [definition.input, imageShape].map((shape) => shape.join('x'));
     const right = task.loss === 'classes' ? `${data.classes} classes` : wanted.map((s) => s.join('x')).join(' or ');
     throw new InputError(
       `${where}: the network takes images of ${own} and has ${outputs} outputs; the data has images of ${given} and ` +
-        (task.loss === 'classes' ? right : `loss = ${task.loss} wants ${right}`),
+        (task.loss === 'classes' ? right : `loss = ${task.loss} wants ${right}`) +
+        (!hasInput && given === first ? '; arrays are [N, H, W, C]' : ''),
     );
   }
   return { ...network, classes: data.classes };

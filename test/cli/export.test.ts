@@ -266,7 +266,20 @@ it('takes an autoencoder, whose integers are held against its inputs', async () 
   writeFileSync(join(folder, 'encoder.cfg'), section.join('\n'));
   const trained = await succeeds(['train', 'ENCODER', '--cfg', 'encoder.cfg', '--no-plots', '--epochs', '1'], folder);
   expect(trained.stdout).toContain('in integers, as a device computes');
-  await succeeds(['export', 'experiments/ENCODER', '--no-plots'], folder);
+  const exported = await succeeds(['export', 'experiments/ENCODER', '--no-plots'], folder);
+  const { bytes, weights_kb, macs } = summaryOf('ENCODER');
+  // Four biases of the hidden layer are counted, and kept among the constants.
+  expect(1024 * weights_kb).toBeGreaterThan(bytes.weights);
+  const counted = `training counts ${weights_kb.toFixed(2)} kB, with all biases`;
+  expect(exported.stdout).toContain(`\nweights ${bytes.weights} B; ${counted}\nconstants ${bytes.constants} B, `);
+  expect(String(read('experiments/ENCODER/export/export.md'))).toContain(`| weights | ${bytes.weights} | ${counted} |`);
+  const products = 12 * 4 + 4 * 3072;
+  const inspected = await succeeds(['inspect', './net.mjs', '--json'], folder);
+  expect(JSON.parse(inspected.stdout).multiplications).toBe(products);
+  expect(macs).toBe(products + 32 * 32 * 3);
+  expect(String(read('experiments/ENCODER/export/c/encoder.h'))).toContain(
+    `by 1 in averages and in activations by themselves included. */\n#define ENCODER_MACS ${macs}\n`,
+  );
   const { stdout } = await succeeds(['eval', 'experiments/ENCODER', '--deployed', '--json'], folder);
   const { mse, loss, deployed } = JSON.parse(stdout);
   expect(deployed.mse).toBeCloseTo(mse, 5);

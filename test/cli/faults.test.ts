@@ -51,6 +51,7 @@ beforeAll(async () => {
   write('ownWeights.cfg', '[A]\nweightfile = B/params_best.h5\n[BB]\n');
   write('file', 'a file');
   write('net/throws.mjs', 'null.size');
+  write('net/TEXT.ONNX', 'no model at all');
   write('net/nothing.mjs', 'export const net = 1;');
   write('net/strange.mjs', "export default { input: [8, 8, 3], layers: [{ kind: 'conv' }], output: 'a', outputs: 2 };");
   write('net/hole.mjs', "export default { input: [8, 8, 3], layers: [null], output: 'a', outputs: 2 };");
@@ -246,6 +247,11 @@ describe('the experiment', () => {
 describe('a file that shall define a network', () => {
   it.each<[string, string, string]>([
     ['is not there', 'net/none.mjs', '--model = net/none.mjs: no such file'],
+    ['is mistyped', './nte', '--model = ./nte: no such file'],
+    ['is called like none', 'a.onxx', '--model = a.onxx: no such file'],
+    ['is of another kind', 'cut.safetensors', 'cut.safetensors: is no file of a network: a module ends in .mjs, .js,'],
+    ['is a folder', 'net/', '--model = net/: is no file of a network'],
+    ['is ONNX in capitals', 'net/TEXT.ONNX', '--model = net/TEXT.ONNX: is no ONNX file, or damaged'],
     ['cannot be run', 'net/throws.mjs', "null (reading 'size') (at throws.mjs:1:6)"],
     ['does not find the package', 'net/lost.mjs', 'install it where the file lies: npm install /'],
     ['is cut', 'net/cut.mjs', 'net/cut.mjs shows the line'],

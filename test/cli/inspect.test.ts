@@ -69,13 +69,42 @@ describe('inspect', () => {
 
   it('says whether a budget can be kept, guaranteed or not', async () => {
     const met = await inspect('ds_cnn', '--target-weight-kbytes', '9', '--budget', 'guaranteed');
-    expect(met.budget).toEqual({ canBeMet: true, line: 'budget: with the fewest bits weights need 5.38 of 9 kB' });
+    const line = 'budget: with the fewest bits weights need 5.38 of 9 kB';
+    expect(met.budget).toEqual({ canBeMet: true, line, pruned: null });
     const { budget } = await inspect('ds_cnn', '--target-weight-kbytes', '1');
     expect(budget.canBeMet).toBe(false);
     expect(budget.line).toMatch(
       /^--target-weight-kbytes = 1: cannot be met: .* weights need 5\.38 kB, 4\.38 kB too much/,
     );
     expect((await inspect('ds_cnn')).budget).toBe(null);
+  });
+
+  it('says whether a budget that all channels exceed can be kept by pruning, with what training needs then', async () => {
+    const call = ['resnet8', '--target-weight-kbytes'];
+    const train = ['train', '--data', 'synthetic:96', '--no-plots', '--model', ...call];
+    const { stderr } = await mpdnn([...train, '0.1'], folder);
+    const [, needed] = /with the fewest bits and channels that the limits allow, weights need (\S+) kB/.exec(stderr)!;
+    const enough = `budget: with the fewest bits and channels weights need ${needed} of 10 kB`;
+    const { budget } = await inspect(...call, '10');
+    expect(budget).toMatchObject({ canBeMet: false, pruned: { canBeMet: true, line: enough } });
+    const said = async (...args: string[]) =>
+      (await succeeds(['inspect', ...args], folder)).stdout.split('\n\n').at(-1);
+    expect(await said(...call, '10')).toBe(
+      `${budget.line}\nit can with --budget guaranteed --budget-prune true; ${enough}\n`,
+    );
+    expect(await said(...call, '0.1')).toMatch(
+      new RegExp(`\nnor can it with --budget guaranteed --budget-prune true; .* and channels .* need ${needed} kB`),
+    );
+    // Where it is decided, where it changes nothing, where no channel can go.
+    const decided = await inspect(...call, '10', '--budget-prune', 'false');
+    expect(decided.budget).toEqual({ canBeMet: false, line: budget.line, pruned: null });
+    const whole = ['--target-activation-kbytes', '0.1', '--target-activation-type', 'peak'];
+    expect((await inspect('resnet8', ...whole)).budget).toMatchObject({ canBeMet: false, pruned: null });
+    expect((await inspect(...call, '30', ...whole)).budget).toMatchObject({ canBeMet: false, pruned: null });
+    const single = network({ input: [8, 8, 3] }, (n, x) => n.linear(n.globalAverage(x), 2));
+    writeFileSync(join(folder, 'single.mjs'), `export default ${JSON.stringify(single)};`);
+    const none = await inspect('./single.mjs', '--target-weight-kbytes', '0.001');
+    expect(none.budget).toMatchObject({ canBeMet: false, pruned: null });
   });
 
   it('takes a network for every loss that suits its output, and refuses the others as training does', async () => {

@@ -42,3 +42,14 @@ it('one that cannot be taken is refused before anything is written', async () =>
   expect(code).toBe(2);
   expect(stderr).toBe('mpdnn: --model = net.onnx: cannot be imported, 1 fault: Elu: there is no such layer (t0)\n');
 });
+
+it('one whose batch normalisations were folded is said to start better from another export', async () => {
+  const told = async (file: string, isFolded: boolean) => {
+    writeFileSync(join(folder, file), residual(isFolded, { side: 32, classes: 10 }));
+    return (await succeeds([...train.with(-1, file), '--name', file], folder)).stderr;
+  };
+  expect(await told('folded.onnx', true)).toMatch(
+    /measured on training images; .* training=PRESERVE, do_constant_folding=False keeps them and starts better/,
+  );
+  expect(await told('kept.onnx', false)).not.toContain('do_constant_folding');
+});

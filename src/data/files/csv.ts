@@ -216,13 +216,13 @@ function labelColumn({ file, columns }: RawTable): number {
   const found = columns.flatMap((name, column) => (labelNames.includes(name) ? [column] : []));
   if (found.length === 1) return found[0]!;
   const wanted = `one column of classes is wanted, called ${labelNames.join(' or ')}`;
+  if (found.length > 0) throw new InputError(`${file}: has several; ${wanted}`);
   const hints = Object.entries(targetForms).flatMap(([loss, form]) => {
     const name = columns.find((each) => form.test(each));
-    return found.length === 0 && name !== undefined ? [`; ${name} is for loss = ${loss}`] : [];
+    return name === undefined ? [] : [`${name} is for loss = ${loss}`];
   });
-  throw new InputError(
-    `${file}: ${found.length === 0 ? `has columns ${columns.join(', ')}` : 'has several'}; ${wanted}${hints.join('')}`,
-  );
+  if (hints.length === 0) hints.push('for numbers to predict --loss values and a column called target');
+  throw new InputError(`${file}: has columns ${columns.join(', ')}; ${[wanted, ...hints].join('; ')}`);
 }
 
 /** Throws an `InputError` for a column `target` of numbers that are not whole: a class would be made of each. */

@@ -115,8 +115,9 @@ ${namesText(`${macro}_CLASS_NAMES`, names)}${mapText(macro, outputs)}
 #define ${macro}_SUM_BYTES ${4 * buffers.accumulators}
 #define ${macro}_RAM_BYTES ${ramBytes(plan)}
 
-/* Multiplications of one image; whether some integers have 64 bits. */
+/* Multiplications of one image, those by 1 in averages and in activations by themselves included. */
 #define ${macro}_MACS ${multiplications(network)}
+/* Whether some integers have 64 bits. */
 #define ${macro}_HAS_INT64 ${needs64 ? 1 : 0}
 
 /* Logits, in units of ${outputs.unit}. */
