@@ -194,6 +194,7 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     ['w_bitwidth_max = 3', 'a.cfg: [A] w_bitwidth = 4 (the default): must be from 2 to 3'],
     ['w_bitwidth = 2.5', 'must be an integer from 2 to 16'],
     ['w_bitwidth = 2 # bits', 'must be an integer from 2 to 16 (a remark needs a line of its own)'],
+    ['model = resnet18 # v1.0', '(a remark needs a line of its own)'],
     [
       'epochs = 3\n  seed = 4',
       'epochs = 3\\nseed = 4: must be an integer from 1 to 100000 (an indented line continues',

@@ -19,7 +19,7 @@ import { buildNormalisationInputs, type ProgramOptions } from '../program/traini
 
 /** Told where moments are measured. Placeholders come from ONNX files alone. */
 export const measuredRemark =
-  'batch normalisations that had been folded into the weights: their moments are measured on training images; an ONNX ' +
+  'batch normalisations where the file has none: their moments are measured on training images; if they were folded into the weights, an ' +
   'export with training=PRESERVE, do_constant_folding=False keeps them and starts better (docs/own-networks.md#from-onnx)';
 
 /** Few, since the inputs of all of them are held at once. */
