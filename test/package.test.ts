@@ -57,11 +57,10 @@ describe('the package', () => {
 
   it('has entries that are there, whatever takes them', () => {
     const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: object };
-    const paths = Object.values(exports).flatMap((entry) =>
-      typeof entry === 'string' ? [entry] : Object.values(entry),
-    );
-    const packed = paths.filter((path) => !String(path).endsWith('.d.ts'));
-    for (const path of packed) expect(existsSync(join(dirname(main), '../..', String(path))), String(path)).toBe(true);
+    const pathsOf = (entry: string | object): string[] =>
+      typeof entry === 'string' ? [entry] : Object.values(entry).flatMap(pathsOf);
+    const packed = pathsOf(exports).filter((path) => !path.endsWith('.d.ts'));
+    for (const path of packed) expect(existsSync(join(dirname(main), '../..', path)), path).toBe(true);
   });
 
   it('trains a section that came with it, by the name in the documents, from any folder', () => {

@@ -5,20 +5,20 @@ import { engineSelector } from './engineSelector.js';
 
 /** @throws {InputError} if `gpu` is asked for without WebGPU, or more threads than possible */
 export const selectBrowserEngine = engineSelector({
-  cpu: async ({ threads, profile = false }) => {
+  cpu: async (options) => {
     const [{ openCpuEngine }, { browserPlatform }] = await Promise.all([
       import('./cpu/cpuEngine.js'),
       import('./cpu/browserPlatform.js'),
     ]);
-    return openCpuEngine(browserPlatform, { ...(threads && { threads }), profile });
+    return openCpuEngine(browserPlatform, options);
   },
-  gpu: async ({ profile = false, matmulPrecision = 'auto', allowSoftware }) => {
+  gpu: async (options) => {
     const gpu = browserGpu();
     if (!gpu) {
       throw new InputError('no GPU found: no WebGPU in this browser, or a page without https; use device = cpu');
     }
     const { openGpuEngine } = await import('./gpu/gpuEngine.js');
-    return openGpuEngine({ gpu, profile, matmulPrecision, allowSoftware });
+    return openGpuEngine({ gpu, ...options });
   },
   mayHaveGpu: async () => browserGpu() !== undefined,
 });

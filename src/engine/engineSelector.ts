@@ -46,7 +46,7 @@ export function engineSelector(here: EnginesHere): SelectEngine {
       case 'gpu':
         return here.gpu({ ...options, allowSoftware: true });
       default:
-        throw new Error(`no such engine: ${device satisfies never}`);
+        return device satisfies never;
     }
   };
 }

@@ -4,18 +4,13 @@ import { engineSelector } from './engineSelector.js';
 
 /** @throws {InputError} if `gpu` is asked for and WebGPU has no adapter */
 export const selectEngine = engineSelector({
-  cpu: async ({ threads, profile = false }) => {
+  cpu: async (options) => {
     const { createCpuEngine } = await import('./cpu/index.js');
-    return createCpuEngine({ ...(threads && { threads }), profile });
+    return createCpuEngine(options);
   },
-  gpu: async ({ profile = false, matmulPrecision = 'auto', tuningFile, allowSoftware }) => {
+  gpu: async (options) => {
     const { createGpuEngine } = await import('./gpu/index.js');
-    return createGpuEngine({
-      profile,
-      matmulPrecision,
-      allowSoftware,
-      ...(tuningFile !== undefined && { tuningFile }),
-    });
+    return createGpuEngine(options);
   },
   mayHaveGpu: async () => (await import('./gpu/nodeGpu.js')).mayHaveGpu(),
 });

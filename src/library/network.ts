@@ -8,6 +8,7 @@ import type { Evaluation } from '../program/evaluate.js';
 import { openInference } from '../program/inference.js';
 import { type Prediction, predictions } from '../program/predictions.js';
 import type { Sizes } from '../program/quantizerReport.js';
+import { readSetting, type SettingKey, type SettingOf } from '../settings/settings.js';
 import type { Task } from '../task.js';
 import { readDescription } from '../train/description.js';
 import { describedShape, programOptions } from '../train/programOptions.js';
@@ -53,7 +54,10 @@ export type Open = (parameters: Uint8Array | ArrayBuffer, options?: OpenOptions)
 
 /** Makes the function `open` for the engines of Node or of a browser. `source`: name of the bytes in messages. */
 export function openWith(selectEngine: SelectEngine, source = 'parameters'): Open {
-  return async (parameters, { device = 'auto', threads, matmulPrecision, batchSize } = {}) => {
+  return async (parameters, given = {}) => {
+    const device = optionOf('device', given.device, 'device');
+    const threads = optionOf('threads', given.threads, 'threads') ?? undefined;
+    const matmulPrecision = optionOf('matmulPrecision', given.matmulPrecision, 'matmul_precision');
     const file = parseSafetensorsFile(parameters, source);
     const { experiment, data } = readDescription(file.metadata, source);
     const { classes, image: imageShape } = data;
@@ -63,10 +67,12 @@ export function openWith(selectEngine: SelectEngine, source = 'parameters'): Ope
     const options = programOptions(experiment, describedShape(data), null);
     const engine = await selectEngine(device, { threads, matmulPrecision });
     try {
-      const size = checkedBatchSize(batchSize ?? options.batchSize);
+      const size = optionOf('batchSize', given.batchSize ?? options.batchSize, 'batch_size');
       const inference = await openInference(engine, { ...options, batchSize: size }, weightsToStartFrom(file, source));
       const oneByOne = queue();
+      let isClosed = false;
       const suited = (set: ImageSet<InputArray>): ImageSet<InputArray> => {
+        if (isClosed) throw new InputError('network: it is closed; open it again');
         if (inputType(set) === data.values) return set;
         throw new InputError(`images: are ${inputType(set)}, the network takes ${data.values}`);
       };
@@ -95,7 +101,10 @@ export function openWith(selectEngine: SelectEngine, source = 'parameters'): Ope
           const set = suited(imageSet(images, shape, classes.length, 'images', task));
           return oneByOne(() => inference.evaluate(set));
         },
-        close: () => oneByOne(() => engine.dispose()),
+        close: () => {
+          isClosed = true;
+          return oneByOne(() => engine.dispose());
+        },
       };
     } catch (error) {
       await engine.dispose();
@@ -104,9 +113,10 @@ export function openWith(selectEngine: SelectEngine, source = 'parameters'): Ope
   };
 }
 
-function checkedBatchSize(batchSize: number): number {
-  if (Number.isInteger(batchSize) && batchSize >= 1) return batchSize;
-  throw new InputError(`batchSize is ${batchSize}; it must be a whole number from 1 on`);
+/** The value of an option, by the rule of its key in .cfg files. */
+function optionOf<K extends SettingKey>(option: keyof OpenOptions, given: unknown, key: K): SettingOf<K> {
+  const text = given?.toString();
+  return readSetting(key, text, ({ message }) => new InputError(`open: ${option} = ${text}: ${message}`));
 }
 
 /** Makes a queue that runs one task after another, since they share the storages of one program. */

@@ -13,7 +13,7 @@ import { Variables } from './variables.js';
 type Check = (value: unknown) => boolean;
 
 const name: Check = (value) => typeof value === 'string' && value !== '';
-const number: Check = (value) => typeof value === 'number' && Number.isFinite(value);
+const amount: Check = (value) => Number.isFinite(value) && Number(value) >= 0;
 const whole: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
 const positive: Check = (value) => whole(value) && value !== 0;
 const oneOf =
@@ -39,11 +39,12 @@ function record(needed: Readonly<Record<string, Check>>, optional: Readonly<Reco
     Object.entries(value).every(([key, own]) => checks.get(key)?.(own) ?? false);
 }
 
-const start = either(
+/** Tells whether a value is the distribution of a weight's initial values. */
+export const isInitializer = either(
   oneOf('zeros', 'ones'),
   record({ he: oneOf('fanIn', 'fanOut') }),
-  record({ normal: number }),
-  record({ uniform: number }),
+  record({ normal: amount }),
+  record({ uniform: amount }),
 );
 const perAxis = either(whole, listOf(2, whole));
 const sides = record({ top: whole, bottom: whole, left: whole, right: whole });
@@ -59,7 +60,7 @@ const read = { kind: name, name, input: name };
 const activated = { activation: oneOf(...activations), output: name };
 const batchNormNames = record({ gamma: name, beta: name, mean: name, variance: name });
 const batchNorm = either(oneOf(null), batchNormNames);
-const starts = record({ weight: start, bias: start });
+const starts = record({ weight: isInitializer, bias: isInitializer });
 const weighted = { ...read, ...activated, weight: name, bias: either(oneOf(null), name), batchNorm, start: starts };
 const filters = { ...weighted, window };
 const several: Check = (value) => Array.isArray(value) && value.length > 1 && value.every(name);
@@ -83,6 +84,13 @@ const layers: Readonly<Record<Layer['kind'], Check>> = {
   scale: record(read),
 };
 
+/** Throws an `InputError`, beginning with `source`, for a value that is no layer. */
+export function demandLayer(value: unknown, source: string): void {
+  const kind = String((value as { readonly kind?: unknown } | null)?.kind);
+  if (Object.hasOwn(layers, kind) && layers[kind as Layer['kind']](value)) return;
+  throw new InputError(`${source}: a layer that is none: ${JSON.stringify(value)?.slice(0, 200)}`);
+}
+
 /**
  * The value as a definition.
  *
@@ -90,14 +98,10 @@ const layers: Readonly<Record<Layer['kind'], Check>> = {
  * built
  */
 export function readDefinition(value: unknown, source: string): NetworkDefinition {
-  const layer: Check = (own) => Object.hasOwn(layers, kindOf(own)) && layers[kindOf(own) as Layer['kind']](own);
   const { layers: list } = (value ?? {}) as Partial<NetworkDefinition>;
   if (!Array.isArray(list))
     throw new InputError(`${source}: is no definition of a network, such as network(…) returns`);
-  const strange = list.findIndex((own) => !layer(own));
-  if (strange >= 0) {
-    throw new InputError(`${source}: a layer that is none: ${JSON.stringify(list[strange])?.slice(0, 200)}`);
-  }
+  for (const layer of list) demandLayer(layer, source);
   const form = record({
     input: listOf(3, whole),
     layers: Array.isArray,
@@ -108,10 +112,6 @@ export function readDefinition(value: unknown, source: string): NetworkDefinitio
   const definition = value as NetworkDefinition;
   checkBuildable(definition, source);
   return definition;
-}
-
-function kindOf(value: unknown): string {
-  return String((value as { readonly kind?: unknown } | null)?.kind);
 }
 
 function checkBuildable({ input, layers, output, outputs }: NetworkDefinition, source: string): void {

@@ -152,9 +152,13 @@ const optionsOf: { readonly [K in OptionedLayer]: Readonly<Record<OptionOf<K>, u
 
 /** Throws an `InputError` for what is no object of options, and for an option that the layer does not have. */
 export function demandOptions(kind: OptionedLayer, options: unknown): void {
-  const known = optionsOf[kind];
-  const strange =
-    options === Object(options) ? Object.keys(options as object).find((option) => !(option in known)) : `${options}`;
-  if (strange === undefined) return;
-  throw new InputError(`n.${kind}: ${strange} is none of its options ${Object.keys(known).join(', ')}`);
+  demandKeys(`n.${kind}`, options, optionsOf[kind]);
+}
+
+/** Throws an `InputError`, beginning with `call`, for what is no object of options, and for an unknown option. */
+export function demandKeys(call: string, options: unknown, known: object): void {
+  const names = Object.keys(known).join(', ');
+  if (options !== Object(options)) throw new InputError(`${call}: wants an object of ${names}, and ${options} is none`);
+  const strange = Object.keys(options as object).find((option) => !(option in known));
+  if (strange !== undefined) throw new InputError(`${call}: ${strange} is none of its options ${names}`);
 }

@@ -201,17 +201,53 @@ describe('a fault', () => {
       (n, x) => n.slice(x, { first: 0, channels: 2, groups: 2 } as never),
       /^n\.slice: groups is none of its options name, first, channels/,
     ],
-    ['a text for options', (n, x) => n.conv(x, 4, 'relu' as never), /^n\.conv: relu is none of its options name/],
-    ['a number for options', (n, x) => n.conv(x, 4, 5 as never), /^n\.conv: 5 is none of its options name/],
+    ['a text for options', (n, x) => n.conv(x, 4, 'relu' as never), /^n\.conv: wants an object of name, .* relu is/],
+    [
+      'a number for options',
+      (n, x) => n.conv(x, 4, 5 as never),
+      /^n\.conv: wants an object of name, .*, and 5 is none/,
+    ],
     [
       'no options',
       (n, x) => n.maxPool(x, undefined as never),
-      /^n\.maxPool: undefined is none of its options name, size, /,
+      /^n\.maxPool: wants an object of name, size, .*, and undefined is none/,
     ],
     [
       'no options of channels',
       (n, x) => n.slice(x, undefined as never),
-      /^n\.slice: undefined is none of its options name, first, channels/,
+      /^n\.slice: wants an object of name, first, channels, and undefined is none/,
+    ],
+    ...['xavier', null, { he: 'fan' }, { normal: Number.NaN }, { normal: -1 }, { uniform: 'a' }].map(
+      (start): [string, Define, RegExp] => [
+        `a start that is ${JSON.stringify(start)}`,
+        (n, x) => n.conv(x, 4, { start: start as never }),
+        /^conv1: start is none of 'zeros', 'ones', \{ he: 'fanIn' or 'fanOut' \}, and /,
+      ],
+    ),
+    [
+      'a start of the bias that is none',
+      (n, x) => n.conv(x, 4, { batchNorm: false, biasStart: 'one' as never }),
+      /^conv1: biasStart is none of 'zeros', 'ones'/,
+    ],
+    [
+      'a start of a bias that is not there',
+      (n, x) => n.conv(x, 4, { biasStart: 'ones' }),
+      /^conv1: biasStart has no effect with batch normalisation; leave it out/,
+    ],
+    [
+      'no size',
+      (n, x) => n.maxPool(x, {} as never),
+      /^maxPool1: maxPool: a window of undefined×undefined, right would be/,
+    ],
+    [
+      'a word for padding',
+      (n, x) => n.conv(x, 4, { padding: 'valid' as never }),
+      /^conv1: conv2d: padding valid, right would be 'same' or a whole number from 0 on/,
+    ],
+    [
+      'padding of four numbers',
+      (n, x) => n.conv(x, 4, { padding: [1, 1, 1, 1] as never }),
+      /^conv1: a layer that is none: /,
     ],
     ['half a channel', (n, x) => n.conv(x, 0.5), /^conv1: channels is 0.5; right would be a whole number/],
     ['a name for two', (n, x) => n.conv(n.conv(x, 3, { name: 'a' }), 3, { name: 'a' }), /^a: the name stands twice/],
@@ -234,6 +270,12 @@ describe('a fault', () => {
     const faulty = () => network({ input }, define);
     expect(faulty).toThrow(message);
     expect(faulty).toThrow(here);
+  });
+
+  it('of an unknown option of the network, or of none', () => {
+    const faulty = (options: unknown) => () => network(options as never, (n, x) => n.conv(x, 3));
+    expect(faulty({ input, name: 'mine' })).toThrow(/^network: name is none of its options input, names$/);
+    expect(faulty(undefined)).toThrow(/^network: wants an object of input, names, and undefined is none$/);
   });
 
   it('of names that follow no scheme', () => {

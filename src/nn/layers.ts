@@ -6,12 +6,13 @@
 import { InputError } from '../errors.js';
 import type { Shape } from '../graph/index.js';
 import { extentOf, type PerAxis, type SizedWindowOptions, sidesOf } from '../ops/window.js';
-import { shapeBuilder } from './definitionData.js';
+import { demandLayer, isInitializer, shapeBuilder } from './definitionData.js';
 import { type Activation, activations, inputName, type Layer, type NetworkDefinition, readsOf } from './layer.js';
 import {
   type AveragePoolOptions,
   type ConvOptions,
   type DenseConvOptions,
+  demandKeys,
   demandOptions,
   type LayerOptions,
   type Layers,
@@ -92,10 +93,12 @@ function different(layer: Layer | undefined, other: Layer | undefined): string {
  * @param wrapped wraps each layer's function, to add to its errors
  */
 export function defined(
-  { input, names = 'slashes' }: NetworkOptions,
+  options: NetworkOptions,
   define: Define,
   wrapped: typeof placed = (layer) => layer,
 ): NetworkDefinition {
+  demandKeys('network', options, { input: 0, names: 0 });
+  const { input, names = 'slashes' } = options;
   const naming = namings[names];
   if (!naming) throw new InputError(`network: names is ${names}; right would be slashes or dots`);
   const recorder = new Recorder(checkedInput(input), naming, wrapped);
@@ -185,16 +188,8 @@ class Recorder {
       }),
       maxPool: wrapped((x: Value, options: PoolOptions) => this.#pool('maxPool', x, options)),
       averagePool: wrapped((x: Value, options: AveragePoolOptions) => this.#pool('averagePool', x, options)),
-      globalAverage: wrapped((x: Value, options: NameOptions = {}) => {
-        const name = this.#name('globalAverage', options);
-        this.#wantImage(name, x);
-        return this.#add({ kind: 'globalAverage', name, input: x.name });
-      }),
-      flatten: wrapped((x: Value, options: NameOptions = {}) => {
-        const name = this.#name('flatten', options);
-        this.#wantImage(name, x);
-        return this.#add({ kind: 'flatten', name, input: x.name });
-      }),
+      globalAverage: wrapped((x: Value, options?: NameOptions) => this.#features('globalAverage', x, options)),
+      flatten: wrapped((x: Value, options?: NameOptions) => this.#features('flatten', x, options)),
       concat: wrapped((values: readonly Value[], options: NameOptions = {}) => {
         const name = this.#name('concat', options);
         for (const value of values) this.#want(name, value);
@@ -277,6 +272,12 @@ class Recorder {
     return this.#add({ kind, name, input: x.name, window: { size, stride, ...others } });
   }
 
+  #features(kind: 'globalAverage' | 'flatten', x: Value, options: NameOptions = {}): Value {
+    const name = this.#name(kind, options);
+    this.#wantImage(name, x);
+    return this.#add({ kind, name, input: x.name });
+  }
+
   #filters(name: string, x: Value, options: ConvOptions) {
     return {
       ...{ input: x.name, window: windowOf(name, options) },
@@ -289,14 +290,18 @@ class Recorder {
   #weighted(
     name: string,
     { weight, bias }: { readonly weight: string; readonly bias: string },
-    {
-      batchNorm = true,
-      start = { he: 'fanIn' },
-      biasStart = 'zeros',
-    }: Pick<ConvOptions, 'start' | 'biasStart' | 'batchNorm'>,
+    { batchNorm = true, start = { he: 'fanIn' }, biasStart }: Pick<ConvOptions, 'start' | 'biasStart' | 'batchNorm'>,
   ) {
     const naming = this.#naming;
-    const starts = { weight: start, bias: biasStart };
+    const starts = { weight: start, bias: biasStart ?? 'zeros' };
+    if (!Object.values(starts).every(isInitializer)) {
+      throw new InputError(
+        `${name}: ${isInitializer(start) ? 'biasStart' : 'start'} is none of 'zeros', 'ones', { he: 'fanIn' or 'fanOut' }, and { normal } and { uniform } of a number from 0 on`,
+      );
+    }
+    if (biasStart && batchNorm !== false) {
+      throw new InputError(`${name}: biasStart has no effect with batch normalisation; leave it out`);
+    }
     this.#take(weight);
     if (batchNorm === false) {
       this.#take(bias);
@@ -365,6 +370,7 @@ class Recorder {
     } catch (error) {
       throw error instanceof InputError ? new InputError(`${layer.name}: ${error.message}`) : error;
     }
+    demandLayer(layer, layer.name);
     this.#made.push(layer);
     return this.#value(layer.name, shape);
   }

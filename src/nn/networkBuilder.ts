@@ -138,7 +138,7 @@ export class NetworkBuilder {
         return this.#unactivated(layer.name, layer.name, scale(graph, this.computed(layer.input), factor));
       }
       default:
-        throw new Error(`there are no nodes for a layer ${(layer satisfies never as Layer).kind}`);
+        return layer satisfies never;
     }
   }
 

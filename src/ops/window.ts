@@ -115,7 +115,7 @@ export function evenWindow({ rows, columns }: Window): { readonly stride: number
 
 /** Both numbers of a value for both axes. */
 export function sidesOf(value: PerAxis): readonly [rows: number, columns: number] {
-  return typeof value === 'number' ? [value, value] : value;
+  return typeof value === 'object' ? value : [value, value];
 }
 
 function onAxis(value: PerAxis, index: 0 | 1): number {
@@ -140,7 +140,7 @@ function windowFault(
   const wholeFrom = (least: number, name: string, value: number) =>
     Number.isInteger(value) && value >= least
       ? []
-      : [`${name} ${value}, right would be a whole number from ${least} on`];
+      : [`${name} ${value}, right would be ${least ? '' : "'same' or "}a whole number from ${least} on`];
   const faults = [window.rows, window.columns].flatMap(({ stride, dilation, before, after }) => [
     ...wholeFrom(1, 'stride', stride),
     ...wholeFrom(1, 'dilation', dilation),

@@ -68,7 +68,7 @@ export function answers(
         return { shape: shape.slice(0, -1), classes, shares: counts.map((count) => count / classes.length) };
       }
       default:
-        throw new Error(`there are no answers of ${loss satisfies never}`);
+        return loss satisfies never;
     }
   });
 }

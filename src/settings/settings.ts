@@ -251,10 +251,10 @@ const settingsTable = {
 
 export type SettingKey = keyof typeof settingsTable;
 
-type Value<K extends SettingKey> = (typeof settingsTable)[K] extends Key<infer T> ? T : never;
+export type SettingOf<K extends SettingKey> = (typeof settingsTable)[K] extends Key<infer T> ? T : never;
 
 /** Settings as read, before the defaults that depend on other keys are filled in. */
-export type ReadSettings = { [K in SettingKey]: Value<K> };
+export type ReadSettings = { [K in SettingKey]: SettingOf<K> };
 
 /** Keys of the features of sounds; without effect on other data. */
 export const soundKeys = [
@@ -296,8 +296,8 @@ export function readSetting<K extends SettingKey>(
   key: K,
   text: string | undefined,
   fail: (fault: SettingFault) => Error,
-): Value<K> {
-  const { defaultText, reader } = settingsTable[key] as unknown as Key<Value<K>>;
+): SettingOf<K> {
+  const { defaultText, reader } = settingsTable[key] as unknown as Key<SettingOf<K>>;
   const given = text ?? defaultText;
   const value = reader.read(given);
   if (value !== undefined) return value;

@@ -101,6 +101,9 @@ export function decodeSafetensors(bytes: Uint8Array | ArrayBuffer, source: strin
   const fail = (fault: string): never => {
     throw new InputError(`${source}: no valid safetensors file, ${fault}`);
   };
+  if (bytes?.byteLength === undefined) {
+    throw new InputError(`${source}: wants the bytes of a file, such as arrayBuffer() of a File gives`);
+  }
   const { header, values } = splitFile(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes), fail);
   const entries: Entry[] = [];
   let metadata: Readonly<Record<string, string>> = {};

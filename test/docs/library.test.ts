@@ -4,13 +4,13 @@
  */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { transformWithEsbuild } from 'vite';
 import { describe, expect, it } from 'vitest';
 import { installPackage } from '../publishedPackage.js';
 import { temporaryFolder } from '../temporaryFolder.js';
-import { docstringExamples, libraryExamples, ownNetworkExamples } from './libraryExamples.js';
+import { bundlingCommands, docstringExamples, libraryExamples, ownNetworkExamples } from './libraryExamples.js';
 
 const { node, browser } = libraryExamples();
 const docstrings = docstringExamples([
@@ -74,6 +74,33 @@ describe('the examples of the library', () => {
     const { status, stdout } = spawnSync(resolve('node_modules/.bin/tsc'), ['-p', folder], { encoding: 'utf8' });
     expect(stdout).toBe('');
     expect(status).toBe(0);
+  });
+
+  it('for a browser are bundled by esbuild, with kernels and worker', () => {
+    const folder = temporaryFolder();
+    installPackage(folder);
+    for (const [name, code] of browser) writeFileSync(join(folder, name), code);
+    const PATH = `${resolve('node_modules/.bin')}:${process.env.PATH}`;
+    const commands = bundlingCommands().replace('npx ', '');
+    execFileSync('bash', ['-ec', commands], { cwd: folder, stdio: 'pipe', env: { ...process.env, PATH } });
+    const files = readdirSync(join(folder, 'out'));
+    const scripts = ['page.js', 'worker.js', 'browserWorker.js'];
+    expect(files).toEqual(expect.arrayContaining([...scripts, 'kernels-training-simd.wasm']));
+  });
+
+  it('have the types of a browser where its condition is set', () => {
+    const folder = temporaryFolder();
+    const installed = join(folder, 'node_modules/mixed-precision-dnns');
+    mkdirSync(join(installed, 'dist'), { recursive: true });
+    cpSync('package.json', join(installed, 'package.json'));
+    writeFileSync(join(installed, 'dist/index.d.ts'), 'export const place: "node";');
+    writeFileSync(join(installed, 'dist/browser.d.ts'), 'export const place: "browser";');
+    writeFileSync(join(folder, 'page.ts'), "import { place } from 'mixed-precision-dnns'; place satisfies 'browser';");
+    const flags = ['--noEmit', '--types', '', '--module', 'esnext', '--moduleResolution', 'bundler'];
+    const compiled = (...more: string[]) =>
+      spawnSync(resolve('node_modules/.bin/tsc'), [...flags, ...more, 'page.ts'], { cwd: folder, encoding: 'utf8' });
+    expect(compiled('--customConditions', 'browser')).toMatchObject({ status: 0, stdout: '' });
+    expect(compiled().stdout).toMatch(/Type '"node"' does not satisfy/);
   });
 
   it('run', async () => {

@@ -10,6 +10,11 @@ export function libraryExamples(): { readonly node: string; readonly browser: Re
   };
 }
 
+/** The commands with which esbuild bundles the examples for a browser. */
+export function bundlingCommands(): string {
+  return /^ {2}```sh\n([\s\S]*?esbuild[\s\S]*?)^ {2}```$/m.exec(readFileSync('docs/library.md', 'utf8'))![1]!;
+}
+
 /** The code after `@example` in docstrings, each as a module that may use `data`, `image` and `pixels`, by a name. */
 export function docstringExamples(sources: readonly string[]): ReadonlyMap<string, string> {
   return new Map(

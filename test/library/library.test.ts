@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { open as openInPage } from '../../src/browser.js';
 import {
   generateSynthetic,
   type ImageSource,
@@ -466,8 +467,36 @@ describe('an opened network', () => {
     await expect(open('nowhere.safetensors')).rejects.toThrow('nowhere.safetensors: no such file');
     await expect(open(new Uint8Array(3))).rejects.toThrow(InputError);
     await expect(open(undefined as unknown as Uint8Array)).rejects.toThrow(
-      'parameters: no valid safetensors file, it has 0 bytes',
+      'parameters: wants the bytes of a file, such as arrayBuffer() of a File gives',
     );
+    await expect(openInPage('a.safetensors' as never)).rejects.toThrow('parameters: wants the bytes of a file');
+    await expect(train({ data, weights: 'a.safetensors' as never })).rejects.toThrow(
+      'weights: wants the bytes of a file',
+    );
+  });
+
+  it('is not opened with options that are none, nor used after it was closed', async () => {
+    const { lastParameters } = await train({ data, settings: { ...short, device: 'cpu', threads: 1 } });
+    for (const [options, message] of [
+      [{ threads: 0 }, 'open: threads = 0: must be an integer from 1 to 256, or auto'],
+      [{ threads: Number.NaN }, 'open: threads = NaN: must be an integer from 1 to 256, or auto'],
+      [{ matmulPrecision: 'foo' }, 'open: matmulPrecision = foo: must be one of auto, float16, float16x2, float32'],
+      [{ device: 'foo' }, 'open: device = foo: must be one of auto, cpu, gpu, reference'],
+      [{ device: 'cpu', batchSize: 0 }, 'open: batchSize = 0: must be an integer from 1 to 65536'],
+    ] as const) {
+      const refused = await open(lastParameters!, options as object).catch((error: unknown) => error);
+      expect(refused).toBeInstanceOf(InputError);
+      expect((refused as Error).message).toBe(message);
+    }
+    const opened = await open(lastParameters!, { device: 'cpu', threads: 1 });
+    const last = opened.predict(data.test.images);
+    await opened.close();
+    expect(await last).toHaveLength(data.test.labels!.length);
+    await expect(opened.predict(data.test.images)).rejects.toThrow(
+      new InputError('network: it is closed; open it again'),
+    );
+    await expect(opened.evaluate(data.test)).rejects.toThrow('network: it is closed');
+    await opened.close();
   });
 
   it('is fetched as an ArrayBuffer, which is read as its bytes', async () => {

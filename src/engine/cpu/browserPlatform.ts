@@ -67,7 +67,11 @@ function startWorker(): WorkerThread {
     ready: new Promise((resolve, reject) => {
       worker.onmessage = () => resolve();
       worker.onerror = ({ message }) =>
-        reject(new Error(`a worker of the CPU engine: ${message ?? 'cannot be loaded'}`));
+        reject(
+          message
+            ? new Error(`a worker of the CPU engine: ${message}`)
+            : new InputError("browserWorker.js: cannot be loaded; the bundler's output must be served with it"),
+        );
     }),
     terminate: async () => worker.terminate(),
   };

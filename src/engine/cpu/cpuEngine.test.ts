@@ -45,7 +45,6 @@ describe('createCpuEngine', () => {
     const engine = await openCpuEngine(large);
     expect(engine.description).toMatch(/^256 threads, /);
     await engine.dispose();
-    await expect(openCpuEngine(large, { threads: 257 })).rejects.toThrow('give a whole number from 1 to 256');
   });
 
   it('times every call when asked to', async () => {
@@ -99,8 +98,10 @@ describe('createCpuEngine', () => {
   });
 
   it('refuses thread counts that it cannot start', async () => {
-    for (const threads of [0, 1.5, 1000]) {
-      await expect(createCpuEngine({ threads })).rejects.toThrow('threads');
+    for (const threads of [0, Number.NaN, 1.5, 257]) {
+      await expect(createCpuEngine({ threads })).rejects.toThrow(
+        `threads ${threads}: give a whole number from 1 to 256`,
+      );
     }
   });
 });

@@ -18,10 +18,10 @@ import type { CpuPlatform, WorkerThread } from './platform.js';
 
 export interface CpuEngineOptions {
   /** Number of threads, including the calling one; by default all that the machine has. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   readonly simd?: 'auto' | 'relaxed' | 'simd';
   /** Time each call (one clock reading a call). */
-  readonly profile?: boolean;
+  readonly profile?: boolean | undefined;
 }
 
 /** Words of the control block, see `kernels/replay.ts`. */
@@ -37,15 +37,12 @@ const SPINS = 10_000;
 const YIELD_MS = 50;
 
 /** As in the key `threads`. Machines with more cores are given as many. */
-const LARGEST_THREADS = 256;
+export const LARGEST_THREADS = 256;
 
-/** @throws InputError if the thread count is not an integer from 1 to 256, or more than possible here */
+/** @throws InputError for more threads than possible here */
 export async function openCpuEngine(platform: CpuPlatform, options: CpuEngineOptions = {}): Promise<Engine> {
   const { available, limit } = await platform.threads();
   const threads = options.threads ?? Math.min(available, LARGEST_THREADS);
-  if (!(Number.isInteger(threads) && threads >= 1 && threads <= LARGEST_THREADS)) {
-    throw new InputError(`threads ${threads}: give a whole number from 1 to ${LARGEST_THREADS}`);
-  }
   if (limit !== null && threads > available) throw new InputError(`threads = ${threads}: ${limit}`);
   const kernels = await compileKernels(platform, options.simd ?? 'auto');
   const programs = new Set<Program>();

@@ -11,9 +11,9 @@ import type { TuningStore } from './tuning.js';
 
 export interface GpuOptions extends DeviceOptions {
   /** Time every kernel, one step at a time, for `Program.profile`. */
-  readonly profile?: boolean;
+  readonly profile?: boolean | undefined;
   /** Precision of the operands of convolutions; `auto` by default. */
-  readonly matmulPrecision?: MatmulPrecision;
+  readonly matmulPrecision?: MatmulPrecision | undefined;
   /**
    * Tune tiles when a plan is loaded on a real GPU, and keep the best ones for this adapter in the store; by default
    * tiles are fixed.

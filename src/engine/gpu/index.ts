@@ -13,7 +13,7 @@ export interface GpuEngineOptions extends Omit<GpuOptions, 'gpu' | 'tuningStore'
    * Tune tiles when a plan is loaded on a real GPU, and keep the best ones in this JSON file; by default tiles are
    * fixed.
    */
-  readonly tuningFile?: string;
+  readonly tuningFile?: string | undefined;
 }
 
 /** @throws {InputError} if there is no GPU, or if it has to time kernels and cannot. */
