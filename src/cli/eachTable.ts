@@ -25,7 +25,7 @@ function cellsOf(score: EachScore): Readonly<Record<string, string>> {
   }
   const own = { class: score.class, inputs: String(score.inputs) };
   if ('mse' in score) return { ...own, MSE: ifAny(score.mse, short) };
-  return { ...own, error: ifAny(score.error, percent), 'mostly taken for': score.taken_for ?? '' };
+  return { ...own, error: ifAny(score.error, percent), 'mostly taken for': score.taken_for ?? '–' };
 }
 
 function ifAny(value: number | null, words: (value: number) => string): string {

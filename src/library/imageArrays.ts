@@ -105,7 +105,11 @@ export function unlabelledSet(images: LabelledImages['images'], shape: ImageShap
   );
 }
 
-/** @throws InputError that begins with `what` for sizes that no image has */
+/**
+ * Checks sizes of images.
+ *
+ * @throws InputError that begins with `what` for one that no image has
+ */
 export function checkShape({ height, width, channels }: ImageShape, what: string): void {
   for (const [name, value] of Object.entries({ height, width, channels })) {
     if (Number.isInteger(value) && value >= 1) continue;
@@ -116,7 +120,7 @@ export function checkShape({ height, width, channels }: ImageShape, what: string
 function asInputs(images: LabelledImages['images'], what: string): InputArray {
   if (!(images instanceof Float32Array)) {
     // Callers without types may give any array: those of other numbers must not be taken for bytes.
-    if (images instanceof Uint8Array || images instanceof Uint8ClampedArray)
+    if (images.BYTES_PER_ELEMENT === 1 && !((images as object) instanceof Int8Array))
       return new Uint8Array(images.buffer, images.byteOffset, images.byteLength);
     throw new InputError(`${what}: values must be a Uint8Array or a Float32Array`);
   }

@@ -5,7 +5,11 @@ import { InputError } from '../errors.js';
 import type { Task } from '../task.js';
 import { checkedLabels, checkShape, type ImageShape, type ImageSource } from './imageArrays.js';
 
-/** The image stream of a source. Throws as {@link imageSet} does. */
+/**
+ * The image stream of a source.
+ *
+ * @throws InputError that begins with `what` for sizes, labels or a loss that it cannot have
+ */
 export function imageStream(
   { labels, read }: ImageSource,
   shape: ImageShape,
@@ -26,7 +30,7 @@ export function imageStream(
       try {
         await read(Number(file), target);
       } catch (cause) {
-        throw new Error(`${what}: image ${file}: ${(cause as Error).message}`, { cause });
+        throw new Error(`${what}: image ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause });
       }
       return shape;
     },

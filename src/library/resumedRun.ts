@@ -14,7 +14,7 @@ export type ResumedRun = RunRecord & { readonly checkpoint: Uint8Array };
 
 /**
  * Reads a run from the bytes of its file. `hasNewTargets`: it may have had other targets. `line` is told where it was to
- * have another number of epochs on which earlier ones depended.
+ * have another number of epochs on which earlier ones depended, and where nothing is known to compare.
  *
  * @throws InputError if they are damaged, or for a run of other settings or images
  */
@@ -25,8 +25,11 @@ export function resumedRun(
   { hasNewTargets, line }: { readonly hasNewTargets: boolean; readonly line?: ((text: string) => void) | undefined },
 ): ResumedRun {
   const run = readRunFile(bytes, 'resume');
-  if (!run.identity) return run;
   const { identity } = run;
+  if (!identity) {
+    line?.('resume: earlier versions kept nothing of settings and data, so these cannot be compared with those of now');
+    return run;
+  }
   const { settings } = experiment;
   const { epochs, learning_rate_drops, target_weight_kbytes, target_activation_kbytes } = settings;
   const then = {
@@ -37,9 +40,11 @@ export function resumedRun(
   };
   const difference = settingsDifference(then, settings) ?? dataDifference(identity.data, data);
   if (difference) {
-    throw new InputError(`resume: ${difference}; set it back, or begin a run from its parameters with weights`);
+    const isTarget = /^target_(weight|activation)_kbytes /.test(difference);
+    const remedy = isTarget ? 'say that it hasNewTargets' : 'begin a run from its parameters with weights';
+    throw new InputError(`resume: ${difference}; set it back, or ${remedy}`);
   }
-  const fault = epochsFault(identity.settings, experiment);
-  if (fault) line?.(`NOTE: ${fault}, so this is not what a run of ${epochs} epochs from the start would be`);
+  const fault = epochs > run.history.length && epochsFault(identity.settings, experiment);
+  if (fault) line?.(`NOTE: ${fault}, so this is not what a run with as many from the start would be`);
   return run;
 }

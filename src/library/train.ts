@@ -92,7 +92,8 @@ export type Train = (options: TrainingOptions) => Promise<TrainingResult>;
 export function trainWith(selectEngine: SelectEngine): Train {
   return async ({ data, network, settings = {}, weights, resume, hasNewTargets = false, signal, ...told }) => {
     for (const part of ['train', 'test'] as const) {
-      if (!data[part]) throw new InputError(`data.${part}: images with their labels are wanted`);
+      const { images, read } = (data[part] ?? {}) as Partial<LabelledImages & ImageSource>;
+      if (!images && !read) throw new InputError(`data.${part}: has no images`);
     }
     if (!data.classes?.length) throw new InputError('data.classes: names are wanted');
     if (hasNewTargets && !resume) throw new InputError('hasNewTargets: there is no run to resume');

@@ -310,6 +310,6 @@ function inputOf(
 /** The fault of an unsupported operator. */
 export function noSuchLayer(op: string): string {
   const remedy =
-    op === 'Sub' || op === 'Div' ? '; inputs are normalised by --mean and --std, outside of the network' : '';
+    op === 'Sub' || op === 'Div' ? '; if it normalises the input, leave it out and give --mean and --std' : '';
   return `${op}: there is no such layer${remedy}`;
 }

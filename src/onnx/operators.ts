@@ -74,7 +74,10 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
     Unsqueeze: (context) => {
       const { shape } = context.output();
       if (shape.slice(2).some((size) => size > 1)) throw context.fault(`of [${shape}], features are wanted`);
-      return flattened(context, unsqueezed(shape, context.numbers('axes') ?? [...context.needed(1).values]));
+      const axes = context.numbers('axes') ?? [...context.needed(1).values];
+      const added = unsqueezed(shape, axes);
+      if (!added) throw context.fault(`of [${shape}] with axes ${axes}`);
+      return flattened(context, added);
     },
     Pad: pad,
     Identity: passedOn,

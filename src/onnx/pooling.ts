@@ -56,9 +56,9 @@ export function globalAverage(context: NodeContext, keepsAxes: boolean): Known {
 export function pad(context: NodeContext): Known {
   const x = context.output();
   const pads = context.numbers('pads') ?? [...context.needed(1).values];
-  if (pads.every((count) => count === 0)) return passedOn(context);
-  const value = context.constant(2)?.values[0] ?? context.number('value', 0);
   const rank = x.shape.length;
+  if (pads.length === 2 * rank && pads.every((count) => count === 0)) return passedOn(context);
+  const value = context.constant(2)?.values[0] ?? context.number('value', 0);
   const inner = [...pads.slice(2, rank), ...pads.slice(rank + 2)];
   const isOfPixels = pads.length === 2 * rank && rank > 2 && [0, 1, rank, rank + 1].every((at) => pads[at] === 0);
   if (

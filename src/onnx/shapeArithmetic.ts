@@ -27,14 +27,14 @@ export function folded(node: OnnxNode, inputs: readonly (Constant | null)[]): Co
     }
     case 'Unsqueeze': {
       const axes = axesOf();
-      return axes && { ...x, shape: unsqueezed(x.shape, axes) };
+      const shape = axes && unsqueezed(x.shape, axes);
+      return shape && { ...x, shape };
     }
     case 'ConstantOfShape': {
       const sizes = list(x);
-      const { value } = node.attributes;
-      const fill = isConstant(value) ? value : { values: [0], isWhole: false };
-      // More numbers than a shape or a table of pads has are no such arithmetic.
-      if (!sizes || elementCount(sizes) > mostNumbers) return null;
+      const { value: fill = { ...whole([1], [0]), isWhole: false } } = node.attributes;
+      if (!sizes?.every((size) => Number.isInteger(size) && size >= 0) || !isConstant(fill)) return null;
+      if (elementCount(sizes) > mostNumbers) return null;
       return { ...whole(sizes, Array(elementCount(sizes)).fill(fill.values[0])), isWhole: fill.isWhole };
     }
     case 'Reshape': {
@@ -43,7 +43,7 @@ export function folded(node: OnnxNode, inputs: readonly (Constant | null)[]): Co
       return shape && { ...x, shape };
     }
     case 'Transpose':
-      return reordered(x, numbers(node.attributes.perm) ?? x.shape.map((_, axis) => x.shape.length - 1 - axis));
+      return reordered(x, numbers(node.attributes.perm) ?? x.shape.map((_, axis) => axis).reverse());
     case 'Gather': {
       const [from, at] = [list(x), list(second)];
       if (!from || !at) return null;
@@ -59,12 +59,14 @@ export function folded(node: OnnxNode, inputs: readonly (Constant | null)[]): Co
       const bounds = (name: string, index: number) => numbers(node.attributes[name]) ?? list(inputs[index]);
       const [starts, ends] = [bounds('starts', 1), bounds('ends', 2)];
       if (!starts || !ends) return null;
-      const axes = bounds('axes', 3) ?? starts.map((_, axis) => axis);
+      const axes = axesFrom(bounds('axes', 3) ?? starts.map((_, axis) => axis), x.shape.length);
       const steps = bounds('steps', 4) ?? starts.map(() => 1);
-      return axes.reduce((from, given, at) => {
-        const axis = given < 0 ? given + x.shape.length : given;
-        return taken(from, axis, placesOf(from.shape[axis]!, starts[at]!, ends[at]!, steps[at]!));
-      }, x);
+      const isSound = axes && [axes, ends, steps].every(({ length }) => length === starts.length);
+      if (!isSound || steps.some((step) => !Number.isInteger(step) || step === 0)) return null;
+      return axes.reduce(
+        (from, axis, at) => taken(from, axis, placesOf(from.shape[axis]!, starts[at]!, ends[at]!, steps[at]!)),
+        x,
+      );
     }
     case 'Add':
     case 'Sub':
@@ -91,15 +93,22 @@ const arithmetic = {
   Div: (a: number, b: number) => a / b,
 };
 
-/** Shapes and tables of pads have fewer numbers. */
+/** Shapes and tables of pads have no more numbers. */
 const mostNumbers = 64;
 
-/** A shape with axes of size 1 put in, which count in the result, from its end if they are negative. */
-export function unsqueezed(shape: readonly number[], axes: readonly number[]): number[] {
-  const rank = shape.length + axes.length;
-  const added = new Set(axes.map((axis) => (axis < 0 ? axis + rank : axis)));
+/** Axes of a shape, which count from its end if they are negative; null if one is none, or stands twice. */
+function axesFrom(given: readonly number[], rank: number): number[] | null {
+  const axes = given.map((axis) => (axis < 0 ? axis + rank : axis));
+  const areAxes = axes.every((axis) => Number.isInteger(axis) && axis >= 0 && axis < rank);
+  return areAxes && new Set(axes).size === axes.length ? axes : null;
+}
+
+/** A shape with axes of size 1 put in, which are axes of the result; null if they are none. */
+export function unsqueezed(shape: readonly number[], given: readonly number[]): number[] | null {
+  const rank = shape.length + given.length;
+  const axes = axesFrom(given, rank);
   const sizes = [...shape];
-  return Array.from({ length: rank }, (_, axis) => (added.has(axis) ? 1 : sizes.shift()!));
+  return axes && Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : sizes.shift()!));
 }
 
 /** The places along an axis from `start` to before `end`, which count from its end if they are negative. */
@@ -128,8 +137,9 @@ function taken(x: Constant, axis: number, places: readonly number[]): Constant {
   return { ...x, shape, values };
 }
 
-/** A constant whose axis i is the axis `order[i]` of `x`. */
-function reordered(x: Constant, order: readonly number[]): Constant {
+/** A constant whose axis i is the axis `order[i]` of `x`; null if these are not all of its axes. */
+function reordered(x: Constant, order: readonly number[]): Constant | null {
+  if (order.toSorted().join() !== x.shape.map((_, axis) => axis).join()) return null;
   const shape = order.map((axis) => x.shape[axis]!);
   const strides = order.map((axis) => elementCount(x.shape.slice(axis + 1)));
   const values = x.values.map((_, at) => {

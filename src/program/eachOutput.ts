@@ -4,7 +4,14 @@ import type { ImageSet, InputArray, Targets } from '../data/imageSet.js';
 import { type Images, isStream } from '../data/imageStream.js';
 import { predictedClass } from '../ops/softmaxCrossEntropy.js';
 import type { Task } from '../task.js';
-import { intersectionOverUnion, labelAreas, pixelCounts, reconstructionError, type Scaling } from './score.js';
+import {
+  intersectionOverUnion,
+  labelAreas,
+  labelColumns,
+  pixelCounts,
+  reconstructionError,
+  type Scaling,
+} from './score.js';
 
 /** The inputs of one class: the fraction of wrong predictions, and the class that most of the wrong ones are. */
 export interface ClassScore {
@@ -159,7 +166,8 @@ function eachReconstruction(set: ImageSet<InputArray>, names: readonly string[],
 }
 
 function eachLabel(set: ImageSet<InputArray>, names: readonly string[]): EachOutput {
-  const { add, areas, columns } = labelAreas(set);
+  const columns = labelColumns(set);
+  const { add, areas } = labelAreas(columns);
   return {
     add,
     scores: () =>

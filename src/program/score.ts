@@ -63,14 +63,15 @@ function remedy(part: EvaluatedPart, needed: string): string {
 
 /** 1 − the mean AUC over labels that occur both as 1 and as 0. */
 function labelScore(set: ImageSet<InputArray>, part: EvaluatedPart): () => Score {
-  const known = labelColumns(set).map((column) => column.includes(0) && column.includes(1));
+  const columns = labelColumns(set);
+  const known = columns.map((column) => column.includes(0) && column.includes(1));
   if (!known.includes(true)) {
     throw new InputError(
       `metric = auc: no label is there in some of the ${part} inputs and not in others; ${remedy(part, 'some of both')}`,
     );
   }
   return () => {
-    const { add, areas } = labelAreas(set);
+    const { add, areas } = labelAreas(columns);
     return {
       add,
       error: () => {
@@ -82,7 +83,7 @@ function labelScore(set: ImageSet<InputArray>, part: EvaluatedPart): () => Score
 }
 
 /** For each label the targets of all inputs: 1, 0, or −1. */
-function labelColumns({ targets, count }: ImageSet<InputArray>): number[][] {
+export function labelColumns({ targets, count }: ImageSet<InputArray>): number[][] {
   const labels = targets!.shape.at(-1)!;
   return Array.from({ length: labels }, (_, label) =>
     Array.from({ length: count }, (_input, image) => targets!.values[image * labels + label]!),
@@ -90,14 +91,12 @@ function labelColumns({ targets, count }: ImageSet<InputArray>): number[][] {
 }
 
 /**
- * Collects the outputs of all inputs. `columns`: for each label the targets of all inputs; `areas`: its AUC, NaN if the
- * label does not occur both as 1 and as 0.
+ * Collects the outputs of all inputs, whose targets are the `columns`. `areas`: the AUC of each label, NaN if it does
+ * not occur both as 1 and as 0.
  */
-export function labelAreas(set: ImageSet<InputArray>): LabelAreas {
-  const columns = labelColumns(set);
-  const outputs = columns.map(() => new Float64Array(set.count));
+export function labelAreas(columns: readonly (readonly number[])[]): Pick<Score, 'add'> & { areas(): number[] } {
+  const outputs = columns.map(({ length }) => new Float64Array(length));
   return {
-    columns,
     add: (own, image) => {
       outputs.forEach((column, label) => {
         column[image] = own[label]!;
@@ -105,11 +104,6 @@ export function labelAreas(set: ImageSet<InputArray>): LabelAreas {
     },
     areas: () => columns.map((column, label) => areaUnderCurve(outputs[label]!, column)),
   };
-}
-
-interface LabelAreas extends Pick<Score, 'add'> {
-  readonly columns: readonly (readonly number[])[];
-  areas(): number[];
 }
 
 /** 1 − AUC of an autoencoder's errors, of single inputs or of groups, as scores of anomalies; label 0 is normal. */
@@ -224,6 +218,7 @@ export function pixelCounts(targets: Targets): Pick<Score, 'add'> & { counts: Re
   };
 }
 
+/** The intersection of map and prediction over their union, in pixels of one class. */
 export function intersectionOverUnion({ actual, predicted, both }: PixelCounts): number {
   return both / (actual + predicted - both);
 }

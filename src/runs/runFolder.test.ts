@@ -242,7 +242,7 @@ describe('going on', () => {
     createRunFolder(experiment(), start);
     const fault = (more: Overrides) => () => resumeRunFolder(experiment({ epochs: 200, ...more }));
     expect(fault({})).toThrow(
-      /epochs was 160, now it is 200, and the learning rate would drop after epochs 100,150 instead of 80,120 \(--learning-rate-drops 80,120 keeps it\); set it back, or begin a run from its parameters: --weights .*params_last/,
+      /epochs was 160, now it is 200, and the learning rate would drop after epochs 100,150 instead of 80,120 \(learning_rate_drops = 80,120 keeps it\); set it back, or begin a run from its parameters: --weights .*params_last/,
     );
     expect(fault({ learningRateDrops: 'none' })).toThrow(/would drop after epochs none instead of 80,120 \(/);
     expect(fault({ schedule: 'cosine' })).toThrow(/the cosine brings the learning rate to 0 over the whole run/);

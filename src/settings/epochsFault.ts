@@ -17,6 +17,6 @@ export function epochsFault(then: Readonly<Record<string, unknown>>, { settings,
   const before = Array.isArray(then.learning_rate_drops) ? then.learning_rate_drops : [];
   const [was, is] = [before, drops].map((each) => each.join() || 'none');
   if (was === is) return null;
-  const asBefore = `--learning-rate-drops ${was}`;
+  const asBefore = `learning_rate_drops = ${was}`;
   return `${change} the learning rate would drop after epochs ${is} instead of ${was} (${asBefore} keeps it)`;
 }

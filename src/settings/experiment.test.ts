@@ -195,6 +195,7 @@ describe('faults name file, line, section, key, value, what is allowed and the n
     ['w_bitwidth = 2.5', 'must be an integer from 2 to 16'],
     ['w_bitwidth = 2 # bits', 'must be an integer from 2 to 16 (a remark needs a line of its own)'],
     ['model = resnet18 # v1.0', '(a remark needs a line of its own)'],
+    ['model = resnet18 # see docs/x.md', '(a remark needs a line of its own)'],
     [
       'epochs = 3\n  seed = 4',
       'epochs = 3\\nseed = 4: must be an integer from 1 to 100000 (an indented line continues',

@@ -42,7 +42,7 @@ export function isOnnxFile(model: ModelName): boolean {
 }
 
 export function isModelFile(model: string): model is ModelFile {
-  return /[/\\]|\.[a-z]\w*$/i.test(model);
+  return !/\s#/.test(model) && /[/\\]|\.[a-z]\w*$/i.test(model);
 }
 
 const model: Reader<ModelName> = {

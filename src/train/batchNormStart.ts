@@ -17,7 +17,7 @@ import { evaluationStorages, oneBatchFeed } from '../program/batchFeed.js';
 import { openSession } from '../program/session.js';
 import { buildNormalisationInputs, type ProgramOptions } from '../program/trainingProgram.js';
 
-/** Told where moments are measured. Placeholders come from ONNX files alone. */
+/** The remark on moments that are measured. Placeholders come from ONNX files alone. */
 export const measuredRemark =
   'batch normalisations where the file has none: their moments are measured on training images; if they were folded into the weights, an ' +
   'export with training=PRESERVE, do_constant_folding=False keeps them and starts better (docs/own-networks.md#from-onnx)';

@@ -40,7 +40,7 @@ export function describeData(
   return {
     classes,
     image: [train.height, train.width, train.channels],
-    ...(!isStream(train) && train.targets && { targets: train.targets.shape }),
+    ...(!isStream(train) && train.targets && { targets: [...train.targets.shape] }),
     ...(features && { features }),
     values,
     scale,

@@ -48,7 +48,9 @@ function identityOf(json: string | undefined, source: string): RunIdentity | nul
   if (json === undefined) return null;
   try {
     const identity: RunIdentity | null = JSON.parse(json);
-    if (identity === null || (identity.settings && identity.data.fingerprints)) return identity;
+    if (identity === null) return null;
+    const { classes, image, scale, offset, fingerprints } = identity.data;
+    if ([classes, image, scale, offset].every(Array.isArray) && identity.settings && fingerprints) return identity;
   } catch {}
   throw new InputError(`${source}: damaged, it lacks what the run began with`);
 }

@@ -155,7 +155,7 @@ describe('training from arrays', () => {
     const { history } = await train({ data, settings, resume: checkpoint, onLine: (line) => lines.push(line) });
     expect(history).toHaveLength(3);
     expect(lines.join()).toContain('NOTE: epochs was 2, now it is 3, and the learning rate would drop after epochs 2');
-    expect(lines.join()).toContain('so this is not what a run of 3 epochs from the start would be');
+    expect(lines.join()).toContain('so this is not what a run with as many from the start would be');
   });
 
   it('tells the image that cannot be read, and why', async () => {
@@ -196,7 +196,9 @@ describe('training from arrays', () => {
     expect(lines.filter(({ type }) => type === 'epoch')).toHaveLength(2);
     const goOn = (target_weight_kbytes: number, hasNewTargets: boolean) =>
       train({ data, settings: { ...begun, epochs: 3, target_weight_kbytes }, resume: checkpoint, hasNewTargets });
-    await expect(goOn(0.5, false)).rejects.toThrow('resume: target_weight_kbytes was 0.8, now it is 0.5');
+    await expect(goOn(0.5, false)).rejects.toThrow(
+      'resume: target_weight_kbytes was 0.8, now it is 0.5; set it back, or say that it hasNewTargets',
+    );
     const [less, more] = [await goOn(0.5, true), await goOn(1.2, true)];
     const sizes = [less, more].map(({ history: rows }) => rows.map(({ quantizers }) => quantizers.sizes.weights_kb));
     expect(sizes.map((kb) => kb.slice(0, 2))).toEqual(
@@ -294,11 +296,8 @@ describe('training from arrays', () => {
       { data: { ...data, classes: ['a'] } },
       'data.train: label 1 is 1; it must be a whole number from 0 to 0',
     ],
-    [
-      'no test images',
-      { data: { ...data, test: undefined as never } },
-      'data.test: images with their labels are wanted',
-    ],
+    ['no test images', { data: { ...data, test: undefined as never } }, 'data.test: has no images'],
+    ['labels alone', { data: { ...data, train: { labels: [0] } as never } }, 'data.train: has no images'],
     ['no classes', { data: { ...data, classes: [] } }, 'data.classes: names are wanted'],
     ['other targets without a run', { hasNewTargets: true }, 'hasNewTargets: there is no run to resume'],
     [

@@ -155,6 +155,22 @@ describe('an imported network computes what onnxruntime does', () => {
       },
     ],
     [
+      'zeros cut from a table by both axes, by the second, and turned',
+      (m, x) => {
+        const list = (name: string, ...values: number[]) => m.whole(name, [values.length], values);
+        const table = m.whole('table', [3, 4], [9, 7, 0, 1, 9, 8, 3, 2, 9, 9, 9, 9]);
+        const both = m.node('Slice', [table, list('from', 0, 1), list('to', 2, 9)]);
+        const last = m.node('Slice', [both, list('begin', -2), list('end', 9), list('axis', 1)]);
+        const turned = m.node('Reshape', [m.node('Transpose', [last]), list('all', -1)]);
+        // Of [[0, 1], [3, 2]] rows come first: 0 and 3 rows of zeros, 1 and 2 columns.
+        const none = list('none', 0, 0);
+        const before = m.node('Gather', [turned, list('before', 0, 2)]);
+        const behind = m.node('Gather', [turned, list('behind', 1, 3)]);
+        const pads = m.node('Concat', [none, before, none, behind], { axis: 0 });
+        return conv({ strides: [2, 2] })(m, m.node('Pad', [x, pads]));
+      },
+    ],
+    [
       'squeeze and excite whose factors become an image by Unsqueeze',
       (m, x) => {
         const factors = m.node('Sigmoid', [m.node('Gemm', [mean(m, x), m.weights('c', [6, 6])])]);
@@ -410,13 +426,52 @@ describe('what cannot be imported', () => {
     [
       'a normalisation of the input',
       (m, x) => m.node('Sub', [x, m.floats('mean', [], [0.5])]),
-      /1 fault: Sub: there is no such layer; inputs are normalised by --mean and --std, outside of the network \(t\d+\)$/,
+      /1 fault: Sub: there is no such layer; if it normalises the input, leave it out and give --mean and --std \(t\d+\)$/,
     ],
     [
       'a table that is no shape',
       (m, x) => m.node('Add', [x, m.node('ConstantOfShape', [m.whole('s', [2], [2 ** 40, 2 ** 40])])]),
       /1 fault: ConstantOfShape: of constants alone; onnx-simplifier \(onnxsim\) computes such nodes \(t\d+\)$/,
     ],
+    ...[
+      { starts: [0, 0], ends: [4] },
+      { starts: [0], ends: [4], axes: [2] },
+      { starts: [0], ends: [4], axes: [0, 1] },
+      { starts: [0], ends: [4], steps: [0] },
+    ].map((bounds): [string, (m: OnnxModel, x: string) => string, RegExp] => [
+      `a part of a table by ${JSON.stringify(bounds)}`,
+      (m, x) => {
+        const given: Readonly<Record<string, readonly number[]>> = bounds;
+        const operands = ['starts', 'ends', 'axes', 'steps'].map((name) =>
+          given[name] ? m.whole(name, [given[name].length], given[name]) : '',
+        );
+        return m.node('Pad', [x, m.node('Slice', [m.whole('p', [2, 4], [0, 0, 1, 1, 0, 0, 1, 1]), ...operands])]);
+      },
+      /1 fault: Slice: of constants alone; onnx-simplifier/,
+    ]),
+    [
+      'pads of an empty part',
+      (m, x) => {
+        const [from, to] = [m.whole('from', [1], [4]), m.whole('to', [1], [2])];
+        return m.node('Pad', [x, m.node('Slice', [m.whole('p', [8], [0, 0, 1, 1, 0, 0, 1, 1]), from, to])]);
+      },
+      /1 fault: Pad: other than zeros around an image/,
+    ],
+    [
+      'a table of sizes below zero',
+      (m, x) => m.node('Pad', [x, m.node('ConstantOfShape', [m.whole('s', [2], [-2, -4])])]),
+      /1 fault: ConstantOfShape: of constants alone/,
+    ],
+    ...[[0, 0], [0], [5, 0]].map((perm): [string, (m: OnnxModel, x: string) => string, RegExp] => [
+      `a constant transposed to ${perm}`,
+      (m, x) => m.node('MatMul', [mean(m, x), m.node('Transpose', [m.weights('c', [6, 6])], { perm })]),
+      /Transpose: of constants alone/,
+    ]),
+    ...[[7], [2, 2]].map((axes): [string, (m: OnnxModel, x: string) => string, RegExp] => [
+      `features with axes ${axes}`,
+      (m, x) => m.node('Unsqueeze', [mean(m, x), m.whole('axes', [axes.length], axes)]),
+      new RegExp(`Unsqueeze: of \\[1,6\\] with axes ${axes} \\(`),
+    ]),
     [
       'pixels mirrored at the border',
       (m, x) => m.node('Pad', [x, m.whole('p', [8], [0, 0, 1, 1, 0, 0, 1, 1])], { mode: 'reflect' }),

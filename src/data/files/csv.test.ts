@@ -85,8 +85,11 @@ describe('a table', () => {
     ['a.csv: line 3: label is missing', 'x,label\n1,a\n2,\n'],
     ["a.csv: line 2: split is 'dev', it must be train, val or test", 'x,label,split\n1,a,dev\n'],
     ['a.csv: none of its 1 lines is for test', 'x,label,split\n1,a,train\n'],
-    ['a.csv: has columns x, y; one column of classes is wanted, called label or class or target; for', 'x,y\n1,a\n'],
-    ['or target; for numbers to predict --loss values and a column called target', 'size,price\n1,2.5\n'],
+    [
+      'a.csv: has columns x, y; one column of classes is wanted, called label or class or target; numbers',
+      'x,y\n1,a\n',
+    ],
+    ['or target; numbers are predicted with --loss values and a column called target', 'size,price\n1,2.5\n'],
     ['called label or class or target; target_x is for loss = values', 'x,target_x\n1,2\n'],
     ['called label or class or target; label_x is for loss = labels', 'x,label_x\n1,1\n'],
     ['a.csv: column target holds numbers such as -.5, which are for loss = values', 'x,target\n1,2\n2,-.5\n'],

@@ -221,7 +221,7 @@ function labelColumn({ file, columns }: RawTable): number {
     const name = columns.find((each) => form.test(each));
     return name === undefined ? [] : [`${name} is for loss = ${loss}`];
   });
-  if (hints.length === 0) hints.push('for numbers to predict --loss values and a column called target');
+  if (hints.length === 0) hints.push('numbers are predicted with --loss values and a column called target');
   throw new InputError(`${file}: has columns ${columns.join(', ')}; ${[wanted, ...hints].join('; ')}`);
 }
 
