@@ -135,18 +135,18 @@ export class Training {
   async #runLearned(): Promise<void> {
     const { place, targets, epochs, checkpoint, trainedUnder, float } = this.#state;
     const settings = learnedSettings(this.#data.train.labels.length, place, targets, epochs);
-    this.#change({ trainedUnder: targets });
     const isChanged = trainedUnder !== null && !areEqual(trainedUnder, targets);
     const start = checkpoint ? { hasNewTargets: isChanged } : { weights: float! };
-    const result = await this.#runPart('learned', { settings, ...start });
+    const result = await this.#runPart('learned', { settings, ...start }, targets);
     // A change during the very last step has asked for more epochs.
     const isFinished = result.finished && this.#state.epochs === epochs && areEqual(this.#state.targets, targets);
-    this.#change({ checkpoint: result.checkpoint, isFinished });
+    this.#change({ checkpoint: result.checkpoint, trainedUnder: targets, isFinished });
   }
 
   #runPart(
     part: Part,
     options: Pick<Parameters<Train>[0], 'settings' | 'weights' | 'hasNewTargets'>,
+    trainedUnder: Targets | null = null,
   ): Promise<TrainingResult> {
     const { checkpoint } = this.#state;
     return this.#train({
@@ -158,7 +158,7 @@ export class Training {
         this.#listener.line(part, text);
       },
       onCheckpoint: (bytes) => {
-        this.#change({ checkpoint: bytes });
+        this.#change({ checkpoint: bytes, trainedUnder });
         this.#listener.state(this.#state);
       },
     });

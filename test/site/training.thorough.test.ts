@@ -86,3 +86,23 @@ it('stops and goes on, under other targets from the next epoch on, and after its
   expect(later.length).toBe(2 * 15 + 2);
   expect(later.at(-1)).toBeGreaterThan(6);
 });
+
+it('goes on under other targets after a fault before their first checkpoint', async () => {
+  let isGone = false;
+  const faults: string[] = [];
+  const training = new Training(
+    (options) => (isGone ? Promise.reject(new Error('gone')) : train(options)),
+    data,
+    short,
+    { line: () => {}, state: () => {}, fault: ({ message }) => faults.push(message) },
+  );
+  await training.run();
+  training.setTargets({ ...targets, weightsKb: 6 });
+  isGone = true;
+  await training.run();
+  isGone = false;
+  await training.run();
+  expect(faults).toEqual(['gone']);
+  expect(training.state.isFinished).toBe(true);
+  expect(epochsOf(training.state).at(-1)!.weights_kb).toBeLessThanOrEqual(6);
+});
