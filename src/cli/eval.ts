@@ -102,7 +102,7 @@ async function evaluateRun(
       : null;
     const predictions = new Int32Array(test.count);
     const keep = (outputs: Float64Array, image: number) => {
-      predictions[image] = predictionOf(outputs);
+      if (trained) predictions[image] = predictionOf(outputs);
       byOutput?.add(outputs, image);
     };
     const events = { visit: trained || byOutput ? keep : undefined, onProgress: progressOf('evaluating') };

@@ -6,11 +6,7 @@ import type { Experiment } from '../settings/index.js';
 import { settingsDifference } from '../settings/settingsDifference.js';
 import type { DataDescription } from '../train/dataDescription.js';
 import { dataDifference } from '../train/dataDifference.js';
-import type { RunRecord } from '../train/memoryRecorder.js';
-import { readRunFile } from '../train/readRunFile.js';
-
-/** A run that has reached a checkpoint. */
-export type ResumedRun = RunRecord & { readonly checkpoint: Uint8Array };
+import { type BegunRun, readRunFile } from '../train/readRunFile.js';
 
 /**
  * Reads a run from the bytes of its file. `hasNewTargets`: it may have had other targets. `line` is told where it was to
@@ -23,7 +19,7 @@ export function resumedRun(
   experiment: Experiment,
   data: DataDescription,
   { hasNewTargets, line }: { readonly hasNewTargets: boolean; readonly line?: ((text: string) => void) | undefined },
-): ResumedRun {
+): BegunRun {
   const run = readRunFile(bytes, 'resume');
   const { identity } = run;
   if (!identity) {

@@ -91,6 +91,11 @@ export class NodeContext {
     throw this.fault(`attribute ${name} is no list of numbers`);
   }
 
+  /** The axes of the node, an attribute or, in newer operator sets, its second operand; none if they are absent. */
+  get axes(): readonly number[] {
+    return this.numbers('axes') ?? [...(this.constant(1)?.values ?? [])];
+  }
+
   /** The layer's name: that of its module, or one by its kind. */
   name(parameter: string | undefined, kind: string): string {
     const module = (parameter && moduleOfParameter(parameter)) ?? moduleOfNode(this.node.name);

@@ -9,7 +9,7 @@ import { linear } from './linear.js';
 import type { NodeContext } from './nodeContext.js';
 import type { Known } from './outputs.js';
 import { averagePool, globalAverage, pad, pool, reduceMean } from './pooling.js';
-import { reshaped, transposed, unsqueezed } from './shapeArithmetic.js';
+import { fromFirst, reshaped, transposed, unsqueezed } from './shapeArithmetic.js';
 import { dropout, flattened, lastOnly, passedOn, turned } from './shapes.js';
 
 export type Handler = (context: NodeContext) => Known | readonly Known[];
@@ -61,9 +61,7 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
     Transpose: turned,
     Squeeze: (context) => {
       const { shape } = context.output();
-      const axes = (context.numbers('axes') ?? [...(context.constant(1)?.values ?? [])]).map((axis) =>
-        axis < 0 ? axis + shape.length : axis,
-      );
+      const axes = fromFirst(context.axes, shape.length);
       const isDropped = (size: number, axis: number) =>
         axes.length > 0 ? axes.includes(axis) : size === 1 && axis > 0;
       return flattened(

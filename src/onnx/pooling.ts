@@ -2,6 +2,7 @@
 
 import { type NodeContext, sidesOfPads } from './nodeContext.js';
 import { imageOf, type Known } from './outputs.js';
+import { fromFirst } from './shapeArithmetic.js';
 import { passedOn } from './shapes.js';
 
 /** @param countsPadding true if an average counts the zeros around the image */
@@ -37,9 +38,7 @@ function isSame(context: NodeContext): boolean {
 
 export function reduceMean(context: NodeContext): Known {
   const { shape } = context.output();
-  const axes = (context.numbers('axes') ?? [...(context.constant(1)?.values ?? [])]).map((axis) =>
-    axis < 0 ? axis + shape.length : axis,
-  );
+  const axes = fromFirst(context.axes, shape.length);
   const all = shape.slice(2).map((_, index) => index + 2);
   if (all.length === 0 || axes.toSorted().join() !== all.join()) throw context.fault(`over the axes ${axes}`);
   return globalAverage(context, context.number('keepdims', 1) === 1);

@@ -22,7 +22,8 @@ export function folded(node: OnnxNode, inputs: readonly (Constant | null)[]): Co
     case 'Cast':
       return isWholeType(node.attributes.to) ? whole(x.shape, [...x.values].map(Math.trunc)) : { ...x, isWhole: false };
     case 'Squeeze': {
-      const axes = axesOf()?.map((axis) => (axis < 0 ? axis + x.shape.length : axis));
+      const given = axesOf();
+      const axes = given && fromFirst(given, x.shape.length);
       return { ...x, shape: x.shape.filter((size, axis) => (axes ? !axes.includes(axis) : size !== 1)) };
     }
     case 'Unsqueeze': {
@@ -96,9 +97,14 @@ const arithmetic = {
 /** Shapes and tables of pads have no more numbers. */
 const mostNumbers = 64;
 
-/** Axes of a shape, which count from its end if they are negative; null if one is none, or stands twice. */
+/** Axes counted from the first one; negative ones are given from behind the last of `rank`. */
+export function fromFirst(axes: readonly number[], rank: number): number[] {
+  return axes.map((axis) => (axis < 0 ? axis + rank : axis));
+}
+
+/** The axes of a shape, counted from the first one; null if one is none, or stands twice. */
 function axesFrom(given: readonly number[], rank: number): number[] | null {
-  const axes = given.map((axis) => (axis < 0 ? axis + rank : axis));
+  const axes = fromFirst(given, rank);
   const areAxes = axes.every((axis) => Number.isInteger(axis) && axis >= 0 && axis < rank);
   return areAxes && new Set(axes).size === axes.length ? axes : null;
 }

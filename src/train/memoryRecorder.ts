@@ -89,6 +89,8 @@ export function runFile(record: RunRecord): Uint8Array {
     const data = record[name];
     return data ? [{ name, shape: [data.length], data }] : [];
   });
-  const [history, identity] = [record.history, record.identity].map((part) => JSON.stringify(part));
-  return safetensorsFile(tensors, { format: runFormat, version: runVersion, history: history!, identity: identity! });
+  return safetensorsFile(tensors, {
+    ...{ format: runFormat, version: runVersion },
+    ...{ history: JSON.stringify(record.history), identity: JSON.stringify(record.identity) },
+  });
 }

@@ -5,15 +5,15 @@ import { parseSafetensorsFile } from '../weights/checkedSafetensors.js';
 import { type RunIdentity, type RunRecord, runFiles, runFormat, runVersion } from './memoryRecorder.js';
 import type { EpochReport } from './recorder.js';
 
+/** A run that has reached a checkpoint. */
+export type BegunRun = RunRecord & { readonly checkpoint: Uint8Array };
+
 /**
  * The run in the bytes of a file called `source`.
  *
  * @throws InputError if they are damaged or something else
  */
-export function readRunFile(
-  bytes: Uint8Array | ArrayBuffer,
-  source: string,
-): RunRecord & { readonly checkpoint: Uint8Array } {
+export function readRunFile(bytes: Uint8Array | ArrayBuffer, source: string): BegunRun {
   const { tensors, metadata } = parseSafetensorsFile(bytes, source);
   if (metadata.format !== runFormat) throw new InputError(`${source}: is no checkpoint that the library has made`);
   if (metadata.version !== runVersion) {
