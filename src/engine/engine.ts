@@ -92,8 +92,11 @@ export interface Program {
   /** Copies `length` elements (by default all) from a storage. */
   read(storage: string, offset?: number, length?: number): Promise<StorageArray>;
   run(phase: string): Promise<void>;
-  /** Transfers of parts. Absent if memory is the host's own, where reading costs no more than a copy. */
-  readonly transfers?: () => Promise<Transfers>;
+  /**
+   * Transfers of parts. Absent if memory is the host's own, where reading costs no more than a copy; null if the device's
+   * storages are laid out otherwise than the plan's.
+   */
+  readonly transfers?: () => Promise<Transfers | null>;
   /** Time of each call, summed over the runs so far; zeros unless the engine was made to time its calls. */
   profile(): Promise<readonly ProfileEntry[]>;
   dispose(): Promise<void>;

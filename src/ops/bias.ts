@@ -14,6 +14,7 @@ export type Bias = Operation<typeof signature, NoAttributes>;
 export const biasDefinition: Definition<Bias> = {
   op: 'bias',
   ...signature,
+  fills: ['C'],
   gradient: (graph, { operands: { b } }, { y: dy }) => {
     if (!dy) return {};
     const db = gradientLike(graph, b);
@@ -35,6 +36,7 @@ export type BiasGradient = Operation<typeof gradientSignature, NoAttributes>;
 export const biasGradientDefinition: Definition<BiasGradient> = {
   op: 'biasGradient',
   ...gradientSignature,
+  fills: ['C'],
   gradient: 'none',
   compute: ({ dy }, { db }, _attributes, { C }) => {
     db.fill(0);

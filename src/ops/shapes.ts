@@ -2,7 +2,7 @@
 
 import { InputError } from '../errors.js';
 import { type AnyNode, resultsOf, type Tensors } from '../graph/graph.js';
-import { type DType, elementCount, type Shape } from '../graph/tensor.js';
+import { type DType, elementCount, type Shape, type Tensor } from '../graph/tensor.js';
 import type { Definition, Operation, Sizes } from './definition.js';
 
 interface Pattern {
@@ -28,15 +28,24 @@ function patternOf(text: string): Pattern {
 /** Axes by letter: one for a letter, any number for `...S`, which may occur once in a pattern. */
 type Bound = Map<string, Shape>;
 
-/** Binds the letters of a pattern to the sizes of a shape; false if they do not fit. */
-function bind({ axes }: Pattern, shape: Shape, bound: Bound): boolean {
+/** The axes of a shape that each axis of a pattern stands for, from `first` to before `end`; null if they do not fit. */
+function spansOf({ axes }: Pattern, { length }: Shape): { axis: string; first: number; end: number }[] | null {
   const open = axes.findIndex((axis) => axis.startsWith('...'));
   /** Number of axes of the shape beyond those of the pattern. */
-  const more = shape.length - axes.length;
-  if (open < 0 ? more !== 0 : more < -1) return false;
-  return axes.every((axis, index) => {
+  const more = length - axes.length;
+  if (open < 0 ? more !== 0 : more < -1) return null;
+  return axes.map((axis, index) => {
     const first = open >= 0 && index > open ? index + more : index;
-    const own = shape.slice(first, index === open ? first + more + 1 : first + 1);
+    return { axis, first, end: index === open ? first + more + 1 : first + 1 };
+  });
+}
+
+/** Binds the letters of a pattern to the sizes of a shape; false if they do not fit. */
+function bind(pattern: Pattern, shape: Shape, bound: Bound): boolean {
+  const spans = spansOf(pattern, shape);
+  if (!spans) return false;
+  return spans.every(({ axis, first, end }) => {
+    const own = shape.slice(first, end);
     if (/^\d/.test(axis)) return own[0] === Number(axis);
     const known = bound.get(axis);
     if (!known) bound.set(axis, own);
@@ -101,6 +110,32 @@ function applyRule(
 
 function sizesIn(bound: Bound): Sizes<Operation['signature']> {
   return Object.fromEntries([...bound].map(([letter, axes]) => [letter.replace('...', ''), elementCount(axes)]));
+}
+
+/** An axis of a tensor of a node. */
+export interface NamedAxis {
+  readonly tensor: Tensor;
+  readonly axis: number;
+  /** Its letter; null for a size that the pattern fixes. */
+  readonly letter: string | null;
+  /** Its place among the axes of `...S`; 0 for a letter of one axis. */
+  readonly place: number;
+}
+
+/** The axes of all tensors of a node that fits its definition. */
+export function namedAxes(definition: Definition<Operation>, node: AnyNode): NamedAxis[] {
+  return (['operands', 'results'] as const).flatMap((kind) =>
+    Object.entries(definition[kind]).flatMap(([name, text]) => {
+      const tensor = (node[kind] as Tensors)[name];
+      const spans = tensor && spansOf(patternOf(text), tensor.shape);
+      return (spans || []).flatMap(({ axis, first, end }) =>
+        Array.from({ length: end - first }, (_, place): NamedAxis => {
+          const letter = /^\d/.test(axis) ? null : axis.replace('...', '');
+          return { tensor: tensor!, axis: first + place, letter, place };
+        }),
+      );
+    }),
+  );
 }
 
 /**

@@ -69,7 +69,9 @@ const fourBits = exampleQuantizer('fp', { name: 'x/quant', role: 'activation', s
 describe.skipIf(skipsGpu)('the GPU engine', () => {
   // The table is computed in float32, where terms of a gradient may cancel; the other engines have float64 there.
   const tolerances = { relative: 1e-5, table: 1e-4 };
-  engineConformance('GPU', () => createGpuEngine({ allowSoftware: true }), tolerances, leavesOut);
+  // Kernels for odd channels, which are not filled wherever that changes something.
+  const asGiven = () => createGpuEngine({ allowSoftware: true, channelMultiple: 1 });
+  engineConformance('GPU', asGiven, tolerances, leavesOut);
 
   it('reads parts of storages as soon as they are written, whatever is written meanwhile', async () => {
     const length = 20_000;
@@ -86,7 +88,7 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     const range = (storage: string, offset: number, count: number) => ({ storage, offset, length: count });
     const part = (...ranges: StorageRange[]): StoragePart => ({ ranges, isRounded: false });
     const parts = [part(range('y', 8, 2)), part(range('z', 0, 2), range('y', length - 1, 1))];
-    const { runReading, place, write, writeAndRun } = await program.transfers!();
+    const { runReading, place, write, writeAndRun } = (await program.transfers!())!;
     // The same parts come at another place of another phase.
     await Promise.all(runReading('short', parts));
     // Once, while the first part is awaited; not where nothing is awaited but what comes last.
@@ -150,7 +152,7 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
       [1000, 1],
     ].map(([offset, length]) => ({ storage: 'y', offset: offset!, length: length! }));
     const part = { ranges, isRounded: true };
-    const { runReading, place, write } = await program.transfers!();
+    const { runReading, place, write } = (await program.transfers!())!;
     const [read] = await Promise.all(runReading('step', [part]));
     const words = [...rounded(values.subarray(0, 999)), ...rounded(values.subarray(1000))];
     expect([...read!.array()]).toEqual(words);
@@ -208,7 +210,7 @@ describe.skipIf(skipsGpu)('the GPU engine', () => {
     const plan = makePlan({ add: graph });
     const programs = await Promise.all(await engine.loadTogether!([plan, plan]));
     const parts: StoragePart[] = [{ ranges: [{ storage: 'sum', offset: 2, length: 2 }], isRounded: false }];
-    const transfers = await Promise.all(programs.map((program) => program!.transfers!()));
+    const transfers = await Promise.all(programs.map(async (program) => (await program!.transfers!())!));
     const step = async (network: number) => {
       const { runReading, place, writeAndRun } = transfers[network]!;
       const [read] = runReading('add', parts);

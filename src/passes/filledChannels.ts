@@ -1,0 +1,310 @@
+/**
+ * Fills the channels of a network up with zeros, to a multiple of what a device computes at once: 21 become 32. Operations
+ * say in their definitions which of their sizes may grow (`fills`). What is behind a network's own elements stays zero
+ * while it trains, as weights, γ, β and all their gradients are zero there, and nothing else changes, but for the order in which
+ * an engine adds.
+ *
+ * The letters of operations tell which axes have one size. A storage gets a new layout, with more room for its tensors.
+ */
+
+import type { AnyNode, Tensors } from '../graph/graph.js';
+import type { Plan } from '../graph/plan.js';
+import { elementCount, type Shape, type Storage, type StorageView, type Tensor } from '../graph/tensor.js';
+import { definitionOf } from '../ops/index.js';
+import { type NamedAxis, namedAxes } from '../ops/shapes.js';
+
+export interface FilledPlan {
+  readonly plan: Plan;
+  /** New places of the elements of each storage with a new layout, by its name; the others keep theirs. */
+  readonly places: ReadonlyMap<string, Uint32Array>;
+}
+
+/**
+ * The plan with the channels of convolutions filled up to a multiple, unless that would be more than twice as many; null
+ * if none can be.
+ */
+export function fillChannels(plan: Plan, multiple: number): FilledPlan | null {
+  const nodes = Object.values(plan.phases).flat();
+  const axes = new Axes(nodes);
+  for (;;) {
+    const sizes = filledSizes(nodes, axes, multiple);
+    if (sizes.size === 0) return null;
+    const filling = new Filling(axes, sizes);
+    const unfit = nodes.find((node) => filling.attributes(node) === null);
+    if (!unfit) return filling.plan(plan);
+    for (const { tensor, axis } of namedAxes(definitionOf(unfit), unfit)) axes.fix(tensor, axis);
+  }
+}
+
+/** Sets of names; names that are joined are in one, whose own name is that of one of them. */
+class Sets {
+  readonly #next = new Map<string, string>();
+
+  of(name: string): string {
+    const next = this.#next.get(name);
+    return next === undefined ? name : this.of(next);
+  }
+
+  join(one: string, other: string): void {
+    const [a, b] = [this.of(one), this.of(other)];
+    if (a !== b) this.#next.set(a, b);
+  }
+}
+
+/** A tensor in a storage. */
+type Stored = Tensor & { readonly view: StorageView };
+
+/** The axes of all tensors: which have one size, and which have to keep theirs. */
+class Axes {
+  /** By the names of sets of storages that are laid out alike. */
+  readonly #layouts = new Map<string, readonly Stored[]>();
+  readonly #axes = new Sets();
+  readonly #storages = new Sets();
+  readonly #fixed = new Set<string>();
+  readonly #numbers = new Map<Tensor, number>();
+
+  constructor(nodes: readonly AnyNode[]) {
+    const stored = new Map<string, Stored>();
+    const rigid = new Set<string>();
+    for (const node of nodes) {
+      const fills = fillsOf(node);
+      for (const alike of byLetter(namedAxes(definitionOf(node), node))) {
+        const [{ letter, tensor, axis }] = alike;
+        const mayGrow = letter !== null && fills.includes(letter);
+        const vectors = alike.map((each) => each.tensor).filter(isVector);
+        if (vectors.length === alike.length) {
+          const [{ view, shape }] = vectors as [Stored];
+          const isAlike = vectors.every((each) => each.view.offset === view.offset && each.shape[0] === shape[0]);
+          for (const each of vectors) {
+            this.#storages.join(view.storage.name, each.view.storage.name);
+            if (!mayGrow || !isAlike) rigid.add(each.view.storage.name);
+          }
+          continue;
+        }
+        for (const each of alike) {
+          this.#axes.join(this.#keyOf(tensor, axis), this.#keyOf(each.tensor, each.axis));
+          if (isStored(each.tensor)) stored.set(this.#nameOf(each.tensor), each.tensor);
+        }
+        if (!mayGrow) for (const each of alike) this.fix(each.tensor, each.axis);
+      }
+    }
+    for (const tensor of [...stored.values()].sort((a, b) => a.view.offset - b.view.offset)) {
+      const name = this.#storages.of(tensor.view.storage.name);
+      const known = this.#layouts.get(name) ?? [];
+      const last = known.at(-1);
+      if (last && last.view.offset === tensor.view.offset && String(last.shape) === String(tensor.shape)) {
+        for (const axis of tensor.shape.keys()) this.#axes.join(this.#keyOf(last, axis), this.#keyOf(tensor, axis));
+        continue;
+      }
+      if (last && endOf(last) > tensor.view.offset) rigid.add(name);
+      this.#layouts.set(name, [...known, tensor]);
+    }
+    const kept = new Set([...rigid].map((name) => this.#storages.of(name)));
+    for (const name of kept) for (const tensor of this.#layouts.get(name) ?? []) this.fixAll(tensor);
+  }
+
+  /** The name of the set of axes that have the size of this one. */
+  of(tensor: Tensor, axis: number): string {
+    return this.#axes.of(this.#keyOf(tensor, axis));
+  }
+
+  /** The tensors of a storage and of those that are laid out like it, in order. */
+  layoutOf({ name }: Storage): readonly Stored[] {
+    return this.#layouts.get(this.#storages.of(name)) ?? [];
+  }
+
+  /** True for a tensor of a storage, false for a part that may hold several. */
+  isLaidOut(tensor: Stored): boolean {
+    const { storage, offset } = tensor.view;
+    return this.layoutOf(storage).some(
+      (each) => each.view.offset === offset && String(each.shape) === String(tensor.shape),
+    );
+  }
+
+  /** The sets of axes that keep their sizes. */
+  get fixed(): ReadonlySet<string> {
+    return new Set([...this.#fixed].map((key) => this.#axes.of(key)));
+  }
+
+  fix(tensor: Tensor, axis: number): void {
+    this.#fixed.add(this.#keyOf(tensor, axis));
+  }
+
+  fixAll(tensor: Tensor): void {
+    for (const axis of tensor.shape.keys()) this.fix(tensor, axis);
+  }
+
+  /** Tensors at the same place of a storage are one. */
+  #nameOf(tensor: Tensor): string {
+    if (tensor.view) return `${tensor.view.storage.name} ${tensor.view.offset} [${tensor.shape}]`;
+    const number = this.#numbers.get(tensor) ?? this.#numbers.size;
+    this.#numbers.set(tensor, number);
+    return `#${number}`;
+  }
+
+  #keyOf(tensor: Tensor, axis: number): string {
+    return `${this.#nameOf(tensor)}.${axis}`;
+  }
+}
+
+function fillsOf(node: AnyNode): readonly string[] {
+  const { fills = [] } = definitionOf(node);
+  return typeof fills === 'function' ? fills(node.attributes) : fills;
+}
+
+/** Axes that have one size, in each node; those of a fixed size each for itself. */
+function byLetter(axes: readonly NamedAxis[]): readonly [NamedAxis, ...NamedAxis[]][] {
+  const alike = new Map<string, [NamedAxis, ...NamedAxis[]]>();
+  for (const [index, axis] of axes.entries()) {
+    const name = axis.letter === null ? `${index}` : `${axis.letter} ${axis.place}`;
+    const known = alike.get(name);
+    if (known) known.push(axis);
+    else alike.set(name, [axis]);
+  }
+  return [...alike.values()];
+}
+
+function isStored(tensor: Tensor): tensor is Stored {
+  return tensor.view !== null;
+}
+
+/** True for a part of a storage without a structure of its own. */
+function isVector(tensor: Tensor): tensor is Stored {
+  return isStored(tensor) && tensor.shape.length === 1;
+}
+
+function endOf({ view, shape }: Stored): number {
+  return view.offset + elementCount(shape);
+}
+
+/** The new sizes of the axes that grow, by their sets. */
+function filledSizes(nodes: readonly AnyNode[], axes: Axes, multiple: number): ReadonlyMap<string, number> {
+  const sizes = new Map<string, number>();
+  const { fixed } = axes;
+  for (const node of nodes) {
+    if (node.op !== 'conv2d') continue;
+    const { y } = node.results;
+    const [axis, channels] = [axes.of(y, 3), y.shape[3]!];
+    const filled = Math.ceil(channels / multiple) * multiple;
+    if (filled > channels && filled <= 2 * channels && !fixed.has(axis)) sizes.set(axis, filled);
+  }
+  return sizes;
+}
+
+/** Alignment of tensors in a storage, for engines that load whole vectors. */
+const ALIGNMENT = 16;
+
+/** Tensors and storages with filled axes. */
+class Filling {
+  readonly #tensors = new Map<Tensor, Tensor>();
+  readonly #storages = new Map<Storage, Storage>();
+  readonly #places = new Map<string, Uint32Array>();
+
+  constructor(
+    readonly axes: Axes,
+    readonly sizes: ReadonlyMap<string, number>,
+  ) {}
+
+  plan({ storages, phases }: Plan): FilledPlan {
+    const nodes = (phase: readonly AnyNode[]) =>
+      phase.map((node) => {
+        const [operands, results] = [this.#all(node.operands), this.#all(node.results)];
+        return { ...node, operands, results, attributes: this.attributes(node) } as AnyNode;
+      });
+    const filled = Object.entries(phases).map(([name, phase]) => [name, nodes(phase)] as const);
+    const plan = { storages: storages.map((each) => this.#storage(each)), phases: Object.fromEntries(filled) };
+    return { plan, places: this.#places };
+  }
+
+  /** The attributes of a node with filled axes; null if there are none. */
+  attributes(node: AnyNode): object | null {
+    const definition = definitionOf(node);
+    if (!definition.filled) return node.attributes;
+    const sizes: Record<string, number> = {};
+    for (const [{ letter, tensor, axis }] of byLetter(namedAxes(definition, node))) {
+      if (letter !== null) sizes[letter] = (sizes[letter] ?? 1) * this.#tensor(tensor).shape[axis]!;
+    }
+    return definition.filled(node.attributes, sizes, (operand, place) => {
+      const { storage } = (node.operands as Tensors)[operand]!.view!;
+      this.#storage(storage);
+      return this.#places.get(storage.name)?.[place] ?? place;
+    });
+  }
+
+  #all(tensors: Tensors): Tensors {
+    return Object.fromEntries(Object.entries(tensors).map(([name, each]) => [name, each && this.#tensor(each)]));
+  }
+
+  #tensor(tensor: Tensor): Tensor {
+    const known = this.#tensors.get(tensor);
+    if (known) return known;
+    const { view } = tensor;
+    const filled = { ...tensor, shape: this.#shape(tensor), view: view && this.#view(view) };
+    this.#tensors.set(tensor, filled);
+    return filled;
+  }
+
+  #shape(tensor: Tensor): Shape {
+    if (isVector(tensor) && !this.axes.isLaidOut(tensor)) {
+      return [this.#placeOf(tensor.view.storage, endOf(tensor)) - this.#view(tensor.view).offset];
+    }
+    return this.#filledShape(tensor);
+  }
+
+  #filledShape(tensor: Tensor): Shape {
+    return tensor.shape.map((size, axis) => this.sizes.get(this.axes.of(tensor, axis)) ?? size);
+  }
+
+  #view({ storage, offset }: StorageView): StorageView {
+    return { storage: this.#storage(storage), offset: this.#placeOf(storage, offset) };
+  }
+
+  /** The new place of what was at a place of a storage, or of its end. */
+  #placeOf(storage: Storage, place: number): number {
+    const { length } = this.#storage(storage);
+    return place === storage.length ? length : (this.#places.get(storage.name)?.[place] ?? place);
+  }
+
+  #storage(storage: Storage): Storage {
+    const known = this.#storages.get(storage);
+    if (known) return known;
+    const tensors = this.axes.layoutOf(storage);
+    const isFilled = tensors.some((tensor) => String(this.#filledShape(tensor)) !== String(tensor.shape));
+    const filled = isFilled ? { ...storage, length: this.#layOut(storage, tensors) } : storage;
+    this.#storages.set(storage, filled);
+    return filled;
+  }
+
+  /** Finds the new places of a storage's elements; returns its new length. */
+  #layOut({ name, length }: Storage, tensors: readonly Stored[]): number {
+    const places = new Uint32Array(length);
+    let [end, filledEnd] = [0, 0];
+    const leaveGap = (to: number) => {
+      while (end < to) places[end++] = filledEnd++;
+    };
+    for (const tensor of tensors) {
+      const { shape, view } = tensor;
+      leaveGap(view.offset);
+      filledEnd = Math.ceil(filledEnd / ALIGNMENT) * ALIGNMENT;
+      const filled = this.#filledShape(tensor);
+      const count = elementCount(shape);
+      for (let i = 0; i < count; i++) places[end + i] = filledEnd + filledIndex(i, shape, filled);
+      end += count;
+      filledEnd += elementCount(filled);
+    }
+    leaveGap(length);
+    this.#places.set(name, places);
+    return filledEnd;
+  }
+}
+
+/** The index of element `i` of a tensor in one with longer axes. */
+function filledIndex(i: number, shape: Shape, filled: Shape): number {
+  let [rest, index, stride] = [i, 0, 1];
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    index += (rest % shape[axis]!) * stride;
+    rest = Math.floor(rest / shape[axis]!);
+    stride *= filled[axis]!;
+  }
+  return index;
+}

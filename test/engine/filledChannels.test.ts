@@ -1,0 +1,110 @@
+/**
+ * Trainings with filled channels have the numbers of those without, bit by bit on the reference engine, where sums have
+ * their order.
+ */
+
+import { expect, it } from 'vitest';
+import { createRandom, generateSynthetic, trainingEpoch } from '../../src/data/index.js';
+import type { Engine } from '../../src/engine/engine.js';
+import { fillingEngine } from '../../src/engine/fillingEngine.js';
+import { createReferenceEngine } from '../../src/engine/reference/index.js';
+import { elementCount, Graph, type Plan } from '../../src/graph/index.js';
+import { type Define, network, STORAGE } from '../../src/nn/index.js';
+import { fillChannels } from '../../src/passes/filledChannels.js';
+import { validate } from '../../src/passes/validation.js';
+import { openSession } from '../../src/program/session.js';
+import { buildTrainingProgram, type TrainingProgram } from '../../src/program/trainingProgram.js';
+import { experimentFromSettings, withDefinition } from '../../src/settings/index.js';
+import { dataShape, programOptions, quantizedNetwork } from '../../src/train/programOptions.js';
+
+const batchSize = 4;
+const images = generateSynthetic(3, 2 * batchSize);
+const shape = dataShape(images, undefined, images.test.count);
+
+type Settings = Readonly<Record<string, unknown>>;
+
+const uniform = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
+
+/** Layers of every kind whose channels can be filled. */
+const branched: Define = (n, x) => {
+  const stem = n.maxPool(n.conv(x, 5, { stride: 4 }), { size: 2 });
+  const sum = n.add(n.conv(n.conv(stem, 7), 5, { activation: 'none' }), stem);
+  const shortcut = n.subsample(sum, { stride: 2, channels: 9 });
+  const deep = n.add(n.conv(sum, 9, { stride: 2, activation: 'none' }), shortcut);
+  const wide = n.averagePool(n.depthwise(n.scale(n.conv(deep, 11, { size: 1, activation: 'hardSwish' }))), { size: 2 });
+  return n.linear(n.linear(n.globalAverage(n.conv(wide, 6, { batchNorm: false })), 7), 10);
+};
+
+const own = { model: './branched.mjs' };
+const narrow = { model: 'resnet20', width_multiplier: 0.3 };
+
+function trainingOf(settings: Settings, define: Define = branched, teacher: Settings | null = null): TrainingProgram {
+  const experimentOf = (of: Settings) => {
+    const definition = of.model === own.model ? network({ input: [32, 32, 3] }, define) : null;
+    return withDefinition(experimentFromSettings('odd', 'odd.cfg', { batch_size: batchSize, ...of }), definition);
+  };
+  const distillation = teacher && {
+    ...{ teacher: quantizedNetwork(experimentOf(teacher), shape), scaling: null, temperature: 2, weight: 0.75 },
+  };
+  return buildTrainingProgram({ ...programOptions(experimentOf(settings), shape, null), distillation });
+}
+
+/** All that is stored after two steps and an evaluation. */
+async function trained(engine: Engine, training: TrainingProgram): Promise<ReadonlyMap<string, readonly number[]>> {
+  const { variables, plan, teacher } = training;
+  const session = await openSession(engine, training);
+  const { program } = session;
+  for (const { shape, view } of [...(teacher?.parameters ?? []), ...(teacher?.running ?? [])]) {
+    const values = Float64Array.from({ length: elementCount(shape) }, (_, i) => 0.3 + 0.2 * Math.sin(i));
+    program.write(view.storage.name, values, view.offset);
+  }
+  session.setTrainingImages(images.train);
+  session.setEvaluationImages(images.test);
+  session.setBatches(trainingEpoch(images.train.count, batchSize, createRandom(5), { shift: 4, mirror: true }));
+  program.write(STORAGE.control, [0.05, 0.1, 0.1, 0.5, 0.1, -0.1]);
+  if (plan.storages.some(({ name }) => name === STORAGE.bitCaps)) {
+    program.write(STORAGE.bitCaps, new Float64Array(2 * variables.quantizers.length).fill(6));
+  }
+  for (const step of [0, 1]) await session.step(step);
+  await session.evaluate();
+  const stored = new Map<string, readonly number[]>();
+  for (const { name } of plan.storages) stored.set(name, [...(await program.read(name))]);
+  await engine.dispose();
+  return stored;
+}
+
+/** The channels of the convolutions of a plan. */
+function channelsOf({ phases }: Plan): number[] {
+  return Object.values(phases).flatMap((nodes) =>
+    nodes.flatMap(({ op, results }) => (op === 'conv2d' ? [results.y.shape[3]!] : [])),
+  );
+}
+
+const pruned = { budget: 'guaranteed', budget_prune: true, target_weight_kbytes: 6 };
+
+it.each<[what: string, settings: Settings, teacher?: Settings]>([
+  ['a residual network in float', narrow],
+  [
+    'a residual network with learned bits, all of the solver and the evaluation',
+    { ...narrow, ...uniform, ...pruned, ema_decay: 0.9, nesterov: true },
+  ],
+  [
+    'layers of every kind with Adam and a step for each channel',
+    { ...own, ...uniform, w_per_channel: true, optimizer: 'adam', bn_reestimate: 2 },
+  ],
+  ['damped oscillations', { ...narrow, ...uniform, damp_oscillations: 0.1, decay_exclude: 'bn,bias' }],
+  ['shards', { ...own, ...uniform, shards: 2, batch_size: 2 * batchSize }],
+  ['a teacher', { ...own, ...uniform }, { ...narrow, w_quantize: 'parametric_fp_b_xmax' }],
+])('%s: the same numbers', async (_what, settings, teacher) => {
+  const training = trainingOf(settings, branched, teacher);
+  const wanted = await trained(createReferenceEngine(), training);
+  for (const multiple of [4, 16]) {
+    const { plan } = fillChannels(training.plan, multiple)!;
+    for (const nodes of Object.values(plan.phases)) validate(Object.assign(new Graph(), { nodes }));
+    const isSmall = (channels: number) => channels < multiple / 2;
+    expect(channelsOf(plan).filter((channels) => channels % multiple !== 0 && !isSmall(channels))).toEqual([]);
+    expect(channelsOf(plan)).not.toEqual(channelsOf(training.plan));
+    const found = await trained(fillingEngine(createReferenceEngine(), multiple), training);
+    for (const [name, values] of wanted) expect(found.get(name), name).toEqual(values);
+  }
+});
