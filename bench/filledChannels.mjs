@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createRandom, generateSynthetic, trainingEpoch } from '../dist/data/index.js';
+import { fillingEngine } from '../dist/engine/fillingEngine.js';
 import { createGpuEngine } from '../dist/engine/gpu/index.js';
 import { sharedEngine } from '../dist/engine/sharedEngine.js';
 import { median } from '../dist/median.js';
@@ -43,7 +44,8 @@ async function opened(width, settings, channelMultiple) {
   const own = { ...settings, model: 'resnet20', width_multiplier: width / 64, batch_size: batch };
   const training = buildTrainingProgram(programOptions(experimentFromSettings('bench', 'bench', own), shape, null));
   const tuningFile = join(tmpdir(), `filled-${width}-${channelMultiple}.json`);
-  const engine = await createGpuEngine({ channelMultiple, tuningFile, allowSoftware: options.software });
+  const bare = await createGpuEngine({ tuningFile, allowSoftware: options.software });
+  const engine = fillingEngine({ ...bare, channelMultiple });
   const shares = sharedEngine(engine, networks, { onFewer: (atOnce) => console.log(`only ${atOnce} at once`) });
   const sessions = await Promise.all(shares.map((share) => openSession(share.engine, training)));
   for (const session of sessions) {

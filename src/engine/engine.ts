@@ -22,6 +22,8 @@ export interface Engine {
   readonly name: 'reference' | 'cpu' | 'gpu';
   /** One line about the hardware in use: threads, SIMD level, adapter. */
   readonly description: string;
+  /** Its kernels are fastest for numbers of channels that are multiples of this (`fillingEngine.ts`); absent for any. */
+  readonly channelMultiple?: number;
   load(plan: Plan, onProgress?: LoadProgress): Promise<Program>;
   /**
    * Loads plans of several networks, each with a program of its own. Where they differ in numbers only, as those of seeds

@@ -3,6 +3,7 @@
 import type { Device, MatmulPrecision } from '../device.js';
 import { MissingPackage } from '../errors.js';
 import type { Engine } from './engine.js';
+import { fillingEngine } from './fillingEngine.js';
 import { withoutEffect } from './matmulPrecision.js';
 
 export interface EngineOptions {
@@ -33,7 +34,7 @@ export interface EnginesHere {
  */
 export function engineSelector(here: EnginesHere): SelectEngine {
   const cpu = async (options: EngineOptions) => withoutMatrixUnits(await here.cpu(options), options);
-  return async (device, options = {}) => {
+  const select = async (device: Device, options: EngineOptions): Promise<Engine> => {
     switch (device) {
       case 'auto':
         return (await here.mayHaveGpu()) ? realGpu(here, options, cpu) : cpu(options);
@@ -49,6 +50,7 @@ export function engineSelector(here: EnginesHere): SelectEngine {
         return device satisfies never;
     }
   };
+  return async (device, options = {}) => fillingEngine(await select(device, options));
 }
 
 async function realGpu(

@@ -2,7 +2,7 @@
 
 import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
-import { activationFault, activationFunctions, keepsZero } from './activationFunctions.js';
+import { activationFault, activationFunctions } from './activationFunctions.js';
 import type { Activation } from './attributes.js';
 import type { Definition, Operation } from './definition.js';
 import { resultShapes } from './shapes.js';
@@ -23,7 +23,6 @@ export type ActivationOperation = Operation<typeof signature, Activated>;
 export const activationDefinition: Definition<ActivationOperation> = {
   op: 'activation',
   ...signature,
-  fills: ({ activation }) => (keepsZero(activation) ? ['S'] : []),
   check: ({ activation }, { Q }, { ranges }) => activationFault(activation, ranges, Q),
   gradient: (graph, { operands: { x, ranges }, attributes }, { y: dy }, sums) => {
     if (!dy) return {};
@@ -52,7 +51,6 @@ export type ActivationGradient = Operation<typeof gradientSignature, Activated>;
 export const activationGradientDefinition: Definition<ActivationGradient> = {
   op: 'activationGradient',
   ...gradientSignature,
-  fills: ({ activation }) => (keepsZero(activation) ? ['S'] : []),
   check: ({ activation }, { Q }, { ranges }) => activationFault(activation, ranges, Q),
   gradient: 'none',
   overwrites: { dx: ['dy', 'x'] },

@@ -53,12 +53,6 @@ export function activationFunctions(
   };
 }
 
-/** Tells whether zero stays zero, whatever a quantizer has learned; it is none of the levels of some. */
-export function keepsZero(activation: Activation | null): boolean {
-  const own = activation?.type === 'quantize' ? { ...activation, row: 0 } : activation;
-  return activationFunctions(own, [1, 2]).value(0) === 0;
-}
-
 /** The error of a quantizer's row in a table of Q ranges; null for none. */
 export function rowFault(row: number, Q: number): string | null {
   if (Number.isInteger(row) && row >= 0 && row < Q) return null;

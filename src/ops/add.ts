@@ -13,7 +13,6 @@ export type Add = Operation<typeof signature, NoAttributes>;
 export const addDefinition: Definition<Add> = {
   op: 'add',
   ...signature,
-  fills: ['S'],
   gradient: (_graph, _node, { y: dy }) => ({ a: dy, b: dy }),
   overwrites: { y: ['a', 'b'] },
   onTheWay: true,

@@ -33,7 +33,6 @@ export type AveragePool = Operation<typeof signature, AverageWindow>;
 export const averagePoolDefinition: Definition<AveragePool> = {
   op: 'averagePool',
   ...signature,
-  fills: ['C'],
   ...sizedWindow,
   gradient: (graph, { operands: { x }, attributes }, { y: dy }) => {
     if (!dy) return {};
@@ -61,7 +60,6 @@ export type AveragePoolGradient = Operation<typeof gradientSignature, AverageWin
 export const averagePoolGradientDefinition: Definition<AveragePoolGradient> = {
   op: 'averagePoolGradient',
   ...gradientSignature,
-  fills: ['C'],
   ...sizedWindow,
   gradient: 'none',
   compute: ({ dy }, { dx }, attributes, sizes) => {

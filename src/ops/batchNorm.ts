@@ -9,7 +9,7 @@
 import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
 import { sumsOf } from './activation.js';
-import { activationFault, activationFunctions, keepsZero } from './activationFunctions.js';
+import { activationFault, activationFunctions } from './activationFunctions.js';
 import type { Activation, NoAttributes } from './attributes.js';
 import type { Definition, Operation } from './definition.js';
 import { resultShapes } from './shapes.js';
@@ -37,7 +37,6 @@ export type BatchNorm = Operation<typeof signature, Fused>;
 export const batchNormDefinition: Definition<BatchNorm> = {
   op: 'batchNorm',
   ...signature,
-  fills: ({ activation }) => (keepsZero(activation) ? ['C'] : []),
   check: ({ activation }, { Q }, { ranges }) => activationFault(activation, ranges, Q),
   gradient: (graph, { operands, attributes }, { y: dy }, sums) => {
     if (!dy) return {};
@@ -69,7 +68,6 @@ export type BatchNormGradientReduce = Operation<typeof reduceSignature, Fused>;
 export const batchNormGradientReduceDefinition: Definition<BatchNormGradientReduce> = {
   op: 'batchNormGradientReduce',
   ...reduceSignature,
-  fills: ({ activation }) => (keepsZero(activation) ? ['C'] : []),
   check: ({ activation }, { Q }, { ranges }) => activationFault(activation, ranges, Q),
   gradient: 'none',
   overwrites: { dz: ['dy'] },
@@ -105,7 +103,6 @@ export type BatchNormGradientApply = Operation<typeof applySignature, NoAttribut
 export const batchNormGradientApplyDefinition: Definition<BatchNormGradientApply> = {
   op: 'batchNormGradientApply',
   ...applySignature,
-  fills: ['C'],
   gradient: 'none',
   overwrites: { dx: ['dz', 'x'] },
   compute: ({ dz, x, statistics, gamma, dgamma, dbeta }, { dx }, _attributes, { C }) => {

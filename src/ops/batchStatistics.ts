@@ -31,7 +31,6 @@ export type BatchStatistics = Operation<typeof signature, BatchMoments>;
 export const batchStatisticsDefinition: Definition<BatchStatistics> = {
   op: 'batchStatistics',
   ...signature,
-  fills: ['C'],
   check: ({ count }) => (count >= 1 ? null : `a count of ${count} elements, right would be at least 1`),
   gradient: 'none',
   updates: ['runningMean', 'runningVariance'],
@@ -57,7 +56,6 @@ export type RunningStatistics = Operation<typeof runningSignature, { readonly ep
 export const runningStatisticsDefinition: Definition<RunningStatistics> = {
   op: 'runningStatistics',
   ...runningSignature,
-  fills: ['C'],
   gradient: 'none',
   compute: ({ runningMean, runningVariance }, { statistics }, { epsilon }, { C }) => {
     for (let c = 0; c < C; c++) {

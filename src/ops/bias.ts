@@ -14,7 +14,6 @@ export type Bias = Operation<typeof signature, NoAttributes>;
 export const biasDefinition: Definition<Bias> = {
   op: 'bias',
   ...signature,
-  fills: ['C'],
   gradient: (graph, { operands: { b } }, { y: dy }) => {
     if (!dy) return {};
     const db = gradientLike(graph, b);
@@ -36,7 +35,6 @@ export type BiasGradient = Operation<typeof gradientSignature, NoAttributes>;
 export const biasGradientDefinition: Definition<BiasGradient> = {
   op: 'biasGradient',
   ...gradientSignature,
-  fills: ['C'],
   gradient: 'none',
   compute: ({ dy }, { db }, _attributes, { C }) => {
     db.fill(0);

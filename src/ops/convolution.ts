@@ -19,7 +19,6 @@ export type Conv2d = Operation<typeof signature, Window>;
 export const conv2dDefinition: Definition<Conv2d> = {
   op: 'conv2d',
   ...signature,
-  fills: ['I', 'O'],
   ...slidingWindow,
   gradient: (graph, { operands: { x, w }, attributes }, { y: dy }) => {
     if (!dy) return {};
@@ -52,7 +51,6 @@ export type Conv2dInputGradient = Operation<typeof inputGradientSignature, Windo
 export const conv2dInputGradientDefinition: Definition<Conv2dInputGradient> = {
   op: 'conv2dInputGradient',
   ...inputGradientSignature,
-  fills: ['I', 'O'],
   ...slidingWindow,
   gradient: 'none',
   overwrites: { dx: ['addend'] },
@@ -78,7 +76,6 @@ export type Conv2dWeightGradient = Operation<typeof weightGradientSignature, Win
 export const conv2dWeightGradientDefinition: Definition<Conv2dWeightGradient> = {
   op: 'conv2dWeightGradient',
   ...weightGradientSignature,
-  fills: ['I', 'O'],
   ...slidingWindow,
   gradient: 'none',
   product: ['dy', 'dw'],

@@ -10,7 +10,6 @@ export type Copy = Operation<typeof signature, NoAttributes>;
 export const copyDefinition: Definition<Copy> = {
   op: 'copy',
   ...signature,
-  fills: ['S'],
   gradient: (_graph, _node, { y: dy }) => ({ x: dy }),
   onTheWay: true,
   values: 'kept',

@@ -101,9 +101,6 @@ interface Final {
   readonly oneStep?: never;
 }
 
-/** Letters of an operation. */
-type Fillable<T extends Operation> = readonly (keyof Sizes<T['signature']>)[];
-
 interface Base<T extends Operation> {
   readonly op: string;
   readonly operands: T['signature']['operands'];
@@ -131,22 +128,6 @@ interface Base<T extends Operation> {
   ];
   /** Operands of which only as many elements are read as the named result has. */
   readonly readsInPart?: { readonly [N in keyof T['operands']]?: NameOf<T['results']> };
-  /**
-   * Letters of sizes that an engine may make larger, with zeros behind the elements of operands: those of results stay as
-   * they are (`passes/filledChannels.ts`). None by default.
-   */
-  readonly fills?: Fillable<T> | ((attributes: T['attributes']) => Fillable<T>);
-  /**
-   * The attributes of the operation with filled sizes, for those that count elements; null if there are none.
-   *
-   * @param sizes filled ones, by letter
-   * @param placeOf the place in the storage of the named operand of what was at a place of it
-   */
-  readonly filled?: (
-    attributes: T['attributes'],
-    sizes: Sizes<T['signature']>,
-    placeOf: (operand: NameOf<T['operands']>, place: number) => number,
-  ) => T['attributes'] | null;
   /** The optional operand that is added to the first result, in the operation's last pass. */
   readonly addend?: NameOf<T['operands']>;
   /** Computes the results in float64. Defines the operation: every other engine is tested against it. */

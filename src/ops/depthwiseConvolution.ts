@@ -22,7 +22,6 @@ export type DepthwiseConv2d = Operation<typeof signature, Window>;
 export const depthwiseConv2dDefinition: Definition<DepthwiseConv2d> = {
   op: 'depthwiseConv2d',
   ...signature,
-  fills: ['C'],
   ...slidingWindow,
   gradient: (graph, { operands: { x, w }, attributes }, { y: dy }) => {
     if (!dy) return {};
@@ -55,7 +54,6 @@ export type DepthwiseConv2dInputGradient = Operation<typeof inputGradientSignatu
 export const depthwiseConv2dInputGradientDefinition: Definition<DepthwiseConv2dInputGradient> = {
   op: 'depthwiseConv2dInputGradient',
   ...inputGradientSignature,
-  fills: ['C'],
   ...slidingWindow,
   gradient: 'none',
   overwrites: { dx: ['addend'] },
@@ -81,7 +79,6 @@ export type DepthwiseConv2dWeightGradient = Operation<typeof weightGradientSigna
 export const depthwiseConv2dWeightGradientDefinition: Definition<DepthwiseConv2dWeightGradient> = {
   op: 'depthwiseConv2dWeightGradient',
   ...weightGradientSignature,
-  fills: ['C'],
   ...slidingWindow,
   gradient: 'none',
   product: ['dy', 'dw'],

@@ -14,7 +14,6 @@ export type GlobalAveragePool = Operation<typeof signature, NoAttributes>;
 export const globalAveragePoolDefinition: Definition<GlobalAveragePool> = {
   op: 'globalAveragePool',
   ...signature,
-  fills: ['C'],
   gradient: (graph, { operands: { x } }, { y: dy }) => {
     if (!dy) return {};
     const dx = gradientLike(graph, x);
@@ -38,7 +37,6 @@ export type GlobalAveragePoolGradient = Operation<typeof gradientSignature, NoAt
 export const globalAveragePoolGradientDefinition: Definition<GlobalAveragePoolGradient> = {
   op: 'globalAveragePoolGradient',
   ...gradientSignature,
-  fills: ['C'],
   gradient: 'none',
   compute: ({ dy }, { dx }, _attributes, { H, W, C }) => {
     const pixels = H * W;

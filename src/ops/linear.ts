@@ -14,7 +14,6 @@ export type Linear = Operation<typeof signature, NoAttributes>;
 export const linearDefinition: Definition<Linear> = {
   op: 'linear',
   ...signature,
-  fills: ['I', 'O'],
   gradient: (graph, { operands: { x, w, b } }, { y: dy }) => {
     if (!dy) return {};
     const [dw, db, dx] = [gradientLike(graph, w), gradientLike(graph, b), gradientLike(graph, x)];
@@ -43,7 +42,6 @@ export type LinearInputGradient = Operation<typeof inputGradientSignature, NoAtt
 export const linearInputGradientDefinition: Definition<LinearInputGradient> = {
   op: 'linearInputGradient',
   ...inputGradientSignature,
-  fills: ['I', 'O'],
   gradient: 'none',
   product: ['dy', 'w'],
   compute: ({ dy, w }, { dx }, _attributes, { B, I, O }) => {
@@ -67,7 +65,6 @@ export type LinearWeightGradient = Operation<typeof weightGradientSignature, NoA
 export const linearWeightGradientDefinition: Definition<LinearWeightGradient> = {
   op: 'linearWeightGradient',
   ...weightGradientSignature,
-  fills: ['I', 'O'],
   gradient: 'none',
   product: ['dy', 'dw'],
   compute: ({ x, dy }, { dw, db }, _attributes, { B, I, O }) => {

@@ -42,7 +42,6 @@ export type MaxPool = Operation<typeof signature, SizedWindow>;
 export const maxPoolDefinition: Definition<MaxPool> = {
   op: 'maxPool',
   ...signature,
-  fills: ['C'],
   ...window,
   gradient: (graph, { operands: { x }, results: { y, argmax }, attributes }, { y: dy }) => {
     if (!dy) return {};
@@ -75,7 +74,6 @@ export type MaxPoolGradient = Operation<typeof gradientSignature, SizedWindow>;
 export const maxPoolGradientDefinition: Definition<MaxPoolGradient> = {
   op: 'maxPoolGradient',
   ...gradientSignature,
-  fills: ['C'],
   ...window,
   gradient: 'none',
   compute: ({ argmax, dy }, { dx }, attributes, sizes) => {

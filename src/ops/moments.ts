@@ -34,7 +34,6 @@ export type ChannelMoments = Operation<typeof signature, NoAttributes>;
 export const channelMomentsDefinition: Definition<ChannelMoments> = {
   op: 'channelMoments',
   ...signature,
-  fills: ['C'],
   gradient: 'none',
   compute: ({ x }, { moments }, _attributes, { C }) => momentsOf(x, C, moments),
 };

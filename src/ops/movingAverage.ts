@@ -13,7 +13,6 @@ export type MovingAverage = Operation<typeof signature, NoAttributes>;
 export const movingAverageDefinition: Definition<MovingAverage> = {
   op: 'movingAverage',
   ...signature,
-  fills: ['N'],
   gradient: 'none',
   updates: ['average'],
   compute: ({ values, average, control }) => {

@@ -14,7 +14,6 @@ export type MultiplyChannels = Operation<typeof signature, NoAttributes>;
 export const multiplyChannelsDefinition: Definition<MultiplyChannels> = {
   op: 'multiplyChannels',
   ...signature,
-  fills: ['C'],
   gradient: (graph, { operands: { x, factor } }, { y: dy }) => {
     if (!dy) return {};
     const [dx, dfactor] = [gradientLike(graph, x), gradientLike(graph, factor)];
@@ -39,7 +38,6 @@ export type MultiplyChannelsGradient = Operation<typeof gradientSignature, NoAtt
 export const multiplyChannelsGradientDefinition: Definition<MultiplyChannelsGradient> = {
   op: 'multiplyChannelsGradient',
   ...gradientSignature,
-  fills: ['C'],
   gradient: 'none',
   overwrites: { dx: ['dy', 'x'] },
   compute: ({ x, factor, dy }, { dx, dfactor }, _attributes, { H, W, C }) => {

@@ -28,7 +28,6 @@ export type ParameterUpdate = Operation<typeof signature, UpdateRule>;
 export const parameterUpdateDefinition: Definition<ParameterUpdate> = {
   op: 'parameterUpdate',
   ...signature,
-  fills: ['N'],
   check: ({ solver }, _sizes, { secondMoment }) => solverFault(solver, secondMoment),
   gradient: 'none',
   updates: ['parameters', 'velocity', 'secondMoment'],

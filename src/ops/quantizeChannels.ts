@@ -4,7 +4,7 @@ import type { Graph } from '../graph/graph.js';
 import type { Tensor } from '../graph/tensor.js';
 import { channelScale, elementQuantizers, exponentGradient } from '../quant/index.js';
 import { sumsOfRow } from './activation.js';
-import { keepsZero, rowFault } from './activationFunctions.js';
+import { rowFault } from './activationFunctions.js';
 import type { ChannelQuantization } from './attributes.js';
 import type { Definition, Operation } from './definition.js';
 import { resultShapes } from './shapes.js';
@@ -21,7 +21,6 @@ export type QuantizeChannels = Operation<typeof signature, ChannelQuantization>;
 export const quantizeChannelsDefinition: Definition<QuantizeChannels> = {
   op: 'quantizeChannels',
   ...signature,
-  fills: (attributes) => (keepsZero({ ...attributes, type: 'quantize', signed: true }) ? ['S', 'C'] : []),
   check: ({ row }, { Q }) => rowFault(row, Q),
   gradient: (graph, { operands: { x, ranges, exponents }, attributes }, { y: dy }, sums) => {
     if (!dy) return {};
@@ -53,7 +52,6 @@ export type QuantizeChannelsGradient = Operation<typeof gradientSignature, Chann
 export const quantizeChannelsGradientDefinition: Definition<QuantizeChannelsGradient> = {
   op: 'quantizeChannelsGradient',
   ...gradientSignature,
-  fills: (attributes) => (keepsZero({ ...attributes, type: 'quantize', signed: true }) ? ['S', 'C'] : []),
   check: ({ row }, { Q }) => rowFault(row, Q),
   gradient: 'none',
   compute: ({ x, ranges, exponents, dy }, { dx, dexponents, sums }, { core, row }, { C }) => {

@@ -20,13 +20,6 @@ export type RecordMetrics = Operation<typeof signature, RecordedLayers>;
 export const recordMetricsDefinition: Definition<RecordMetrics> = {
   op: 'recordMetrics',
   ...signature,
-  fills: ['N'],
-  filled: ({ layers }, _sizes, placeOf) => ({
-    layers: layers.map(({ name, offset, length }) => {
-      const begin = placeOf('statistics', offset);
-      return { name, offset: begin, length: placeOf('statistics', offset + length - 1) + 1 - begin };
-    }),
-  }),
   check: ({ layers }, { N }) => {
     const beyond = layers.find(({ offset, length }) => offset < 0 || offset + length > N);
     return beyond ? `layer ${beyond.name} ends at ${beyond.offset + beyond.length}, right would be at most ${N}` : null;

@@ -14,7 +14,6 @@ export type Scale = Operation<typeof signature, NoAttributes>;
 export const scaleDefinition: Definition<Scale> = {
   op: 'scale',
   ...signature,
-  fills: ['S'],
   gradient: (graph, { operands: { x, factor } }, { y: dy }) => {
     if (!dy) return {};
     const [dx, dfactor] = [gradientLike(graph, x), gradientLike(graph, factor)];
@@ -40,7 +39,6 @@ export type ScaleGradient = Operation<typeof gradientSignature, NoAttributes>;
 export const scaleGradientDefinition: Definition<ScaleGradient> = {
   op: 'scaleGradient',
   ...gradientSignature,
-  fills: ['S'],
   gradient: 'none',
   check: (_, { F }) => oneElement(F),
   overwrites: { dx: ['dy'] },

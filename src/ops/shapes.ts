@@ -2,10 +2,10 @@
 
 import { InputError } from '../errors.js';
 import { type AnyNode, resultsOf, type Tensors } from '../graph/graph.js';
-import { type DType, elementCount, type Shape, type Tensor } from '../graph/tensor.js';
+import { type DType, elementCount, type Shape } from '../graph/tensor.js';
 import type { Definition, Operation, Sizes } from './definition.js';
 
-interface Pattern {
+export interface Pattern {
   /** Allowed types, usually one. */
   readonly dtypes: readonly DType[];
   readonly axes: readonly string[];
@@ -14,7 +14,8 @@ interface Pattern {
 
 const patterns = new Map<string, Pattern>();
 
-function patternOf(text: string): Pattern {
+/** The pattern that a text of a definition stands for. */
+export function patternOf(text: string): Pattern {
   const known = patterns.get(text);
   if (known) return known;
   const [, dtype, axes, optional] = /^((?:int32|uint8)(?:\|float)?)? ?\[(.*)\](\?)?$/.exec(text) ?? [];
@@ -29,7 +30,7 @@ function patternOf(text: string): Pattern {
 type Bound = Map<string, Shape>;
 
 /** The axes of a shape that each axis of a pattern stands for, from `first` to before `end`; null if they do not fit. */
-function spansOf({ axes }: Pattern, { length }: Shape): { axis: string; first: number; end: number }[] | null {
+export function spansOf({ axes }: Pattern, { length }: Shape): { axis: string; first: number; end: number }[] | null {
   const open = axes.findIndex((axis) => axis.startsWith('...'));
   /** Number of axes of the shape beyond those of the pattern. */
   const more = length - axes.length;
@@ -110,32 +111,6 @@ function applyRule(
 
 function sizesIn(bound: Bound): Sizes<Operation['signature']> {
   return Object.fromEntries([...bound].map(([letter, axes]) => [letter.replace('...', ''), elementCount(axes)]));
-}
-
-/** An axis of a tensor of a node. */
-export interface NamedAxis {
-  readonly tensor: Tensor;
-  readonly axis: number;
-  /** Its letter; null for a size that the pattern fixes. */
-  readonly letter: string | null;
-  /** Its place among the axes of `...S`; 0 for a letter of one axis. */
-  readonly place: number;
-}
-
-/** The axes of all tensors of a node that fits its definition. */
-export function namedAxes(definition: Definition<Operation>, node: AnyNode): NamedAxis[] {
-  return (['operands', 'results'] as const).flatMap((kind) =>
-    Object.entries(definition[kind]).flatMap(([name, text]) => {
-      const tensor = (node[kind] as Tensors)[name];
-      const spans = tensor && spansOf(patternOf(text), tensor.shape);
-      return (spans || []).flatMap(({ axis, first, end }) =>
-        Array.from({ length: end - first }, (_, place): NamedAxis => {
-          const letter = /^\d/.test(axis) ? null : axis.replace('...', '');
-          return { tensor: tensor!, axis: first + place, letter, place };
-        }),
-      );
-    }),
-  );
 }
 
 /**

@@ -22,9 +22,6 @@ const sampling = {
     { H, W, C }: { readonly H: number; readonly W: number; readonly C: number },
     { stride, extraChannels }: Subsampling,
   ) => ({ Y: Math.ceil(H / stride), X: Math.ceil(W / stride), D: C + extraChannels }),
-  fills: ['C', 'D'] as const,
-  filled: (attributes: Subsampling, { C, D }: { readonly C: number; readonly D: number }) =>
-    D < C ? null : { ...attributes, extraChannels: D - C },
   check: ({ stride, extraChannels }: Subsampling) => {
     if (!(Number.isInteger(stride) && stride >= 1)) return `stride ${stride}, right would be a whole number from 1 on`;
     if (Number.isInteger(extraChannels) && extraChannels >= 0) return null;

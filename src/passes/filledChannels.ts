@@ -1,6 +1,6 @@
 /**
  * Fills the channels of a network up with zeros, to a multiple of what a device computes at once: 21 become 32. Operations
- * say in their definitions which of their sizes may grow (`fills`). What is behind a network's own elements stays zero
+ * say which of their sizes may grow (`ops/filling.ts`). What is behind a network's own elements stays zero
  * while it trains, as weights, γ, β and all their gradients are zero there, and nothing else changes, but for the order in which
  * an engine adds.
  *
@@ -10,8 +10,7 @@
 import type { AnyNode, Tensors } from '../graph/graph.js';
 import type { Plan } from '../graph/plan.js';
 import { elementCount, type Shape, type Storage, type StorageView, type Tensor } from '../graph/tensor.js';
-import { definitionOf } from '../ops/index.js';
-import { type NamedAxis, namedAxes } from '../ops/shapes.js';
+import { filledAttributes, growingLetters, type NamedAxis, namedAxes } from '../ops/filling.js';
 
 export interface FilledPlan {
   readonly plan: Plan;
@@ -32,7 +31,7 @@ export function fillChannels(plan: Plan, multiple: number): FilledPlan | null {
     const filling = new Filling(axes, sizes);
     const unfit = nodes.find((node) => filling.attributes(node) === null);
     if (!unfit) return filling.plan(plan);
-    for (const { tensor, axis } of namedAxes(definitionOf(unfit), unfit)) axes.fix(tensor, axis);
+    for (const { tensor, axis } of namedAxes(unfit)) axes.fix(tensor, axis);
   }
 }
 
@@ -67,8 +66,8 @@ class Axes {
     const stored = new Map<string, Stored>();
     const rigid = new Set<string>();
     for (const node of nodes) {
-      const fills = fillsOf(node);
-      for (const alike of byLetter(namedAxes(definitionOf(node), node))) {
+      const fills = growingLetters(node);
+      for (const alike of byLetter(namedAxes(node))) {
         const [{ letter, tensor, axis }] = alike;
         const mayGrow = letter !== null && fills.includes(letter);
         const vectors = alike.map((each) => each.tensor).filter(isVector);
@@ -147,11 +146,6 @@ class Axes {
   }
 }
 
-function fillsOf(node: AnyNode): readonly string[] {
-  const { fills = [] } = definitionOf(node);
-  return typeof fills === 'function' ? fills(node.attributes) : fills;
-}
-
 /** Axes that have one size, in each node; those of a fixed size each for itself. */
 function byLetter(axes: readonly NamedAxis[]): readonly [NamedAxis, ...NamedAxis[]][] {
   const alike = new Map<string, [NamedAxis, ...NamedAxis[]]>();
@@ -218,13 +212,11 @@ class Filling {
 
   /** The attributes of a node with filled axes; null if there are none. */
   attributes(node: AnyNode): object | null {
-    const definition = definitionOf(node);
-    if (!definition.filled) return node.attributes;
     const sizes: Record<string, number> = {};
-    for (const [{ letter, tensor, axis }] of byLetter(namedAxes(definition, node))) {
+    for (const [{ letter, tensor, axis }] of byLetter(namedAxes(node))) {
       if (letter !== null) sizes[letter] = (sizes[letter] ?? 1) * this.#tensor(tensor).shape[axis]!;
     }
-    return definition.filled(node.attributes, sizes, (operand, place) => {
+    return filledAttributes(node, sizes, (operand, place) => {
       const { storage } = (node.operands as Tensors)[operand]!.view!;
       this.#storage(storage);
       return this.#places.get(storage.name)?.[place] ?? place;

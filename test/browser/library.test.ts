@@ -53,10 +53,10 @@ it('is small, and brings its kernels as files', () => {
   // Kernels of devices with matrix units, which browsers do not offer to pages yet, and what their trial and tuning compare by.
   apart.push('gpuMatrixKernels.js', 'agreement.js');
   // Fetched by trainings that ask for them: quantizers, budgets, live lines, counts of oscillating weights, gradients and
-  // moments of many batches, shards, weights to start from, a run to resume, images to read, AUC and IoU, and on the CPU learned bits and depthwise
-  // convolutions.
+  // moments of many batches, shards, weights to start from, a run to resume, images to read, AUC and IoU, channels that are no multiples, and on
+  // the CPU learned bits and depthwise convolutions.
   apart.push('bitFitting.js', 'liveLines.js', 'oscillations.js', 'measurements.js', 'shardedStep.js', 'staging.js');
-  apart.push('treeSum.js', 'resumedRun.js', 'imageStreams.js');
+  apart.push('treeSum.js', 'lastWrite.js', 'resumedRun.js', 'imageStreams.js', 'filledPrograms.js');
   apart.push('quantizerStart.js', 'budgetLimits.js', 'loadReport.js', 'batchNormStart.js', 'score.js');
   apart.push('integerProducts.js', 'depthwise.js');
   const scripts = [...sizes.keys()].filter((name) => name.endsWith('.js') && !apart.includes(name));

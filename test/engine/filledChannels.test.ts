@@ -5,9 +5,11 @@
 
 import { expect, it } from 'vitest';
 import { createRandom, generateSynthetic, trainingEpoch } from '../../src/data/index.js';
+import type { Device } from '../../src/device.js';
 import type { Engine } from '../../src/engine/engine.js';
 import { fillingEngine } from '../../src/engine/fillingEngine.js';
 import { createReferenceEngine } from '../../src/engine/reference/index.js';
+import { selectEngine } from '../../src/engine/selectEngine.js';
 import { elementCount, Graph, type Plan } from '../../src/graph/index.js';
 import { type Define, network, STORAGE } from '../../src/nn/index.js';
 import { fillChannels } from '../../src/passes/filledChannels.js';
@@ -16,9 +18,10 @@ import { openSession } from '../../src/program/session.js';
 import { buildTrainingProgram, type TrainingProgram } from '../../src/program/trainingProgram.js';
 import { experimentFromSettings, withDefinition } from '../../src/settings/index.js';
 import { dataShape, programOptions, quantizedNetwork } from '../../src/train/programOptions.js';
+import { skipsGpu } from '../softwareGpu.js';
 
 const batchSize = 4;
-const images = generateSynthetic(3, 2 * batchSize);
+const images = generateSynthetic(3, 4 * batchSize);
 const shape = dataShape(images, undefined, images.test.count);
 
 type Settings = Readonly<Record<string, unknown>>;
@@ -51,7 +54,7 @@ function trainingOf(settings: Settings, define: Define = branched, teacher: Sett
 
 /** All that is stored after two steps and an evaluation. */
 async function trained(engine: Engine, training: TrainingProgram): Promise<ReadonlyMap<string, readonly number[]>> {
-  const { variables, plan, teacher } = training;
+  const { variables, plan, teacher, options } = training;
   const session = await openSession(engine, training);
   const { program } = session;
   for (const { shape, view } of [...(teacher?.parameters ?? []), ...(teacher?.running ?? [])]) {
@@ -60,7 +63,8 @@ async function trained(engine: Engine, training: TrainingProgram): Promise<Reado
   }
   session.setTrainingImages(images.train);
   session.setEvaluationImages(images.test);
-  session.setBatches(trainingEpoch(images.train.count, batchSize, createRandom(5), { shift: 4, mirror: true }));
+  const stepSize = options.batchSize * (options.shards ?? 1);
+  session.setBatches(trainingEpoch(images.train.count, stepSize, createRandom(5), { shift: 4, mirror: true }));
   program.write(STORAGE.control, [0.05, 0.1, 0.1, 0.5, 0.1, -0.1]);
   if (plan.storages.some(({ name }) => name === STORAGE.bitCaps)) {
     program.write(STORAGE.bitCaps, new Float64Array(2 * variables.quantizers.length).fill(6));
@@ -104,7 +108,82 @@ it.each<[what: string, settings: Settings, teacher?: Settings]>([
     const isSmall = (channels: number) => channels < multiple / 2;
     expect(channelsOf(plan).filter((channels) => channels % multiple !== 0 && !isSmall(channels))).toEqual([]);
     expect(channelsOf(plan)).not.toEqual(channelsOf(training.plan));
-    const found = await trained(fillingEngine(createReferenceEngine(), multiple), training);
+    const found = await trained(fillingEngine({ ...createReferenceEngine(), channelMultiple: multiple }), training);
     for (const [name, values] of wanted) expect(found.get(name), name).toEqual(values);
+  }
+});
+
+it.each<[kept: string, settings: Settings, define: Define, channels: readonly number[]]>([
+  [
+    'channels that a sigmoid makes factors of, or that are beside others',
+    own,
+    (n, x) => {
+      const stem = n.conv(x, 7, { stride: 8 });
+      const excited = n.conv(n.multiply(stem, n.activation(n.linear(n.globalAverage(stem), 7), 'sigmoid')), 5);
+      return n.linear(n.globalAverage(n.conv(n.concat([excited, n.conv(excited, 6)]), 9)), 10);
+    },
+    [7, 5, 6, 12],
+  ],
+  [
+    'channels whose places decide what follows',
+    own,
+    (n, x) => n.linear(n.flatten(n.conv(n.shuffle(n.conv(n.conv(x, 5, { stride: 8 }), 6), { groups: 2 }), 7)), 10),
+    [8, 6, 7],
+  ],
+  [
+    'channels of weights that are never zero',
+    { ...own, w_quantize: 'parametric_pow2_xmin_xmax' },
+    (n, x) => n.linear(n.globalAverage(n.conv(n.conv(x, 5, { stride: 8 }), 7)), 10),
+    [5, 7],
+  ],
+  [
+    'the classes',
+    own,
+    (n, x) => n.globalAverage(n.conv(n.conv(x, 5, { stride: 8 }), 10, { activation: 'none' })),
+    [8, 10],
+  ],
+])('keeps %s', async (_what, settings, define, channels) => {
+  const training = trainingOf(settings, define);
+  const filled = fillChannels(training.plan, 4)?.plan ?? training.plan;
+  expect(channelsOf(filled).slice(0, channels.length)).toEqual(channels);
+  const wanted = await trained(createReferenceEngine(), training);
+  const found = await trained(fillingEngine({ ...createReferenceEngine(), channelMultiple: 4 }), training);
+  for (const [name, values] of wanted) expect(found.get(name), name).toEqual(values);
+});
+
+it('networks that are loaded together are filled, each with its own result', async () => {
+  const reference = createReferenceEngine();
+  const loadTogether: Engine['loadTogether'] = async (plans) => [
+    ...plans.slice(0, 2).map((plan) => reference.load(plan)),
+    Promise.reject(new Error('no memory')),
+    null,
+  ];
+  const engine = fillingEngine({ ...reference, channelMultiple: 8, loadTogether });
+  const odd = trainingOf(own);
+  const even = trainingOf(own, (n, x) => n.linear(n.globalAverage(n.conv(x, 8, { stride: 8 })), 10));
+  const plans = [odd, even, odd, odd].map(({ plan }) => plan);
+  const [first, second, third, fourth] = await engine.loadTogether!(plans);
+  for (const [program, training] of [
+    [first!, odd],
+    [second!, even],
+  ] as const) {
+    const alone = await trained(createReferenceEngine(), training);
+    const together = await trained({ ...reference, load: () => program, dispose: async () => {} }, training);
+    expect(together).toEqual(alone);
+  }
+  await expect(third).rejects.toThrow('no memory');
+  expect(fourth).toBeNull();
+});
+
+it.each<[device: Device, shards: number]>([
+  ['cpu', 1],
+  ['gpu', 2],
+])('%s with %i shards: the parameters of the reference engine', { timeout: 120_000 }, async (device, shards) => {
+  if (device === 'gpu' && skipsGpu) return;
+  const training = trainingOf({ ...own, ...uniform, shards, batch_size: shards * batchSize });
+  const wanted = await trained(createReferenceEngine(), training);
+  const found = await trained(await selectEngine(device, { threads: 2 }), training);
+  for (const name of [STORAGE.loss, STORAGE.parameters, STORAGE.running, STORAGE.quantizers]) {
+    for (const [i, value] of wanted.get(name)!.entries()) expect(found.get(name)![i], name).toBeCloseTo(value, 3);
   }
 });

@@ -3,7 +3,6 @@
 import type { MatmulPrecision } from '../../device.js';
 import type { Plan } from '../../graph/plan.js';
 import type { Engine, LoadProgress } from '../engine.js';
-import { fillingEngine } from '../fillingEngine.js';
 import { type DeviceOptions, openDevice } from './device.js';
 import { loadPrograms } from './gpuProgram.js';
 import { findMatrixUnits } from './matrixUnits.js';
@@ -24,8 +23,6 @@ export interface GpuOptions extends DeviceOptions {
   readonly idleHost?: IdleHost;
   /** True to tune a software adapter too, which takes minutes; for tests. */
   readonly tunesSoftware?: boolean;
-  /** Channels are filled up to a multiple of this, by default of what kernels load or multiply at once; 1 for none. */
-  readonly channelMultiple?: number;
 }
 
 /** @throws {InputError} if there is no GPU, or if it has to time kernels and cannot. */
@@ -45,10 +42,11 @@ export async function openGpuEngine(options: GpuOptions): Promise<Engine> {
     const onCompiled = (done: number, total: number) => onProgress?.('compiling', done, total);
     return loadPrograms(open, plans, { profile, matrixUnits: units, choose, idleHost: options.idleHost }, onCompiled);
   };
-  const { channelMultiple = units ? 16 : 4 } = options;
-  const engine: Engine = {
+  return {
     name: 'gpu',
     description: `${open.description}, ${note}${isFixed}`,
+    // Fragments on matrix units, else what is loaded at once.
+    channelMultiple: units ? 16 : 4,
     load: async (plan, onProgress) => (await loadAlike([plan], onProgress))[0]!,
     loadTogether: async (plans, onProgress) => {
       const { loadTogether } = await import('./loadTogether.js');
@@ -56,5 +54,4 @@ export async function openGpuEngine(options: GpuOptions): Promise<Engine> {
     },
     dispose: async () => open.dispose(),
   };
-  return fillingEngine(engine, channelMultiple);
 }

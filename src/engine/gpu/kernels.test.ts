@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isThorough, tierOf } from '../../../test/tier.js';
 import type { Plan } from '../../graph/index.js';
+import { fillChannels } from '../../passes/filledChannels.js';
 import { buildTrainingProgram } from '../../program/trainingProgram.js';
 import { experimentFromSettings } from '../../settings/index.js';
 import { programOptions } from '../../train/programOptions.js';
@@ -114,6 +115,17 @@ describe('kernels pass the checks of the null backend', () => {
       }
     },
   );
+
+  it('on matrix units load eight numbers at a time of odd channels, too, if these are filled', () => {
+    const narrower = plan('resnet20', 32, 20, { ...quantized, width_multiplier: '0.65625' });
+    const matrixUnits = { precision: 'float16', workgroupBytes: 49_152, kernels } as const;
+    const [odd, filled] = [narrower, fillChannels(narrower, 16)!.plan].map((training) => {
+      const calls = lowerPhase(training.phases.train!, placePlan(training, { matrixUnits }).forPhase('train'));
+      return calls.filter(({ call }) => call.code.includes('= bitcast<vec4<f16>>(next')).length;
+    });
+    expect(odd).toBe(0);
+    expect(filled).toBeGreaterThan(10);
+  });
 
   it.runIf(isThorough)('are no more workgroups than a dispatch has: resnet18 at 224, batch 768', async () => {
     const training = plan('resnet18', 224, 768, quantized);

@@ -2,19 +2,38 @@
 
 import type { Plan } from '../graph/plan.js';
 import { fillChannels } from '../passes/filledChannels.js';
-import type { Program, StorageArray } from './engine.js';
+import type { Engine, LoadProgress, Program, StorageArray } from './engine.js';
 
-/** A plan with filled channels, and what makes its program that of the plan without. */
-export interface Filled {
-  readonly plan: Plan;
-  readonly programOf: (program: Program) => Program;
+/** Loads a plan with channels filled up to a multiple, where that is possible. */
+export async function load(
+  loadPlan: Engine['load'],
+  multiple: number,
+  plan: Plan,
+  onProgress?: LoadProgress,
+): Promise<Program> {
+  const filling = fillChannels(plan, multiple);
+  const program = await loadPlan(filling?.plan ?? plan, onProgress);
+  return filling ? withoutFilling(program, filling.places) : program;
 }
 
-/** The plan with channels that are multiples of a number, where that is possible. */
-export function filled(plan: Plan, multiple: number): Filled {
-  const filling = fillChannels(plan, multiple);
-  if (!filling) return { plan, programOf: (program) => program };
-  return { plan: filling.plan, programOf: (program) => withoutFilling(program, filling.places) };
+/** Loads several plans together, each with channels filled up to a multiple, where that is possible. */
+export async function loadTogether(
+  loadPlans: NonNullable<Engine['loadTogether']>,
+  multiple: number,
+  plans: readonly Plan[],
+  onProgress?: LoadProgress,
+): Promise<readonly (Promise<Program> | null)[]> {
+  const fillings = plans.map((plan) => fillChannels(plan, multiple));
+  const filled = plans.map((plan, index) => fillings[index]?.plan ?? plan);
+  const programs = await loadPlans(filled, onProgress);
+  return programs.map((program, index) => {
+    const filling = fillings[index];
+    if (!program || !filling) return program;
+    const own = program.then((loaded) => withoutFilling(loaded, filling.places));
+    // The error is for whoever asks for the program.
+    own.catch(() => {});
+    return own;
+  });
 }
 
 /** @param places new places of the elements of each storage that is filled, by its name */
