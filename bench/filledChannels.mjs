@@ -1,15 +1,17 @@
 /**
- * Times training steps of ResNet-20 with fewer channels on a GPU, as they are and filled up to multiples, and compares
- * the losses of the first steps. Networks compute together, in rounds that take turns; medians of the rounds.
+ * Times training steps of ResNet-20 with fewer channels, as they are and filled up to multiples, and compares the losses
+ * of the first steps. Rounds take turns; medians of the rounds. On a GPU several networks may compute together.
  *
  * Run after `npm run build`, for example
- *   node bench/filledChannels.mjs --widths 42,30 --multiples 1,8,16 --networks 4
+ *   node bench/filledChannels.mjs --device gpu --widths 42,30 --multiples 1,8,16 --networks 4
+ *   node bench/filledChannels.mjs --device cpu --threads 2 --multiples 1,8 --steps 3
  * A width is in 64ths of the channels.
  */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createRandom, generateSynthetic, trainingEpoch } from '../dist/data/index.js';
+import { createCpuEngine } from '../dist/engine/cpu/index.js';
 import { fillingEngine } from '../dist/engine/fillingEngine.js';
 import { createGpuEngine } from '../dist/engine/gpu/index.js';
 import { sharedEngine } from '../dist/engine/sharedEngine.js';
@@ -22,9 +24,11 @@ import { dataShape, programOptions } from '../dist/train/programOptions.js';
 
 const { values: options } = parseArgs({
   options: {
+    device: { type: 'string', default: 'gpu' },
+    threads: { type: 'string', default: '2' },
     widths: { type: 'string', default: '42,30' },
     multiples: { type: 'string', default: '1,8,16' },
-    networks: { type: 'string', default: '4' },
+    networks: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '5' },
     steps: { type: 'string', default: '60' },
     batch: { type: 'string', default: '128' },
@@ -44,8 +48,11 @@ async function opened(width, settings, channelMultiple) {
   const own = { ...settings, model: 'resnet20', width_multiplier: width / 64, batch_size: batch };
   const training = buildTrainingProgram(programOptions(experimentFromSettings('bench', 'bench', own), shape, null));
   const tuningFile = join(tmpdir(), `filled-${width}-${channelMultiple}.json`);
-  const bare = await createGpuEngine({ tuningFile, allowSoftware: options.software });
-  const engine = fillingEngine({ ...bare, channelMultiple });
+  const bare =
+    options.device === 'gpu'
+      ? await createGpuEngine({ tuningFile, allowSoftware: options.software })
+      : await createCpuEngine({ threads: Number(options.threads) });
+  const engine = fillingEngine({ ...bare, fastChannels: { multiple: channelMultiple, depthwise: 4, growth: 2 } });
   const shares = sharedEngine(engine, networks, { onFewer: (atOnce) => console.log(`only ${atOnce} at once`) });
   const sessions = await Promise.all(shares.map((share) => openSession(share.engine, training)));
   for (const session of sessions) {

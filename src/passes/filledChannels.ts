@@ -1,5 +1,5 @@
 /**
- * Fills the channels of a network up with zeros, to a multiple of what a device computes at once: 21 become 32. Operations
+ * Fills the channels of a network up with zeros, to as many as an engine's kernels are fast for: 21 become 24, or 32. Operations
  * say which of their sizes may grow (`ops/filling.ts`). What is behind a network's own elements stays zero
  * while it trains, as weights, γ, β and all their gradients are zero there, and nothing else changes, but for the order in which
  * an engine adds.
@@ -9,7 +9,7 @@
 
 import type { AnyNode, Tensors } from '../graph/graph.js';
 import type { Plan } from '../graph/plan.js';
-import { elementCount, type Shape, type Storage, type StorageView, type Tensor } from '../graph/tensor.js';
+import { channelsOf, elementCount, type Shape, type Storage, type StorageView, type Tensor } from '../graph/tensor.js';
 import { filledAttributes, growingLetters, type NamedAxis, namedAxes } from '../ops/filling.js';
 
 export interface FilledPlan {
@@ -18,15 +18,22 @@ export interface FilledPlan {
   readonly places: ReadonlyMap<string, Uint32Array>;
 }
 
-/**
- * The plan with the channels of convolutions filled up to a multiple, unless that would be more than twice as many; null
- * if none can be.
- */
-export function fillChannels(plan: Plan, multiple: number): FilledPlan | null {
+/** Numbers of channels for which the kernels of an engine are fast. */
+export interface FastChannels {
+  /** They are multiples of this, … */
+  readonly multiple: number;
+  /** … and those of depthwise convolutions, which load more than they multiply, of this. */
+  readonly depthwise: number;
+  /** Channels for one of the network, at most, with which they are faster. */
+  readonly growth: number;
+}
+
+/** The plan with the channels of convolutions filled up to those that are fast; null if none can be. */
+export function fillChannels(plan: Plan, fast: FastChannels): FilledPlan | null {
   const nodes = Object.values(plan.phases).flat();
   const axes = new Axes(nodes);
   for (;;) {
-    const sizes = filledSizes(nodes, axes, multiple);
+    const sizes = filledSizes(nodes, axes, fast);
     if (sizes.size === 0) return null;
     const filling = new Filling(axes, sizes);
     const unfit = nodes.find((node) => filling.attributes(node) === null);
@@ -172,15 +179,22 @@ function endOf({ view, shape }: Stored): number {
 }
 
 /** The new sizes of the axes that grow, by their sets. */
-function filledSizes(nodes: readonly AnyNode[], axes: Axes, multiple: number): ReadonlyMap<string, number> {
+function filledSizes(
+  nodes: readonly AnyNode[],
+  axes: Axes,
+  { multiple, depthwise, growth }: FastChannels,
+): ReadonlyMap<string, number> {
   const sizes = new Map<string, number>();
   const { fixed } = axes;
-  for (const node of nodes) {
-    if (node.op !== 'conv2d') continue;
-    const { y } = node.results;
-    const [axis, channels] = [axes.of(y, 3), y.shape[3]!];
-    const filled = Math.ceil(channels / multiple) * multiple;
-    if (filled > channels && filled <= 2 * channels && !fixed.has(axis)) sizes.set(axis, filled);
+  const ofDepthwise = new Set(
+    nodes.flatMap(({ op, results }) => (op === 'depthwiseConv2d' ? axes.of(results.y, 3) : [])),
+  );
+  for (const { op, results } of nodes) {
+    if (op !== 'conv2d') continue;
+    const [axis, channels] = [axes.of(results.y, 3), channelsOf(results.y)];
+    const own = ofDepthwise.has(axis) ? depthwise : multiple;
+    const filled = Math.ceil(channels / own) * own;
+    if (filled > channels && filled <= growth * channels && !fixed.has(axis)) sizes.set(axis, filled);
   }
   return sizes;
 }
