@@ -3,7 +3,7 @@
  * of the first steps. Rounds take turns; medians of the rounds. On a GPU several networks may compute together.
  *
  * Run after `npm run build`, for example
- *   node bench/filledChannels.mjs --device gpu --widths 42,30 --multiples 1,8,16 --networks 4
+ *   node bench/filledChannels.mjs --device gpu --widths 42,30 --multiples 1,8 --networks 4
  *   node bench/filledChannels.mjs --device cpu --threads 2 --multiples 1,8 --steps 3
  * A width is in 64ths of the channels.
  */
@@ -27,7 +27,7 @@ const { values: options } = parseArgs({
     device: { type: 'string', default: 'gpu' },
     threads: { type: 'string', default: '2' },
     widths: { type: 'string', default: '42,30' },
-    multiples: { type: 'string', default: '1,8,16' },
+    multiples: { type: 'string', default: '1,8' },
     networks: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '5' },
     steps: { type: 'string', default: '60' },
@@ -52,7 +52,7 @@ async function opened(width, settings, channelMultiple) {
     options.device === 'gpu'
       ? await createGpuEngine({ tuningFile, allowSoftware: options.software })
       : await createCpuEngine({ threads: Number(options.threads) });
-  const engine = fillingEngine({ ...bare, fastChannels: { multiple: channelMultiple, depthwise: 4, growth: 2 } });
+  const engine = fillingEngine({ ...bare, channelMultiple });
   const shares = sharedEngine(engine, networks, { onFewer: (atOnce) => console.log(`only ${atOnce} at once`) });
   const sessions = await Promise.all(shares.map((share) => openSession(share.engine, training)));
   for (const session of sessions) {

@@ -8,7 +8,6 @@
 
 import type { AnyNode } from '../graph/graph.js';
 import type { Plan } from '../graph/plan.js';
-import type { FastChannels } from '../passes/filledChannels.js';
 import type { StorageRange } from '../passes/lastWrite.js';
 
 /** Array of a storage; floats are Float64Array on the reference engine and Float32Array on all others. */
@@ -23,8 +22,8 @@ export interface Engine {
   readonly name: 'reference' | 'cpu' | 'gpu';
   /** One line about the hardware in use: threads, SIMD level, adapter. */
   readonly description: string;
-  /** Numbers of channels for which its kernels are fast (`fillingEngine.ts`); absent if none are faster than others. */
-  readonly fastChannels?: FastChannels;
+  /** Its kernels are fast for numbers of channels that are multiples of this (`fillingEngine.ts`); absent for any number. */
+  readonly channelMultiple?: number;
   load(plan: Plan, onProgress?: LoadProgress): Promise<Program>;
   /**
    * Loads plans of several networks, each with a program of its own. Where they differ in numbers only, as those of seeds

@@ -1,29 +1,29 @@
 /** Programs of plans with filled channels (`passes/filledChannels.ts`), whose storages are those of the plans without. */
 
 import type { Plan } from '../graph/plan.js';
-import { type FastChannels, fillChannels } from '../passes/filledChannels.js';
+import { fillChannels } from '../passes/filledChannels.js';
 import type { Engine, LoadProgress, Program, StorageArray } from './engine.js';
 
-/** Loads a plan with as many channels as are fast, where that is possible. */
+/** Loads a plan with channels filled up to a multiple, where that is possible. */
 export async function load(
   loadPlan: Engine['load'],
-  fast: FastChannels,
+  multiple: number,
   plan: Plan,
   onProgress?: LoadProgress,
 ): Promise<Program> {
-  const filling = fillChannels(plan, fast);
+  const filling = fillChannels(plan, multiple);
   const program = await loadPlan(filling?.plan ?? plan, onProgress);
   return filling ? withoutFilling(program, filling.places) : program;
 }
 
-/** Loads several plans together, each with as many channels as are fast, where that is possible. */
+/** Loads several plans together, each with channels filled up to a multiple, where that is possible. */
 export async function loadTogether(
   loadPlans: NonNullable<Engine['loadTogether']>,
-  fast: FastChannels,
+  multiple: number,
   plans: readonly Plan[],
   onProgress?: LoadProgress,
 ): Promise<readonly (Promise<Program> | null)[]> {
-  const fillings = plans.map((plan) => fillChannels(plan, fast));
+  const fillings = plans.map((plan) => fillChannels(plan, multiple));
   const filled = plans.map((plan, index) => fillings[index]?.plan ?? plan);
   const programs = await loadPlans(filled, onProgress);
   return programs.map((program, index) => {

@@ -5,8 +5,8 @@ import type { Engine } from './engine.js';
  * is read and written is without them.
  */
 export function fillingEngine(engine: Engine): Engine {
-  const { fastChannels: fast, load, loadTogether } = engine;
-  if (!fast) return engine;
+  const { channelMultiple: multiple, load, loadTogether } = engine;
+  if (!multiple) return engine;
   const programs = () => import('./filledPrograms.js');
   return {
     ...engine,
@@ -14,11 +14,12 @@ export function fillingEngine(engine: Engine): Engine {
     load: async (plan, onProgress) =>
       Object.values(plan.phases)
         .flat()
-        .some(({ op, results }) => op === 'conv2d' && results.y.shape[3]! % fast.multiple)
-        ? (await programs()).load(load, fast, plan, onProgress)
+        .some(({ op, results }) => op === 'conv2d' && results.y.shape[3]! % multiple)
+        ? (await programs()).load(load, multiple, plan, onProgress)
         : load(plan, onProgress),
     ...(loadTogether && {
-      loadTogether: async (plans, onProgress) => (await programs()).loadTogether(loadTogether, fast, plans, onProgress),
+      loadTogether: async (plans, onProgress) =>
+        (await programs()).loadTogether(loadTogether, multiple, plans, onProgress),
     }),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Fills the channels of a network up with zeros, to as many as an engine's kernels are fast for: 21 become 24, or 32. Operations
+ * Fills the channels of a network up with zeros, to multiples for which an engine's kernels are made: 21 become 24. Operations
  * say which of their sizes may grow (`ops/filling.ts`). What is behind a network's own elements stays zero
  * while it trains, as weights, γ, β and all their gradients are zero there, and nothing else changes, but for the order in which
  * an engine adds.
@@ -18,22 +18,18 @@ export interface FilledPlan {
   readonly places: ReadonlyMap<string, Uint32Array>;
 }
 
-/** Numbers of channels for which the kernels of an engine are fast. */
-export interface FastChannels {
-  /** They are multiples of this, … */
-  readonly multiple: number;
-  /** … and those of depthwise convolutions, which load more than they multiply, of this. */
-  readonly depthwise: number;
-  /** Channels for one of the network, at most, with which they are faster. */
-  readonly growth: number;
-}
+/** Depthwise convolutions load more than they multiply, four channels at once. */
+const depthwiseMultiple = 4;
 
-/** The plan with the channels of convolutions filled up to those that are fast; null if none can be. */
-export function fillChannels(plan: Plan, fast: FastChannels): FilledPlan | null {
+/** Channels for each of the network's, at most: there are kernels for four channels, for which eight take longer. */
+const mostGrowth = 1.8;
+
+/** The plan with the channels of convolutions filled up to a multiple; null if none can be, or need to be. */
+export function fillChannels(plan: Plan, multiple: number): FilledPlan | null {
   const nodes = Object.values(plan.phases).flat();
   const axes = new Axes(nodes);
   for (;;) {
-    const sizes = filledSizes(nodes, axes, fast);
+    const sizes = filledSizes(nodes, axes, multiple);
     if (sizes.size === 0) return null;
     const filling = new Filling(axes, sizes);
     const unfit = nodes.find((node) => filling.attributes(node) === null);
@@ -179,11 +175,7 @@ function endOf({ view, shape }: Stored): number {
 }
 
 /** The new sizes of the axes that grow, by their sets. */
-function filledSizes(
-  nodes: readonly AnyNode[],
-  axes: Axes,
-  { multiple, depthwise, growth }: FastChannels,
-): ReadonlyMap<string, number> {
+function filledSizes(nodes: readonly AnyNode[], axes: Axes, multiple: number): ReadonlyMap<string, number> {
   const sizes = new Map<string, number>();
   const { fixed } = axes;
   const ofDepthwise = new Set(
@@ -192,9 +184,9 @@ function filledSizes(
   for (const { op, results } of nodes) {
     if (op !== 'conv2d') continue;
     const [axis, channels] = [axes.of(results.y, 3), channelsOf(results.y)];
-    const own = ofDepthwise.has(axis) ? depthwise : multiple;
+    const own = ofDepthwise.has(axis) ? depthwiseMultiple : multiple;
     const filled = Math.ceil(channels / own) * own;
-    if (filled > channels && filled <= growth * channels && !fixed.has(axis)) sizes.set(axis, filled);
+    if (filled > channels && filled <= mostGrowth * channels && !fixed.has(axis)) sizes.set(axis, filled);
   }
   return sizes;
 }
@@ -293,9 +285,11 @@ class Filling {
       leaveGap(view.offset);
       filledEnd = Math.ceil(filledEnd / ALIGNMENT) * ALIGNMENT;
       const filled = this.#filledShape(tensor);
-      const count = elementCount(shape);
-      for (let i = 0; i < count; i++) places[end + i] = filledEnd + filledIndex(i, shape, filled);
-      end += count;
+      const run = shape.at(-1) ?? 1;
+      for (let i = 0; i < elementCount(shape); i += run) {
+        const begin = filledEnd + filledIndex(i, shape, filled);
+        for (let j = 0; j < run; j++) places[end++] = begin + j;
+      }
       filledEnd += elementCount(filled);
     }
     leaveGap(length);

@@ -53,7 +53,7 @@ export async function openCpuEngine(platform: CpuPlatform, options: CpuEngineOpt
       `WebAssembly ${kernels.level === 'relaxed' ? 'relaxed SIMD' : 'SIMD'}`,
       ...(limit !== null && options.threads === undefined ? [limit] : []),
     ].join(', '),
-    fastChannels: { multiple: 8, depthwise: 4, growth: 1.8 },
+    channelMultiple: 8,
     load: async (plan, onProgress) => {
       const spins = threads > available ? 0 : SPINS;
       const program = await loadProgram(platform, plan, kernels, threads, spins, options.profile ?? false);

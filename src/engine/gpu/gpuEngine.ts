@@ -45,8 +45,8 @@ export async function openGpuEngine(options: GpuOptions): Promise<Engine> {
   return {
     name: 'gpu',
     description: `${open.description}, ${note}${isFixed}`,
-    // Of fragments on matrix units, else of what is loaded at once.
-    fastChannels: { multiple: units ? 16 : 4, depthwise: 4, growth: 2 },
+    // As many as are loaded at once.
+    channelMultiple: units ? 8 : 4,
     load: async (plan, onProgress) => (await loadAlike([plan], onProgress))[0]!,
     loadTogether: async (plans, onProgress) => {
       const { loadTogether } = await import('./loadTogether.js');
