@@ -38,10 +38,19 @@ export async function loadTogether(
 
 /** @param places new places of the elements of each storage that is filled, by its name */
 function withoutFilling(program: Program, places: ReadonlyMap<string, Uint32Array>): Program {
+  /** The new places of some elements of a storage, all from an offset on by default; null if it is not filled. */
+  const placesOf = (storage: string, offset: number, count?: number): Uint32Array | null => {
+    const all = places.get(storage);
+    if (!all) return null;
+    const end = count === undefined ? all.length : offset + count;
+    if (end > all.length)
+      throw new RangeError(`${offset} … ${end} of the storage ${storage}, which ends at ${all.length}`);
+    return all.subarray(offset, end);
+  };
   return {
     ...program,
     write: (storage, data, offset = 0) => {
-      const own = places.get(storage)?.subarray(offset, offset + data.length);
+      const own = placesOf(storage, offset, data.length);
       if (!own?.length) return program.write(storage, data, offset);
       // Between the elements are zeros, and stay there.
       const begin = own[0]!;
@@ -50,7 +59,7 @@ function withoutFilling(program: Program, places: ReadonlyMap<string, Uint32Arra
       program.write(storage, values, begin);
     },
     read: async (storage, offset = 0, length) => {
-      const own = places.get(storage)?.subarray(offset, length === undefined ? length : offset + length);
+      const own = placesOf(storage, offset, length);
       if (!own?.length) return program.read(storage, offset, length);
       const begin = own[0]!;
       return gathered(await program.read(storage, begin, own.at(-1)! + 1 - begin), own, begin);

@@ -158,6 +158,20 @@ it.each<[kept: string, settings: Settings, define: Define, channels: readonly nu
   for (const [name, values] of wanted) expect(found.get(name), name).toEqual(values);
 });
 
+it('parts of storages are those of the network, and end where it ends', async () => {
+  const { plan, variables } = trainingOf(own);
+  const program = await fillingEngine({ ...createReferenceEngine(), channelMultiple: 8 }).load(plan);
+  const { length } = plan.storages.find(({ name }) => name === STORAGE.parameters)!;
+  const values = Float64Array.from({ length }, (_, i) => i + 1);
+  program.write(STORAGE.parameters, values);
+  const { offset } = variables.parameters[3]!.view;
+  expect([...(await program.read(STORAGE.parameters, offset, 3))]).toEqual([offset + 1, offset + 2, offset + 3]);
+  program.write(STORAGE.parameters, [7, 8], length - 2);
+  expect([...(await program.read(STORAGE.parameters))]).toEqual([...values.subarray(0, length - 2), 7, 8]);
+  expect(() => program.write(STORAGE.parameters, [7, 8], length - 1)).toThrow(`ends at ${length}`);
+  await expect(program.read(STORAGE.parameters, 1, length)).rejects.toThrow(`ends at ${length}`);
+});
+
 it('networks that are loaded together are filled, each with its own result', async () => {
   const reference = createReferenceEngine();
   const loadTogether: Engine['loadTogether'] = async (plans) => [
