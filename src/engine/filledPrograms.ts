@@ -52,7 +52,7 @@ function withoutFilling(program: Program, places: ReadonlyMap<string, Uint32Arra
     write: (storage, data, offset = 0) => {
       const own = placesOf(storage, offset, data.length);
       if (!own?.length) return program.write(storage, data, offset);
-      // Between the elements are zeros, and stay there.
+      // Between the elements of all storages that a host writes are zeros.
       const begin = own[0]!;
       const values = new Float64Array(own.at(-1)! + 1 - begin);
       for (let i = 0; i < own.length; i++) values[own[i]! - begin] = data[i]!;

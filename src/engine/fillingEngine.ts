@@ -10,7 +10,7 @@ export function fillingEngine(engine: Engine): Engine {
   const programs = () => import('./filledPrograms.js');
   return {
     ...engine,
-    // Pages whose networks have such numbers of channels need not fetch the rest.
+    // Pages whose networks have multiples already need not fetch the rest.
     load: async (plan, onProgress) =>
       Object.values(plan.phases)
         .flat()

@@ -1,7 +1,7 @@
 /**
- * The sizes that an engine may make larger (`passes/filledChannels.ts`): with zeros behind the elements of operands, those
- * of results stay what they are. An operation that is missing does not compile; most have sizes that mean something, such
- * as classes and images, or channels beside others.
+ * The sizes that an engine may make larger (`passes/filledChannels.ts`): if there are zeros behind the elements of operands,
+ * those of results stay what they are, with zeros behind them, too. An operation that is missing does not compile; many have
+ * sizes that mean something, such as classes and images, or channels beside others.
  */
 
 import type { AnyNode, Operations, OpName, Tensors } from '../graph/graph.js';
@@ -14,20 +14,21 @@ import { patternOf, spansOf } from './shapes.js';
 
 type Letters<T extends Operation> = readonly (keyof Sizes<T['signature']>)[];
 
-/** The new place in the storage of an operand of what was at a place of it. */
-type PlaceOf = (operand: string, place: number) => number;
+/** A node before and after its sizes grow. */
+interface Growth<T extends Operation> {
+  readonly own: Sizes<T['signature']>;
+  readonly filled: Sizes<T['signature']>;
+  /** The new place in the storage of an operand of what was at a place of it. */
+  placeOf(operand: string, place: number): number;
+}
 
-/** Letters of sizes, or more. */
+/** Letters of sizes that may grow, by themselves or with what else there is to say. */
 type Filling<T extends Operation> =
   | Letters<T>
   | {
       readonly letters: Letters<T> | ((attributes: T['attributes']) => Letters<T>);
       /** Attributes that count elements, for filled sizes; null if there are none. */
-      readonly attributes?: (
-        attributes: T['attributes'],
-        sizes: Sizes<T['signature']>,
-        placeOf: PlaceOf,
-      ) => T['attributes'] | null;
+      readonly attributes?: (attributes: T['attributes'], growth: Growth<T>) => T['attributes'] | null;
     };
 
 const none = [] as const;
@@ -42,11 +43,9 @@ const normalised = {
 };
 const sampled = {
   letters: ['C', 'D'] as const,
-  // The channels of x come first in y.
-  attributes: (
-    attributes: Operations['subsample']['attributes'],
-    { C, D }: Sizes<Operations['subsample']['signature']>,
-  ) => (D < C ? null : { ...attributes, extraChannels: D - C }),
+  // The channels of x come first in y, then zeros: behind the network's own channels of x they have gradients that x has not.
+  attributes: ({ stride }: Operations['subsample']['attributes'], { own, filled }: Growth<Operations['subsample']>) =>
+    filled.D < filled.C ? null : { stride, extraChannels: filled.D - filled.C, learning: own.C },
 };
 
 const fillings: { readonly [K in OpName]: Filling<Operations[K]> } = {
@@ -106,7 +105,7 @@ const fillings: { readonly [K in OpName]: Filling<Operations[K]> } = {
   quantizerUpdate: none,
   recordMetrics: {
     letters: ['N'],
-    attributes: ({ layers }, _sizes, placeOf) => ({
+    attributes: ({ layers }, { placeOf }) => ({
       layers: layers.map(({ name, offset, length }) => {
         const begin = placeOf('statistics', offset);
         return { name, offset: begin, length: placeOf('statistics', offset + length - 1) + 1 - begin };
@@ -115,7 +114,10 @@ const fillings: { readonly [K in OpName]: Filling<Operations[K]> } = {
   },
 };
 
-/** Tells whether zero stays zero, whatever a quantizer has learned: some have no such level. */
+/**
+ * Tells whether zero stays zero. A quantizer has such a level or not, by its core and sign, for any range. How an activation
+ * passes gradients at zero does not matter, as there are none behind the network's own channels.
+ */
 function keepsZero(activation: Activation | null): boolean {
   const own = activation?.type === 'quantize' ? { ...activation, row: 0 } : activation;
   return activationFunctions(own, [1, 2]).value(0) === 0;
@@ -137,9 +139,9 @@ export function growingLetters(node: AnyNode): readonly string[] {
 }
 
 /** The attributes of a node with filled sizes; null if there are none. */
-export function filledAttributes(node: AnyNode, sizes: Readonly<Record<string, number>>, placeOf: PlaceOf) {
+export function filledAttributes(node: AnyNode, growth: Growth<Operation>): object | null {
   const { attributes } = fillingOf(node);
-  return attributes ? attributes(node.attributes, sizes, placeOf) : node.attributes;
+  return attributes ? attributes(node.attributes, growth) : node.attributes;
 }
 
 /** An axis of a tensor of a node. */

@@ -9,6 +9,8 @@ import { gradientLike } from './tensors.js';
 interface Subsampling {
   readonly stride: number;
   readonly extraChannels: number;
+  /** Channels of x that have gradients, those that are filled not; all by default. */
+  readonly learning?: number;
 }
 
 const signature = { operands: { x: '[B,H,W,C]' }, results: { y: '[B,Y,X,D]' } } as const;
@@ -54,10 +56,10 @@ export const subsampleGradientDefinition: Definition<SubsampleGradient> = {
   ...gradientSignature,
   ...sampling,
   gradient: 'none',
-  compute: ({ dy }, { dx }, { stride }, sizes) => {
+  compute: ({ dy }, { dx }, { stride, learning = Number.POSITIVE_INFINITY }, sizes) => {
     dx.fill(0);
     forEachSample(sizes, stride, (from, to) => {
-      dx[from] = dy[to]!;
+      if (from % sizes.C < learning) dx[from] = dy[to]!;
     });
   },
 };

@@ -1,10 +1,11 @@
 /**
- * Fills the channels of a network up with zeros, to multiples for which an engine's kernels are made: 21 become 24. Operations
- * say which of their sizes may grow (`ops/filling.ts`). What is behind a network's own elements stays zero
- * while it trains, as weights, γ, β and all their gradients are zero there, and nothing else changes, but for the order in which
- * an engine adds.
+ * Fills the channels of a network up with zeros, to multiples for which an engine's kernels are made: 21 become 24. What is
+ * behind a network's own channels stays zero while it trains (but for 1/√(var + ε) of its statistics, which nothing but zeros
+ * is multiplied by), as weights, γ and β begin with zeros there and their gradients are zeros. So nothing else changes, but for
+ * the order in which an engine adds.
  *
- * The letters of operations tell which axes have one size. A storage gets a new layout, with more room for its tensors.
+ * `ops/filling.ts` says which sizes of an operation may grow. Its letters tell which axes have one size. A storage gets a
+ * new layout, with more room for its tensors.
  */
 
 import type { AnyNode, Tensors } from '../graph/graph.js';
@@ -43,13 +44,21 @@ class Sets {
   readonly #next = new Map<string, string>();
 
   of(name: string): string {
-    const next = this.#next.get(name);
-    return next === undefined ? name : this.of(next);
+    let last = name;
+    for (let next = this.#next.get(last); next !== undefined; next = this.#next.get(last)) last = next;
+    // Later calls find it at once.
+    let on = name;
+    while (on !== last) {
+      const next = this.#next.get(on)!;
+      this.#next.set(on, last);
+      on = next;
+    }
+    return last;
   }
 
   join(one: string, other: string): void {
     const [a, b] = [this.of(one), this.of(other)];
-    if (a !== b) this.#next.set(a, b);
+    if (a !== b) this.#next.set(b, a);
   }
 }
 
@@ -59,7 +68,9 @@ type Stored = Tensor & { readonly view: StorageView };
 /** The axes of all tensors: which have one size, and which have to keep theirs. */
 class Axes {
   /** By the names of sets of storages that are laid out alike. */
-  readonly #layouts = new Map<string, readonly Stored[]>();
+  readonly #layouts = new Map<string, Stored[]>();
+  /** Their names. */
+  readonly #laidOut = new Set<string>();
   readonly #axes = new Sets();
   readonly #storages = new Sets();
   readonly #fixed = new Set<string>();
@@ -93,13 +104,15 @@ class Axes {
     for (const tensor of [...stored.values()].sort((a, b) => a.view.offset - b.view.offset)) {
       const name = this.#storages.of(tensor.view.storage.name);
       const known = this.#layouts.get(name) ?? [];
+      this.#layouts.set(name, known);
+      this.#laidOut.add(nameIn(name, tensor));
       const last = known.at(-1);
       if (last && last.view.offset === tensor.view.offset && String(last.shape) === String(tensor.shape)) {
         for (const axis of tensor.shape.keys()) this.#axes.join(this.#keyOf(last, axis), this.#keyOf(tensor, axis));
         continue;
       }
       if (last && endOf(last) > tensor.view.offset) rigid.add(name);
-      this.#layouts.set(name, [...known, tensor]);
+      known.push(tensor);
     }
     const kept = new Set([...rigid].map((name) => this.#storages.of(name)));
     for (const name of kept) for (const tensor of this.#layouts.get(name) ?? []) this.fixAll(tensor);
@@ -117,10 +130,7 @@ class Axes {
 
   /** True for a tensor of a storage, false for a part that may hold several. */
   isLaidOut(tensor: Stored): boolean {
-    const { storage, offset } = tensor.view;
-    return this.layoutOf(storage).some(
-      (each) => each.view.offset === offset && String(each.shape) === String(tensor.shape),
-    );
+    return this.#laidOut.has(nameIn(this.#storages.of(tensor.view.storage.name), tensor));
   }
 
   /** The sets of axes that keep their sizes. */
@@ -136,9 +146,9 @@ class Axes {
     for (const axis of tensor.shape.keys()) this.fix(tensor, axis);
   }
 
-  /** Tensors at the same place of a storage are one. */
+  /** Tensors of one shape at the same place of a storage are one. */
   #nameOf(tensor: Tensor): string {
-    if (tensor.view) return `${tensor.view.storage.name} ${tensor.view.offset} [${tensor.shape}]`;
+    if (isStored(tensor)) return nameIn(tensor.view.storage.name, tensor);
     const number = this.#numbers.get(tensor) ?? this.#numbers.size;
     this.#numbers.set(tensor, number);
     return `#${number}`;
@@ -168,6 +178,10 @@ function isStored(tensor: Tensor): tensor is Stored {
 /** True for a part of a storage without a structure of its own. */
 function isVector(tensor: Tensor): tensor is Stored {
   return isStored(tensor) && tensor.shape.length === 1;
+}
+
+function nameIn(storages: string, { view, shape }: Stored): string {
+  return `${storages} ${view.offset} [${shape}]`;
 }
 
 function endOf({ view, shape }: Stored): number {
@@ -218,14 +232,18 @@ class Filling {
 
   /** The attributes of a node with filled axes; null if there are none. */
   attributes(node: AnyNode): object | null {
-    const sizes: Record<string, number> = {};
-    for (const [{ letter, tensor, axis }] of byLetter(namedAxes(node))) {
-      if (letter !== null) sizes[letter] = (sizes[letter] ?? 1) * this.#tensor(tensor).shape[axis]!;
-    }
-    return filledAttributes(node, sizes, (operand, place) => {
-      const { storage } = (node.operands as Tensors)[operand]!.view!;
-      this.#storage(storage);
-      return this.#places.get(storage.name)?.[place] ?? place;
+    const axes = byLetter(namedAxes(node));
+    const sizes = (shapeOf: (tensor: Tensor) => Shape) => {
+      const found: Record<string, number> = {};
+      for (const [{ letter, tensor, axis }] of axes) {
+        if (letter !== null) found[letter] = (found[letter] ?? 1) * shapeOf(tensor)[axis]!;
+      }
+      return found;
+    };
+    return filledAttributes(node, {
+      own: sizes(({ shape }) => shape),
+      filled: sizes((tensor) => this.#tensor(tensor).shape),
+      placeOf: (operand, place) => this.#placeOf((node.operands as Tensors)[operand]!.view!.storage, place),
     });
   }
 

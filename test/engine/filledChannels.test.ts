@@ -6,12 +6,12 @@
 import { expect, it } from 'vitest';
 import { createRandom, generateSynthetic, trainingEpoch } from '../../src/data/index.js';
 import type { Device } from '../../src/device.js';
-import type { Engine } from '../../src/engine/engine.js';
+import type { Engine, Program } from '../../src/engine/engine.js';
 import { fillingEngine } from '../../src/engine/fillingEngine.js';
 import { createReferenceEngine } from '../../src/engine/reference/index.js';
 import { selectEngine } from '../../src/engine/selectEngine.js';
 import { elementCount, Graph, type Plan } from '../../src/graph/index.js';
-import { type Define, network, STORAGE } from '../../src/nn/index.js';
+import { type Define, network, STORAGE, type Value } from '../../src/nn/index.js';
 import { fillChannels } from '../../src/passes/filledChannels.js';
 import { validate } from '../../src/passes/validation.js';
 import { openSession } from '../../src/program/session.js';
@@ -28,7 +28,7 @@ type Settings = Readonly<Record<string, unknown>>;
 
 const uniform = { w_quantize: 'parametric_fp_d_xmax', a_quantize: 'parametric_fp_d_xmax_relu' };
 
-/** Layers of every kind whose channels can be filled. */
+/** Layers with many operations whose channels can be filled. */
 const branched: Define = (n, x) => {
   const stem = n.maxPool(n.conv(x, 5, { stride: 4 }), { size: 2 });
   const sum = n.add(n.conv(n.conv(stem, 7), 5, { activation: 'none' }), stem);
@@ -36,6 +36,16 @@ const branched: Define = (n, x) => {
   const deep = n.add(n.conv(sum, 9, { stride: 2, activation: 'none' }), shortcut);
   const wide = n.averagePool(n.depthwise(n.scale(n.conv(deep, 11, { size: 1, activation: 'hardSwish' }))), { size: 2 });
   return n.linear(n.linear(n.globalAverage(n.conv(wide, 6, { batchNorm: false })), 7), 10);
+};
+
+/** Gradients of the channels that a shortcut appends are not those of filled channels before it, whatever the activation passes. */
+const shortcuts: Define = (n, x) => {
+  const shortcut = (value: Value, channels: number, batchNorm: boolean) => {
+    const deep = n.conv(value, channels, { activation: 'none', batchNorm });
+    return n.add(deep, n.subsample(value, { stride: 1, channels }), { activation: 'silu' });
+  };
+  const stem = n.conv(x, 5, { stride: 8, activation: 'silu', batchNorm: false });
+  return n.linear(n.globalAverage(shortcut(shortcut(stem, 7, true), 9, false)), 10);
 };
 
 const own = { model: './branched.mjs' };
@@ -94,7 +104,7 @@ function filledTo(channels: number, multiple: number): number {
 
 const pruned = { budget: 'guaranteed', budget_prune: true, target_weight_kbytes: 6 };
 
-it.each<[what: string, settings: Settings, teacher?: Settings]>([
+it.each<[what: string, settings: Settings, teacher?: Settings | null, define?: Define]>([
   ['a residual network in float', narrow],
   [
     'a residual network with learned bits, all of the solver and the evaluation',
@@ -104,19 +114,36 @@ it.each<[what: string, settings: Settings, teacher?: Settings]>([
     'layers of every kind with Adam and a step for each channel',
     { ...own, ...uniform, w_per_channel: true, optimizer: 'adam', bn_reestimate: 2 },
   ],
+  ['shortcuts of channels behind which others begin', { ...own, ...uniform, a_quantize_linear: true }, null, shortcuts],
+  ['quantizers that pass gradients at zero', { ...narrow, a_quantize: 'fp_relu', a_bitwidth: 8 }],
   ['damped oscillations', { ...narrow, ...uniform, damp_oscillations: 0.1, decay_exclude: 'bn,bias' }],
   ['shards', { ...own, ...uniform, shards: 2, batch_size: 2 * batchSize }],
   ['a teacher', { ...own, ...uniform }, { ...narrow, w_quantize: 'parametric_fp_b_xmax' }],
-])('%s: the same numbers', async (_what, settings, teacher) => {
-  const training = trainingOf(settings, branched, teacher);
+])('%s: the same numbers', async (_what, settings, teacher = null, define = branched) => {
+  const training = trainingOf(settings, define, teacher);
   const wanted = await trained(createReferenceEngine(), training);
   for (const multiple of [4, 8, 16]) {
-    const { plan } = fillChannels(training.plan, multiple)!;
+    const { plan, places } = fillChannels(training.plan, multiple)!;
     for (const nodes of Object.values(plan.phases)) validate(Object.assign(new Graph(), { nodes }));
     expect(channelsOf(plan)).toEqual(channelsOf(training.plan).map((channels) => filledTo(channels, multiple)));
     expect(channelsOf(plan)).not.toEqual(channelsOf(training.plan));
-    const found = await trained(fillingEngine({ ...createReferenceEngine(), channelMultiple: multiple }), training);
+    const reference = createReferenceEngine();
+    const programs: Program[] = [];
+    const load: Engine['load'] = async (given) => {
+      programs.push(await reference.load(given));
+      return programs.at(-1)!;
+    };
+    const found = await trained(fillingEngine({ ...reference, load, channelMultiple: multiple }), training);
     for (const [name, values] of wanted) expect(found.get(name), name).toEqual(values);
+    for (const [name, own] of places) {
+      if (name === STORAGE.statistics) continue;
+      const hidden = (await programs[0]!.read(name)).slice();
+      for (const place of own) hidden[place] = 0;
+      expect(
+        hidden.every((value) => value === 0),
+        `what is behind the channels of ${name}`,
+      ).toBe(true);
+    }
   }
 });
 

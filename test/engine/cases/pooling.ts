@@ -53,6 +53,9 @@ export function poolingCases(): ConformanceCase[] {
     ...windows.flatMap((window) => maximumShapes.map((shape, i) => windowAverage(window, shape, 1250 + i))),
     ...unevenWindows.map((window, i) => windowAverage(window, [2, 7, 8, i < 2 ? 5 : 8], 1260 + i)),
     windowAverage({ size: [3, 2], stride: 2, padding: 1, countsPadding: true }, [2, 5, 6, 4], 1270),
+    subsampled([2, 8, 5], [2, 4, 4, 8], 1310),
+    subsampled([1, 3, 2], [1, 3, 3, 3], 1311),
+    subsampled([2, 4, 4], [1, 4, 4, 8], 1312),
     ...samples.flatMap((sample) => sampleShapes.map((shape, i) => subsampled(sample, shape, 1300 + i))),
   ];
 }
@@ -121,15 +124,20 @@ function maximumOfNaN(channels: number): ConformanceCase {
   return c.build(`maximum beside NaN, ${channels} channels`);
 }
 
-function subsampled([stride, extraChannels]: readonly [number, number], shape: Nhwc, seed: number): ConformanceCase {
+function subsampled(
+  [stride, extraChannels, learning]: readonly [number, number, number?],
+  shape: Nhwc,
+  seed: number,
+): ConformanceCase {
   const random = randomValues(seed);
   const [batch, height, width, channels] = shape;
   const sampled = [batch, Math.ceil(height / stride), Math.ceil(width / stride), channels + extraChannels];
   const c = caseBuilder();
   const x = c.input('x', shape, random.numbers(batch * height * width * channels));
   const dy = c.input('dy', sampled, random.numbers(sampled.reduce((a, b) => a * b, 1)));
-  const attributes = { stride, extraChannels };
+  const attributes = { stride, extraChannels, ...(learning && { learning }) };
   c.graph.append('subsample', { x }, { y: c.output('y', sampled, { exact: true }) }, attributes);
   c.graph.append('subsampleGradient', { dy }, { dx: c.output('dx', shape, { exact: true }) }, attributes);
-  return c.build(`every ${stride}. pixel of [${shape}], ${extraChannels} channels appended`);
+  const some = learning ? `, ${learning} with gradients` : '';
+  return c.build(`every ${stride}. pixel of [${shape}], ${extraChannels} channels appended${some}`);
 }

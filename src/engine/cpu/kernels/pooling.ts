@@ -375,6 +375,8 @@ class SubsampleArguments {
   outWidth: i32;
   outChannels: i32;
   stride: i32;
+  /** Channels with gradients. */
+  learning: i32;
 
   /** Offset in x of pixel (h, w) of an image of y. */
   @inline
@@ -406,10 +408,11 @@ export function subsampleGradient(args: SubsampleArguments, chunk: i32, worker: 
   const imageBytes = <usize>args.height * args.width * row;
   const dx = args.x + <usize>chunk * imageBytes;
   let dy = args.y + <usize>chunk * outHeight * outWidth * outRow;
+  const learning = <usize>args.learning << 2;
   memory.fill(dx, 0, imageBytes);
   for (let h = 0; h < outHeight; h++) {
     for (let w = 0; w < outWidth; w++, dy += outRow) {
-      memory.copy(args.pixel(dx, h, w), dy, row);
+      memory.copy(args.pixel(dx, h, w), dy, learning);
     }
   }
 }

@@ -71,9 +71,9 @@ function sampled(
   y: Tensor,
   { address }: LoweringContext,
 ): KernelCall[] {
-  const { stride } = attributes;
   const [batch, height, width, channels] = nhwc(x);
+  const { stride, learning = channels } = attributes;
   const [, outHeight, outWidth, outChannels] = nhwc(y);
   const shape = { height, width, channels, outHeight, outWidth, outChannels };
-  return [{ kernel: op, chunks: batch, args: { x: address(x), y: address(y), ...shape, stride } }];
+  return [{ kernel: op, chunks: batch, args: { x: address(x), y: address(y), ...shape, stride, learning } }];
 }

@@ -48,7 +48,7 @@ export const subsampleGradient: Lowering<'subsampleGradient'> = (node, placement
   const { dx } = node.results;
   const [, outputHeight, outputWidth, outputChannels] = nhwc(dy);
   const [, height, width, channels] = nhwc(dx);
-  const { stride, extraChannels } = node.attributes;
+  const { stride, extraChannels, learning = channels } = node.attributes;
   const lanes = lanesOfBoth(channels, extraChannels);
   const { operands, finish } = kernelSource(
     { dy: tensorOperand(placement, dy, 'read'), dx: tensorOperand(placement, dx, 'write') },
@@ -61,12 +61,18 @@ export const subsampleGradient: Lowering<'subsampleGradient'> = (node, placement
     `${position('i', height, width, channels / lanes.width)}
   var value = ${lanes.type}();
   if (h % ${stride}u == 0u && w % ${stride}u == 0u) {
-    value = ${lanes.load(operands.dy, `(${row}) * ${outputChannels / lanes.width}u + c`)};
+    value = ${lanes.load(operands.dy, `(${row}) * ${outputChannels / lanes.width}u + c`)};${learning < channels ? `\n    ${learningOnly(learning, lanes)}` : ''}
   }
   ${lanes.store(operands.dx, 'i', 'value')}`,
   );
   return [finish(`subsampleGradient ${dx.name}`, linearDispatch(items), body)];
 };
+
+/** WGSL that makes the value of channels zero that are not among the first ones. */
+function learningOnly(learning: number, { width, type }: Lanes): string {
+  const places = [...Array(width).keys()].map((lane) => `c * ${width}u + ${lane}u < ${learning}u`);
+  return `value = select(${type}(), value, ${width === 1 ? places[0] : `vec4<bool>(${places.join(', ')})`});`;
+}
 
 /** Lanes for pixels with `channels` and for those with `extraChannels` more. */
 function lanesOfBoth(channels: number, extraChannels: number): Lanes {
