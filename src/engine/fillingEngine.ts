@@ -5,8 +5,7 @@ import type { Engine } from './engine.js';
  * is read and written is without them.
  */
 export function fillingEngine(engine: Engine): Engine {
-  const { channelMultiple: multiple, load, loadTogether } = engine;
-  if (!multiple) return engine;
+  const { channelMultiple: multiple = 1, load, loadTogether } = engine;
   const programs = () => import('./filledPrograms.js');
   return {
     ...engine,

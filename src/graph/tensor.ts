@@ -37,6 +37,14 @@ export interface Tensor {
   view: StorageView | null;
 }
 
+/** Elements between places at which a tensor begins in a storage, for engines that load whole vectors. */
+const alignment = 16;
+
+/** The first place from this one on in a storage at which a tensor begins. */
+export function alignedPlace(place: number): number {
+  return Math.ceil(place / alignment) * alignment;
+}
+
 /** Tells whether two tensors are views that have elements of a storage in common. */
 export function overlap(a: Tensor, b: Tensor): boolean {
   if (!a.view || a.view.storage !== b.view?.storage) return false;

@@ -8,14 +8,19 @@
 
 import type { Random } from '../data/random.js';
 import { InputError } from '../errors.js';
-import { elementCount, type Graph, type Shape, type Storage, type StorageView, type Tensor } from '../graph/index.js';
+import {
+  alignedPlace,
+  elementCount,
+  type Graph,
+  type Shape,
+  type Storage,
+  type StorageView,
+  type Tensor,
+} from '../graph/index.js';
 import type { ActivationSource, CostTable, Product, Quantizer, TensorSet, Unquantized } from '../quant/index.js';
 import type { ChannelGroup } from './channelGroups.js';
 import { fromStored, type Layout, storedShape } from './layouts.js';
 import { STORAGE } from './storages.js';
-
-/** Alignment of parameters in elements, for engines that load whole vectors. */
-const ALIGNMENT = 16;
 
 /**
  * Groups of parameters for weight decay, which may exclude `bn` (γ and β of batch normalisation) and `bias`. Exponents
@@ -369,5 +374,5 @@ function describe({ shape, layout, group }: Pick<Variable, 'shape' | 'layout' | 
 }
 
 function paddedLength(shape: Shape): number {
-  return Math.ceil(elementCount(shape) / ALIGNMENT) * ALIGNMENT;
+  return alignedPlace(elementCount(shape));
 }

@@ -139,9 +139,9 @@ export function growingLetters(node: AnyNode): readonly string[] {
 }
 
 /** The attributes of a node with filled sizes; null if there are none. */
-export function filledAttributes(node: AnyNode, growth: Growth<Operation>): object | null {
+export function filledAttributes(node: AnyNode, growth: () => Growth<Operation>): object | null {
   const { attributes } = fillingOf(node);
-  return attributes ? attributes(node.attributes, growth) : node.attributes;
+  return attributes ? attributes(node.attributes, growth()) : node.attributes;
 }
 
 /** An axis of a tensor of a node. */

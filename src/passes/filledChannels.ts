@@ -10,7 +10,15 @@
 
 import type { AnyNode, Tensors } from '../graph/graph.js';
 import type { Plan } from '../graph/plan.js';
-import { channelsOf, elementCount, type Shape, type Storage, type StorageView, type Tensor } from '../graph/tensor.js';
+import {
+  alignedPlace,
+  channelsOf,
+  elementCount,
+  type Shape,
+  type Storage,
+  type StorageView,
+  type Tensor,
+} from '../graph/tensor.js';
 import { filledAttributes, growingLetters, type NamedAxis, namedAxes } from '../ops/filling.js';
 
 export interface FilledPlan {
@@ -45,13 +53,10 @@ class Sets {
 
   of(name: string): string {
     let last = name;
-    for (let next = this.#next.get(last); next !== undefined; next = this.#next.get(last)) last = next;
-    // Later calls find it at once.
-    let on = name;
-    while (on !== last) {
-      const next = this.#next.get(on)!;
-      this.#next.set(on, last);
-      on = next;
+    for (let next = this.#next.get(last); next !== undefined; next = this.#next.get(last)) {
+      // Halves the way for later calls.
+      this.#next.set(last, this.#next.get(next) ?? next);
+      last = next;
     }
     return last;
   }
@@ -205,9 +210,6 @@ function filledSizes(nodes: readonly AnyNode[], axes: Axes, multiple: number): R
   return sizes;
 }
 
-/** Alignment of tensors in a storage, for engines that load whole vectors. */
-const ALIGNMENT = 16;
-
 /** Tensors and storages with filled axes. */
 class Filling {
   readonly #tensors = new Map<Tensor, Tensor>();
@@ -232,18 +234,20 @@ class Filling {
 
   /** The attributes of a node with filled axes; null if there are none. */
   attributes(node: AnyNode): object | null {
-    const axes = byLetter(namedAxes(node));
-    const sizes = (shapeOf: (tensor: Tensor) => Shape) => {
-      const found: Record<string, number> = {};
-      for (const [{ letter, tensor, axis }] of axes) {
-        if (letter !== null) found[letter] = (found[letter] ?? 1) * shapeOf(tensor)[axis]!;
-      }
-      return found;
-    };
-    return filledAttributes(node, {
-      own: sizes(({ shape }) => shape),
-      filled: sizes((tensor) => this.#tensor(tensor).shape),
-      placeOf: (operand, place) => this.#placeOf((node.operands as Tensors)[operand]!.view!.storage, place),
+    return filledAttributes(node, () => {
+      const axes = byLetter(namedAxes(node));
+      const sizes = (shapeOf: (tensor: Tensor) => Shape) => {
+        const found: Record<string, number> = {};
+        for (const [{ letter, tensor, axis }] of axes) {
+          if (letter !== null) found[letter] = (found[letter] ?? 1) * shapeOf(tensor)[axis]!;
+        }
+        return found;
+      };
+      return {
+        own: sizes(({ shape }) => shape),
+        filled: sizes((tensor) => this.#tensor(tensor).shape),
+        placeOf: (operand, place) => this.#placeOf((node.operands as Tensors)[operand]!.view!.storage, place),
+      };
     });
   }
 
@@ -301,7 +305,7 @@ class Filling {
     for (const tensor of tensors) {
       const { shape, view } = tensor;
       leaveGap(view.offset);
-      filledEnd = Math.ceil(filledEnd / ALIGNMENT) * ALIGNMENT;
+      filledEnd = alignedPlace(filledEnd);
       const filled = this.#filledShape(tensor);
       const run = shape.at(-1) ?? 1;
       for (let i = 0; i < elementCount(shape); i += run) {
